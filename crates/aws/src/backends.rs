@@ -1,0 +1,141 @@
+//! The running backends of a cluster: whom a new instance or a scaling run may ask.
+
+use crate::Result;
+use crate::error::Asked;
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::types::Filter;
+use deployment::{HostGroup, tags};
+
+/// How many instances a page has: the most that DescribeInstances gives.
+const PAGE: i32 = 1000;
+
+/// A running instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    /// Its id, such as `i-0123456789abcdef0`.
+    pub id: String,
+    /// Its private address.
+    pub private_ip: String,
+}
+
+/// The cluster's running backends, by wekactl's tags: all pages, ordered by id. An instance that has lost its address is
+/// on its way out and is left out.
+///
+/// # Errors
+/// What AWS answers; a page that fails fails the whole list.
+pub async fn running(client: &Client, cluster: &str) -> Result<Vec<Running>> {
+    let tag = |key: &str, value: &str| Filter::builder().name(format!("tag:{key}")).values(value).build();
+    let filters = vec![
+        tag(tags::CLUSTER_NAME, cluster),
+        tag(tags::HOSTGROUP_TYPE, HostGroup::Backends.role()),
+        Filter::builder()
+            .name("instance-state-name")
+            .values("running")
+            .build(),
+    ];
+    described(client, filters).await
+}
+
+/// The instances that these filters choose.
+pub(crate) async fn described(client: &Client, filters: Vec<Filter>) -> Result<Vec<Running>> {
+    let request = client
+        .describe_instances()
+        .set_filters(Some(filters))
+        .into_paginator()
+        .page_size(PAGE);
+    let mut pages = request.send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.asked("ec2 DescribeInstances")?;
+        let instances = page
+            .reservations
+            .into_iter()
+            .flatten()
+            .flat_map(|r| r.instances.unwrap_or_default());
+        found.extend(instances.filter_map(|instance| {
+            let private_ip = instance
+                .private_ip_address
+                .filter(|address| !address.is_empty())?;
+            Some(Running {
+                id: instance.instance_id?,
+                private_ip,
+            })
+        }));
+    }
+    found.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replayed::{config, form_of, replay, xml_answer};
+    use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+    fn page(instances: &[(&str, Option<&str>)], next: Option<&str>) -> HttpResponse {
+        let items: String = instances
+            .iter()
+            .map(|(id, ip)| {
+                let ip = ip
+                    .map(|ip| format!("<privateIpAddress>{ip}</privateIpAddress>"))
+                    .unwrap_or_default();
+                format!(
+                    "<item><instancesSet><item><instanceId>{id}</instanceId>{ip}</item></instancesSet></item>"
+                )
+            })
+            .collect();
+        let next = next
+            .map(|token| format!("<nextToken>{token}</nextToken>"))
+            .unwrap_or_default();
+        xml_answer(
+            200,
+            &format!(
+                "<DescribeInstancesResponse><reservationSet>{items}</reservationSet>{next}</DescribeInstancesResponse>"
+            ),
+        )
+    }
+
+    #[tokio::test]
+    async fn reads_every_page_and_asks_by_tags() {
+        let replay = replay([
+            page(&[("i-3", Some("10.0.0.3")), ("i-2", None)], Some("more")),
+            page(&[("i-1", Some("10.0.0.1"))], None),
+        ]);
+        let backends = running(&Client::new(&config(replay.clone())), "wk")
+            .await
+            .unwrap();
+        let addresses: Vec<_> = backends
+            .iter()
+            .map(|b| (b.id.as_str(), b.private_ip.as_str()))
+            .collect();
+        assert_eq!(addresses, [("i-1", "10.0.0.1"), ("i-3", "10.0.0.3")]);
+        let forms: Vec<_> = replay.actual_requests().map(form_of).collect();
+        assert_eq!(forms.len(), 2);
+        for (name, value) in [
+            ("Action", "DescribeInstances"),
+            ("Filter.1.Name", "tag:wekactl.io/cluster_name"),
+            ("Filter.1.Value.1", "wk"),
+            ("Filter.2.Name", "tag:wekactl.io/hostgroup_type"),
+            ("Filter.2.Value.1", "backend"),
+            ("Filter.3.Name", "instance-state-name"),
+            ("Filter.3.Value.1", "running"),
+        ] {
+            assert_eq!(forms[0][name], value, "{name}");
+        }
+        assert_eq!(forms[1]["NextToken"], "more");
+    }
+
+    #[tokio::test]
+    async fn a_page_that_fails_fails_the_list() {
+        let refused = "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no</Message></Error></Errors></Response>";
+        let replay = replay([
+            page(&[("i-1", Some("10.0.0.1"))], Some("more")),
+            xml_answer(403, refused),
+        ]);
+        let error = running(&Client::new(&config(replay)), "wk").await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "ec2 DescribeInstances: UnauthorizedOperation: no"
+        );
+    }
+}

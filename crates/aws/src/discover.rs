@@ -1,0 +1,412 @@
+//! Finding a running cluster: the stack or the given instances, and the network around them.
+
+use crate::cloud::Clients;
+use crate::error::{Asked, Error, Result};
+use aws_sdk_cloudformation::types::StackResourceSummary;
+use aws_sdk_ec2::types::{Filter, Instance as Found};
+use deployment::import::{Endpoint, Imported, Instance, Network, RouteTable, Source, Subnet};
+use deployment::settings::Volume;
+use deployment::{ClusterName, Tags};
+use futures::future::try_join_all;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many values an EC2 filter takes.
+const FILTER_VALUES: usize = 200;
+/// How many instances DescribeAutoScalingInstances takes.
+const GROUP_MEMBERS: usize = 50;
+
+/// What keeps a cluster from being found.
+#[derive(Debug, thiserror::Error)]
+pub enum NotFound {
+    /// There is no such stack.
+    #[error(
+        "there is no CloudFormation stack '{0}' in this region: `wekactl cluster list` shows the Weka stacks, --region names another"
+    )]
+    Stack(ClusterName),
+    /// A request failed.
+    #[error(transparent)]
+    Asked(#[from] Error),
+}
+
+/// Finds the cluster of a stack.
+///
+/// # Errors
+/// There is no such stack, or a request failed.
+pub async fn stack(clients: &Clients, name: &ClusterName) -> Result<Imported, NotFound> {
+    let cloudformation = &clients.cloudformation;
+    let (stack, resources) = tokio::join!(
+        async {
+            let ask = cloudformation.describe_stacks().stack_name(name.as_str());
+            ask.send().await.asked("cloudformation DescribeStacks")
+        },
+        async {
+            let pages = cloudformation
+                .list_stack_resources()
+                .stack_name(name.as_str())
+                .into_paginator();
+            let resources = pages
+                .items()
+                .send()
+                .collect::<Result<Vec<StackResourceSummary>, _>>()
+                .await;
+            resources.asked("cloudformation ListStackResources")
+        }
+    );
+    let stack = match stack {
+        // A stack that is not there is a ValidationError, as is every other bad argument; the name is checked already.
+        Err(error) if error.is(&["ValidationError"]) => return Err(NotFound::Stack(name.clone())),
+        answer => answer?
+            .stacks
+            .unwrap_or_default()
+            .pop()
+            .ok_or_else(|| NotFound::Stack(name.clone()))?,
+    };
+    let resources = resources?;
+    let of_type = |kind: &str| {
+        let of = resources
+            .iter()
+            .filter(|resource| resource.resource_type() == Some(kind));
+        of.filter_map(|resource| resource.physical_resource_id().map(str::to_owned))
+            .collect::<Vec<_>>()
+    };
+    let source = Source::Stack {
+        id: stack.stack_id.unwrap_or_default(),
+        status: stack
+            .stack_status
+            .map(|status| status.as_str().to_owned())
+            .unwrap_or_default(),
+        description: stack.description.unwrap_or_default(),
+    };
+    let classic = of_type("AWS::ElasticLoadBalancing::LoadBalancer");
+    Ok(cluster(clients, source, of_type("AWS::EC2::Instance"), classic).await?)
+}
+
+/// Finds the cluster of given instances.
+///
+/// # Errors
+/// A request failed. Instances that are not there are missing in what is found.
+pub async fn instance_ids(clients: &Clients, ids: BTreeSet<String>) -> Result<Imported> {
+    let list = ids.iter().cloned().collect();
+    cluster(clients, Source::InstanceIds(ids), list, Vec::new()).await
+}
+
+async fn cluster(
+    clients: &Clients,
+    source: Source,
+    ids: Vec<String>,
+    classic_load_balancers: Vec<String>,
+) -> Result<Imported> {
+    let (found, groups) = tokio::try_join!(instances(clients, &ids), groups(clients, &ids))?;
+    let vpcs: BTreeSet<_> = found
+        .iter()
+        .filter_map(|instance| instance.vpc_id().map(str::to_owned))
+        .collect();
+    let attached = found.iter().flat_map(volume_ids).collect::<Vec<_>>();
+    let (sizes, network) = tokio::try_join!(volumes(clients, &attached), network(clients, &vpcs))?;
+    let mut instances: Vec<_> = found
+        .iter()
+        .map(|found| instance(found, &sizes, groups.get(found.instance_id().unwrap_or_default())))
+        .filter(|instance| !matches!(instance.state.as_str(), "terminated" | "shutting-down"))
+        .collect();
+    instances.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(Imported {
+        source,
+        instances,
+        classic_load_balancers,
+        network,
+    })
+}
+
+async fn instances(clients: &Clients, ids: &[String]) -> Result<Vec<Found>> {
+    // By filter and not by id: an instance of the stack that was terminated long ago would fail the request for all.
+    let batches = ids.chunks(FILTER_VALUES).map(|ids| async {
+        let filter = Filter::builder()
+            .name("instance-id")
+            .set_values(Some(ids.to_vec()))
+            .build();
+        let mut pages = clients
+            .ec2
+            .describe_instances()
+            .filters(filter)
+            .into_paginator()
+            .send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let reservations = page
+                .asked("ec2 DescribeInstances")?
+                .reservations
+                .unwrap_or_default();
+            found.extend(
+                reservations
+                    .into_iter()
+                    .flat_map(|of| of.instances.unwrap_or_default()),
+            );
+        }
+        Ok::<_, Error>(found)
+    });
+    Ok(try_join_all(batches).await?.into_iter().flatten().collect())
+}
+
+/// The Auto Scaling group of each instance that is in one.
+async fn groups(clients: &Clients, ids: &[String]) -> Result<BTreeMap<String, String>> {
+    let batches = ids.chunks(GROUP_MEMBERS).map(|ids| async {
+        let ask = clients
+            .autoscaling
+            .describe_auto_scaling_instances()
+            .set_instance_ids(Some(ids.to_vec()));
+        let pages = ask.into_paginator().items().send();
+        pages
+            .collect::<Result<Vec<_>, _>>()
+            .await
+            .asked("autoscaling DescribeAutoScalingInstances")
+    });
+    let members = try_join_all(batches).await?.into_iter().flatten();
+    Ok(members
+        .filter_map(|member| Some((member.instance_id?, member.auto_scaling_group_name?)))
+        .collect())
+}
+
+/// The size of each volume, in GiB. Only the first instance's matter to the template, but all are one request.
+async fn volumes(clients: &Clients, ids: &[String]) -> Result<BTreeMap<String, i32>> {
+    let batches = ids.chunks(FILTER_VALUES).map(|ids| async {
+        let filter = Filter::builder()
+            .name("volume-id")
+            .set_values(Some(ids.to_vec()))
+            .build();
+        let pages = clients
+            .ec2
+            .describe_volumes()
+            .filters(filter)
+            .into_paginator()
+            .items()
+            .send();
+        pages
+            .collect::<Result<Vec<_>, _>>()
+            .await
+            .asked("ec2 DescribeVolumes")
+    });
+    let volumes = try_join_all(batches).await?.into_iter().flatten();
+    Ok(volumes
+        .filter_map(|volume| Some((volume.volume_id?, volume.size?)))
+        .collect())
+}
+
+fn volume_ids(found: &Found) -> Vec<String> {
+    let mappings = found.block_device_mappings().iter();
+    mappings
+        .filter_map(|mapping| mapping.ebs()?.volume_id().map(str::to_owned))
+        .collect()
+}
+
+fn instance(found: &Found, sizes: &BTreeMap<String, i32>, group: Option<&String>) -> Instance {
+    let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+    let root = found.root_device_name();
+    let mut volumes: Vec<_> = found
+        .block_device_mappings()
+        .iter()
+        .filter_map(|mapping| {
+            let size = sizes.get(mapping.ebs()?.volume_id()?)?;
+            Some(Volume {
+                name: mapping.device_name()?.to_owned(),
+                r#type: String::new(),
+                size: u32::try_from(*size).ok()?,
+            })
+        })
+        .collect();
+    volumes.sort_by(|a, b| {
+        (Some(a.name.as_str()) != root, &a.name).cmp(&(Some(b.name.as_str()) != root, &b.name))
+    });
+    let mut security_groups: Vec<_> = found
+        .security_groups()
+        .iter()
+        .filter_map(|group| group.group_id().map(str::to_owned))
+        .collect();
+    security_groups.sort();
+    let tags = found.tags().iter();
+    Instance {
+        id: text(found.instance_id()),
+        state: text(
+            found
+                .state()
+                .and_then(|state| state.name())
+                .map(|name| name.as_str()),
+        ),
+        image_id: text(found.image_id()),
+        instance_type: text(found.instance_type().map(|kind| kind.as_str())),
+        key_name: found.key_name().map(str::to_owned),
+        profile_arn: found
+            .iam_instance_profile()
+            .and_then(|profile| profile.arn().map(str::to_owned)),
+        security_groups,
+        subnet: text(found.subnet_id()),
+        vpc: text(found.vpc_id()),
+        volumes,
+        http_tokens: found
+            .metadata_options()
+            .and_then(|options| options.http_tokens())
+            .map_or("optional", |tokens| tokens.as_str())
+            .to_owned(),
+        auto_scaling_group: group.cloned(),
+        tags: tags
+            .filter_map(|tag| Some((tag.key()?.to_owned(), text(tag.value()))))
+            .collect::<Tags>(),
+    }
+}
+
+/// Subnets, route tables and endpoints of the VPCs that the instances are in.
+async fn network(clients: &Clients, vpcs: &BTreeSet<String>) -> Result<Network> {
+    if vpcs.is_empty() {
+        return Ok(Network::default());
+    }
+    let ec2 = &clients.ec2;
+    let filter = Filter::builder()
+        .name("vpc-id")
+        .set_values(Some(vpcs.iter().cloned().collect()))
+        .build();
+    let (subnets, tables, endpoints, ranges) = tokio::try_join!(
+        async {
+            let pages = ec2
+                .describe_subnets()
+                .filters(filter.clone())
+                .into_paginator()
+                .items()
+                .send();
+            pages
+                .collect::<Result<Vec<_>, _>>()
+                .await
+                .asked("ec2 DescribeSubnets")
+        },
+        async {
+            let pages = ec2
+                .describe_route_tables()
+                .filters(filter.clone())
+                .into_paginator()
+                .items()
+                .send();
+            pages
+                .collect::<Result<Vec<_>, _>>()
+                .await
+                .asked("ec2 DescribeRouteTables")
+        },
+        endpoints(clients, &filter),
+        async {
+            let ask = ec2
+                .describe_vpcs()
+                .set_vpc_ids(Some(vpcs.iter().cloned().collect()));
+            ask.send().await.asked("ec2 DescribeVpcs")
+        },
+    )?;
+    let text = |value: Option<String>| value.unwrap_or_default();
+    let cidrs = ranges
+        .vpcs
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|vpc| vpc.cidr_block);
+    Ok(Network {
+        subnets: subnets
+            .into_iter()
+            .map(|subnet| Subnet {
+                id: text(subnet.subnet_id),
+                vpc: text(subnet.vpc_id),
+                zone: text(subnet.availability_zone),
+            })
+            .collect(),
+        route_tables: tables
+            .into_iter()
+            .map(|table| {
+                let associations = table.associations.unwrap_or_default();
+                RouteTable {
+                    id: text(table.route_table_id),
+                    vpc: text(table.vpc_id),
+                    main: associations.iter().any(|of| of.main() == Some(true)),
+                    subnets: associations.into_iter().filter_map(|of| of.subnet_id).collect(),
+                }
+            })
+            .collect(),
+        endpoints,
+        cidrs: cidrs.collect(),
+    })
+}
+
+async fn endpoints(clients: &Clients, filter: &Filter) -> Result<Vec<Endpoint>> {
+    let pages = clients
+        .ec2
+        .describe_vpc_endpoints()
+        .filters(filter.clone())
+        .into_paginator()
+        .items()
+        .send();
+    let found = pages
+        .collect::<Result<Vec<_>, _>>()
+        .await
+        .asked("ec2 DescribeVpcEndpoints")?;
+    let groups: BTreeSet<_> = found
+        .iter()
+        .flat_map(|endpoint| endpoint.groups())
+        .filter_map(|group| group.group_id())
+        .collect();
+    let open = https_from(clients, groups.into_iter().map(str::to_owned).collect()).await?;
+    Ok(found
+        .into_iter()
+        .map(|endpoint| {
+            let groups = endpoint.groups().iter().filter_map(|group| group.group_id());
+            Endpoint {
+                https_from: groups
+                    .filter_map(|group| open.get(group))
+                    .flatten()
+                    .cloned()
+                    .collect(),
+                id: endpoint.vpc_endpoint_id.unwrap_or_default(),
+                vpc: endpoint.vpc_id.unwrap_or_default(),
+                service: endpoint.service_name.unwrap_or_default(),
+                kind: endpoint
+                    .vpc_endpoint_type
+                    .map(|kind| kind.as_str().to_owned())
+                    .unwrap_or_default(),
+                state: endpoint
+                    .state
+                    .map(|state| state.as_str().to_owned())
+                    .unwrap_or_default(),
+                route_tables: endpoint.route_table_ids.unwrap_or_default().into_iter().collect(),
+            }
+        })
+        .collect())
+}
+
+/// From where each of these security groups lets HTTPS in: address ranges and other groups.
+async fn https_from(clients: &Clients, groups: Vec<String>) -> Result<BTreeMap<String, BTreeSet<String>>> {
+    const HTTPS: i32 = 443;
+    if groups.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let pages = clients
+        .ec2
+        .describe_security_groups()
+        .set_group_ids(Some(groups))
+        .into_paginator()
+        .items()
+        .send();
+    let found = pages
+        .collect::<Result<Vec<_>, _>>()
+        .await
+        .asked("ec2 DescribeSecurityGroups")?;
+    Ok(found
+        .into_iter()
+        .map(|group| {
+            let open = group.ip_permissions().iter().filter(|rule| {
+                let within =
+                    rule.from_port().unwrap_or(0) <= HTTPS && HTTPS <= rule.to_port().unwrap_or(65_535);
+                matches!(rule.ip_protocol(), Some("-1")) || (rule.ip_protocol() == Some("tcp") && within)
+            });
+            let from = open.flat_map(|rule| {
+                let ranges = rule.ip_ranges().iter().filter_map(|range| range.cidr_ip());
+                let groups = rule
+                    .user_id_group_pairs()
+                    .iter()
+                    .filter_map(|pair| pair.group_id());
+                ranges.chain(groups).map(str::to_owned).collect::<Vec<_>>()
+            });
+            (group.group_id().unwrap_or_default().to_owned(), from.collect())
+        })
+        .collect())
+}

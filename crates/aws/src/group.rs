@@ -1,0 +1,123 @@
+//! An Auto Scaling group as the functions read it.
+
+use crate::backends::{Running, described};
+use crate::error::{Asked, Error, Result};
+use aws_sdk_ec2::types::Filter;
+
+/// How many values an EC2 filter takes.
+const FILTER_VALUES: usize = 200;
+
+/// An Auto Scaling group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// How many instances it is to have.
+    pub desired_capacity: u32,
+    /// The ids of those it has.
+    pub instances: Vec<String>,
+}
+
+/// The group of this name.
+///
+/// # Errors
+/// The request failed, or there is no such group: that is no reason to take it for an empty one.
+pub async fn group(client: &aws_sdk_autoscaling::Client, name: &str) -> Result<Group> {
+    const ASK: &str = "autoscaling DescribeAutoScalingGroups";
+    let answer = client
+        .describe_auto_scaling_groups()
+        .auto_scaling_group_names(name)
+        .send()
+        .await
+        .asked(ASK)?;
+    let group = answer.auto_scaling_groups.unwrap_or_default().pop();
+    let group = group.ok_or_else(|| Error::other(ASK, format!("there is no group {name}")))?;
+    let desired_capacity = group
+        .desired_capacity
+        .and_then(|capacity| u32::try_from(capacity).ok())
+        .ok_or_else(|| Error::other(ASK, format!("group {name} has no desired capacity")))?;
+    let instances = group
+        .instances
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|instance| instance.instance_id);
+    Ok(Group {
+        desired_capacity,
+        instances: instances.collect(),
+    })
+}
+
+/// The addresses of instances, ordered by id. One that has none (it is gone, or not up yet) is left out.
+///
+/// # Errors
+/// The request failed.
+pub async fn addresses(client: &aws_sdk_ec2::Client, instances: &[String]) -> Result<Vec<Running>> {
+    let mut found = Vec::new();
+    // By filter and not by id: an id that is already forgotten would fail the request for all.
+    for ids in instances.chunks(FILTER_VALUES) {
+        let filter = Filter::builder()
+            .name("instance-id")
+            .set_values(Some(ids.to_vec()))
+            .build();
+        found.extend(described(client, vec![filter]).await?);
+    }
+    found.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replayed::{config, form_of, replay, xml_answer};
+
+    fn groups(body: &str) -> aws_smithy_runtime_api::client::orchestrator::HttpResponse {
+        xml_answer(
+            200,
+            &format!(
+                "<DescribeAutoScalingGroupsResponse><DescribeAutoScalingGroupsResult><AutoScalingGroups>{body}\
+             </AutoScalingGroups></DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>"
+            ),
+        )
+    }
+
+    #[tokio::test]
+    async fn reads_capacity_and_members() {
+        let replay = replay([groups(
+            "<member><DesiredCapacity>2</DesiredCapacity><Instances><member><InstanceId>i-1</InstanceId></member>\
+             </Instances></member>",
+        )]);
+        let group = group(&aws_sdk_autoscaling::Client::new(&config(replay)), "g")
+            .await
+            .unwrap();
+        assert_eq!(
+            group,
+            Group {
+                desired_capacity: 2,
+                instances: vec!["i-1".to_owned()]
+            }
+        );
+    }
+
+    #[tokio::test]
+    async fn a_group_that_is_not_there_is_no_empty_one() {
+        let client = aws_sdk_autoscaling::Client::new(&config(replay([groups("")])));
+        let error = group(&client, "g").await.unwrap_err();
+        assert!(error.to_string().ends_with("there is no group g"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn asks_for_addresses_in_batches_of_what_a_filter_takes() {
+        let none = || {
+            xml_answer(
+                200,
+                "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>",
+            )
+        };
+        let replay = replay([none(), none()]);
+        let ids: Vec<_> = (0..201).map(|n| format!("i-{n}")).collect();
+        addresses(&aws_sdk_ec2::Client::new(&config(replay.clone())), &ids)
+            .await
+            .unwrap();
+        let forms: Vec<_> = replay.actual_requests().map(form_of).collect();
+        assert_eq!(forms[0]["Filter.1.Value.200"], "i-199");
+        assert_eq!(forms[1]["Filter.1.Value.1"], "i-200");
+    }
+}

@@ -1,0 +1,26 @@
+//! AWS as wekactl uses it.
+//!
+//! What decides stands in the pure crates; here it is carried out. Every call goes through the official SDK, whose
+//! configuration [`config::load`] composes once for a program; each request is reported by [`requests`].
+
+pub mod apply;
+pub mod backends;
+pub mod cloud;
+pub mod clusters;
+pub mod config;
+pub mod discover;
+mod elbv2;
+mod error;
+pub mod graph;
+pub mod group;
+pub mod look;
+mod patience;
+pub mod permissions;
+pub mod requests;
+mod resource;
+pub mod table;
+
+#[cfg(test)]
+mod replayed;
+
+pub use error::{Error, Result};

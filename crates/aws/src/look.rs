@@ -1,0 +1,165 @@
+//! Looking at what stands: every resource by one call or a few, all of them side by side.
+//!
+//! What several resources need (the roles below the cluster's path, the load balancer, the account) is asked for once.
+
+use crate::cloud::Clients;
+use crate::error::{Asked, Error, Result, field, present};
+use crate::resource;
+use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
+use aws_sdk_iam::types::Role;
+use deployment::plan::{Observed, Standing};
+use deployment::{Account, HostGroup, Names, ResourceId, RoleUse, tags};
+use futures::future::try_join_all;
+use std::collections::BTreeMap;
+use tokio::sync::OnceCell;
+
+/// A look at one cluster.
+#[derive(Debug)]
+pub struct Look<'a> {
+    pub(crate) clients: &'a Clients,
+    pub(crate) names: &'a Names,
+    region: String,
+    caller: OnceCell<(String, Account)>,
+    load_balancer: OnceCell<Option<LoadBalancer>>,
+    roles: OnceCell<Vec<Role>>,
+    found: Found,
+}
+
+/// What observing needs to know of the cluster beside its name.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The hosted zone and the name of the alias record, where there is to be one.
+    pub alias: Option<(String, String)>,
+    /// The stack's classic load balancer.
+    pub classic_load_balancer: Option<String>,
+    /// What stands of the imported instances.
+    pub instances: BTreeMap<ResourceId, Standing>,
+}
+
+impl<'a> Look<'a> {
+    /// A look at the cluster with these names.
+    pub fn new(clients: &'a Clients, names: &'a Names, region: &str) -> Self {
+        Self {
+            clients,
+            names,
+            region: region.to_owned(),
+            caller: OnceCell::new(),
+            load_balancer: OnceCell::new(),
+            roles: OnceCell::new(),
+            found: Found::default(),
+        }
+    }
+
+    /// The same with what was found of the cluster.
+    #[must_use]
+    pub fn with(self, found: Found) -> Self {
+        Self { found, ..self }
+    }
+
+    /// What stands of these resources, all asked for at once.
+    ///
+    /// # Errors
+    /// The first request that failed: what could not be seen is not taken for absent.
+    pub async fn at(&self, ids: impl IntoIterator<Item = ResourceId>) -> Result<Observed> {
+        let seen = try_join_all(ids.into_iter().map(|id| async move {
+            Ok::<_, Error>(resource::observe(self, id).await?.map(|standing| (id, standing)))
+        }));
+        Ok(seen.await?.into_iter().flatten().collect())
+    }
+
+    /// The caller's account.
+    ///
+    /// # Errors
+    /// There are no credentials, or they are not valid.
+    pub async fn account(&self) -> Result<&Account> {
+        Ok(&self.caller().await?.1)
+    }
+
+    /// The caller's ARN.
+    ///
+    /// # Errors
+    /// As [`Self::account`].
+    pub async fn caller_arn(&self) -> Result<&str> {
+        Ok(&self.caller().await?.0)
+    }
+
+    async fn caller(&self) -> Result<&(String, Account)> {
+        let ask = self.caller.get_or_try_init(|| async {
+            const ASK: &str = "sts GetCallerIdentity";
+            let caller = self.clients.sts.get_caller_identity().send().await.asked(ASK)?;
+            let arn = field(caller.arn, ASK, "ARN")?;
+            let account = field(Account::of_caller(&arn, &self.region), ASK, "ARN of an account")?;
+            Ok((arn, account))
+        });
+        ask.await
+    }
+
+    pub(crate) async fn load_balancer(&self) -> Result<Option<&LoadBalancer>> {
+        let found = self.load_balancer.get_or_try_init(|| async {
+            let ask = self
+                .clients
+                .elbv2
+                .describe_load_balancers()
+                .names(self.names.load_balancer());
+            let answer = ask
+                .send()
+                .await
+                .asked("elasticloadbalancing DescribeLoadBalancers");
+            let answer = present(answer, &["LoadBalancerNotFound", "LoadBalancerNotFoundException"])?;
+            Ok(answer.and_then(|answer| answer.load_balancers.unwrap_or_default().pop()))
+        });
+        Ok(found.await?.as_ref())
+    }
+
+    /// The role of a host group for a use, known by its tags. IAM lists roles without them: each is asked for.
+    pub(crate) async fn role(&self, group: HostGroup, user: RoleUse) -> Result<Option<&Role>> {
+        let roles = self.roles.get_or_try_init(|| async {
+            let iam = &self.clients.iam;
+            let pages = iam
+                .list_roles()
+                .path_prefix(self.names.role_path())
+                .into_paginator()
+                .items()
+                .send();
+            let listed = pages
+                .collect::<Result<Vec<_>, _>>()
+                .await
+                .asked("iam ListRoles")?;
+            let each = listed.into_iter().map(|role| async move {
+                let answer = iam
+                    .get_role()
+                    .role_name(role.role_name())
+                    .send()
+                    .await
+                    .asked("iam GetRole");
+                Ok::<_, Error>(present(answer, &["NoSuchEntity"])?.and_then(|answer| answer.role))
+            });
+            Ok::<_, Error>(try_join_all(each).await?.into_iter().flatten().collect())
+        });
+        let is = |role: &Role, key: &str, value: &str| {
+            role.tags()
+                .iter()
+                .any(|tag| tag.key() == key && tag.value() == value)
+        };
+        Ok(roles.await?.iter().find(|role| {
+            is(role, tags::HOSTGROUP_NAME, group.name())
+                && is(role, tags::USE, user.name())
+                && is(role, tags::CLUSTER_NAME, self.names.cluster().as_str())
+        }))
+    }
+
+    pub(crate) fn alias(&self) -> Option<(&str, &str)> {
+        self.found
+            .alias
+            .as_ref()
+            .map(|(zone, alias)| (zone.as_str(), alias.as_str()))
+    }
+
+    pub(crate) fn classic_load_balancer(&self) -> Option<&str> {
+        self.found.classic_load_balancer.as_deref()
+    }
+
+    pub(crate) fn instances(&self, id: ResourceId) -> Option<Standing> {
+        self.found.instances.get(&id).cloned()
+    }
+}

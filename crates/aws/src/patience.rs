@@ -1,0 +1,40 @@
+//! For how long what AWS has not got ready yet is waited for: by asking again, more seldom as time passes.
+
+use crate::error::Error;
+use backon::ExponentialBuilder;
+use std::time::Duration;
+
+/// A new role can be taken on only after up to two minutes; the call that needs it is tried again for that long.
+pub(crate) fn role_propagation() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(500))
+        .with_max_delay(Duration::from_secs(5))
+        .with_factor(1.5)
+        .with_jitter()
+        .with_max_times(usize::MAX)
+        .with_total_delay(Some(Duration::from_secs(120)))
+}
+
+/// Whether a call failed as it does while a new role cannot be taken on yet.
+pub(crate) const COMES_WITH_ITS_ROLE: fn(&Error) -> bool = |error| {
+    let message = error.message().to_ascii_lowercase();
+    let assumed = message.contains("assume") || message.contains("neither the global service principal");
+    // The policy of a role spreads as slowly as the role: Lambda then lacks the right to the key or the network.
+    let policy = message.contains("does not have permissions")
+        || message.contains("lambda was unable to configure access");
+    (error.is(&[
+        "InvalidParameterValueException",
+        "AccessDeniedException",
+        "AccessDenied",
+    ]) && (assumed || policy))
+        || error.is(&["KMSAccessDeniedException"])
+};
+
+/// Minutes, for a table or a function to become active.
+pub(crate) fn minutes() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(250))
+        .with_max_delay(Duration::from_secs(5))
+        .with_max_times(usize::MAX)
+        .with_total_delay(Some(Duration::from_secs(300)))
+}

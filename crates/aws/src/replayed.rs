@@ -1,0 +1,74 @@
+//! Recorded answers for tests: a client that gets them in turn and remembers what was asked.
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::retry::RetryConfig;
+use std::collections::BTreeMap;
+
+/// A client that gives these answers, one a request.
+pub(crate) fn replay(answers: impl IntoIterator<Item = HttpResponse>) -> StaticReplayClient {
+    let events = answers
+        .into_iter()
+        .map(|answer| ReplayEvent::new(HttpRequest::new(SdkBody::empty()), answer));
+    StaticReplayClient::new(events.collect())
+}
+
+/// A configuration whose requests go to `client`, each once.
+pub(crate) fn config(client: StaticReplayClient) -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-west-1"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            "id", "key", None, None, "test",
+        )))
+        .retry_config(RetryConfig::disabled())
+        .http_client(client)
+        .build()
+}
+
+/// An answer in JSON.
+pub(crate) fn json_answer(status: u16, body: &serde_json::Value) -> HttpResponse {
+    answer(status, "application/x-amz-json-1.0", &body.to_string())
+}
+
+/// An answer in XML.
+pub(crate) fn xml_answer(status: u16, body: &str) -> HttpResponse {
+    answer(status, "text/xml", body)
+}
+
+fn answer(status: u16, content_type: &'static str, body: &str) -> HttpResponse {
+    let mut answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+    answer.headers_mut().insert("content-type", content_type);
+    answer
+}
+
+/// The fields of a request of a service that takes forms (EC2, Auto Scaling).
+pub(crate) fn form_of(request: &HttpRequest) -> BTreeMap<String, String> {
+    let body = std::str::from_utf8(request.body().bytes().unwrap()).unwrap();
+    let fields = body.split('&').filter_map(|field| field.split_once('='));
+    fields
+        .map(|(name, value)| (decoded(name), decoded(value)))
+        .collect()
+}
+
+/// Percent-decoding, of what the SDK encodes.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let byte = match byte {
+            b'%' => {
+                let digits = [rest.next().unwrap(), rest.next().unwrap()];
+                u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
+            }
+            b'+' => b' ',
+            byte => byte,
+        };
+        bytes.push(byte);
+    }
+    String::from_utf8(bytes).unwrap()
+}

@@ -1,0 +1,117 @@
+//! How requests leave: no more than so many at once, and each with a line in the log.
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+};
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, Metadata};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::{ConfigBag, Layer, Storable, StoreReplace};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+/// How many requests may be under way at once. AWS's own limits are per service and higher; this keeps a burst within
+/// what its control planes answer without throttling.
+pub const IN_FLIGHT: usize = 16;
+
+/// Holds an HTTP client to so many requests at once.
+pub fn limited(client: SharedHttpClient, in_flight: usize) -> SharedHttpClient {
+    SharedHttpClient::new(Limited {
+        client,
+        permits: Arc::new(Semaphore::new(in_flight)),
+    })
+}
+
+#[derive(Debug)]
+struct Limited {
+    client: SharedHttpClient,
+    permits: Arc<Semaphore>,
+}
+
+impl HttpClient for Limited {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        let connector = self.client.http_connector(settings, components);
+        SharedHttpConnector::new(LimitedConnector {
+            connector,
+            permits: Arc::clone(&self.permits),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct LimitedConnector {
+    connector: SharedHttpConnector,
+    permits: Arc<Semaphore>,
+}
+
+impl HttpConnector for LimitedConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let connector = self.connector.clone();
+        let permits = Arc::clone(&self.permits);
+        HttpConnectorFuture::new(async move {
+            // The semaphore is never closed; were it, going on without a permit would only lift the limit.
+            let _permit = permits.acquire_owned().await.ok();
+            connector.call(request).await
+        })
+    }
+}
+
+/// Writes a line at level DEBUG for each attempt of a request: service, operation, status, and its time in milliseconds.
+/// Neither bodies nor headers: they carry passwords and keys.
+#[derive(Debug)]
+pub struct Log;
+
+#[derive(Debug)]
+struct Begun(Instant);
+
+impl Storable for Begun {
+    type Storer = StoreReplace<Self>;
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Log {
+    fn name(&self) -> &'static str {
+        "Log"
+    }
+
+    fn read_before_attempt(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let mut layer = Layer::new("wekactl request");
+        layer.store_put(Begun(Instant::now()));
+        config.push_layer(layer);
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let (service, operation) = config
+            .load::<Metadata>()
+            .map_or(("?", "?"), |metadata| (metadata.service(), metadata.name()));
+        let milliseconds = config
+            .load::<Begun>()
+            .map_or(0, |begun| begun.0.elapsed().as_millis());
+        let status = context
+            .response()
+            .map_or(0, |response| response.status().as_u16());
+        tracing::debug!(target: "wekactl::requests", service, operation, status, milliseconds, "request");
+        Ok(())
+    }
+}

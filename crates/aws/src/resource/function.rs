@@ -1,0 +1,232 @@
+use super::{From, Given, Resource, Target, known};
+use crate::cloud::Cloud;
+use crate::error::{Asked, Error, Result, present};
+use crate::look::Look;
+use crate::patience::{self, COMES_WITH_ITS_ROLE};
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{
+    Architecture, Environment, FunctionCode, LastUpdateStatus, Runtime, State, VpcConfig,
+};
+use backon::Retryable;
+use deployment::plan::Standing;
+use deployment::resource::{Function, ResourceId, Vpc};
+use deployment::{Output, Secret, Tags, Value};
+use std::collections::HashMap;
+
+/// The environment variable of the key under which credentials are sealed.
+const SEAL_KEY: &str = "SEAL_KEY";
+
+impl Resource for Function {
+    async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
+        let ResourceId::Function(group, function) = id else {
+            return Err(Error::other("lambda GetFunction", "not a function"));
+        };
+        let name = look.names.function(group, function);
+        let answer = look
+            .clients
+            .lambda
+            .get_function()
+            .function_name(&name)
+            .send()
+            .await;
+        let answer = present(answer.asked("lambda GetFunction"), &["ResourceNotFoundException"])?;
+        let Some(answer) = answer else { return Ok(None) };
+        let found = answer
+            .configuration
+            .unwrap_or_else(|| aws_sdk_lambda::types::FunctionConfiguration::builder().build());
+        let mut environment: HashMap<_, _> = found
+            .environment()
+            .and_then(|environment| environment.variables().cloned())
+            .unwrap_or_default();
+        let seal_key = environment.remove(SEAL_KEY).map(Secret::new);
+        let vpc = found
+            .vpc_config()
+            .filter(|vpc| !vpc.subnet_ids().is_empty())
+            .map(|vpc| Vpc {
+                subnets: vpc.subnet_ids().to_vec(),
+                security_groups: vpc.security_group_ids().to_vec(),
+            });
+        Ok(Some(Standing {
+            body: Self {
+                description: found.description().unwrap_or_default().to_owned(),
+                runtime: found.runtime().map_or("", Runtime::as_str).to_owned(),
+                handler: found.handler().unwrap_or_default().to_owned(),
+                architecture: found
+                    .architectures()
+                    .first()
+                    .map_or("x86_64", Architecture::as_str)
+                    .to_owned(),
+                memory_mib: found.memory_size().unwrap_or_default(),
+                timeout_seconds: found.timeout().unwrap_or_default(),
+                code_sha256: found.code_sha256().unwrap_or_default().to_owned(),
+                role: Value::from(found.role().unwrap_or_default()),
+                kms_key: Value::from(found.kms_key_arn().unwrap_or_default()),
+                environment: environment.into_iter().collect(),
+                seal_key,
+                vpc,
+            }
+            .into(),
+            tags: Some(Tags(answer.tags.unwrap_or_default().into_iter().collect())),
+            outputs: vec![(Output::Arn, found.function_arn().unwrap_or_default().to_owned())],
+            name,
+        }))
+    }
+
+    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
+        const ASK: &str = "lambda CreateFunction";
+        let (role, key) = (known(&self.role, ASK)?, known(&self.kms_key, ASK)?);
+        let code = FunctionCode::builder()
+            .zip_file(Blob::new(cloud.package.clone()))
+            .build();
+        let ask = || async {
+            cloud
+                .clients
+                .lambda
+                .create_function()
+                .function_name(target.name)
+                .description(&self.description)
+                .runtime(Runtime::from(self.runtime.as_str()))
+                .handler(&self.handler)
+                .architectures(Architecture::from(self.architecture.as_str()))
+                .memory_size(self.memory_mib)
+                .timeout(self.timeout_seconds)
+                .code(code.clone())
+                .role(&role)
+                .kms_key_arn(&key)
+                .environment(self.variables())
+                .set_vpc_config(self.vpc.as_ref().map(vpc_config))
+                .set_tags(Some(tags(target.tags())))
+                .send()
+                .await
+                .asked(ASK)
+        };
+        let made = ask
+            .retry(patience::role_propagation())
+            .when(COMES_WITH_ITS_ROLE)
+            .await?;
+        if made.state != Some(State::Active) {
+            wait(cloud, target.name).await?;
+        }
+        Ok(vec![(Output::Arn, made.function_arn.unwrap_or_default())])
+    }
+
+    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
+        let lambda = &cloud.clients.lambda;
+        // Lambda refuses a change while another is under way; a broken off run may have left one.
+        if from.body_differs() {
+            wait(cloud, target.name).await?;
+        }
+        if from.differs(&["code_sha256", "architecture"]) {
+            let ask = lambda.update_function_code().function_name(target.name);
+            let ask = ask.architectures(Architecture::from(self.architecture.as_str()));
+            let ask = ask.zip_file(Blob::new(cloud.package.clone()));
+            ask.send().await.asked("lambda UpdateFunctionCode")?;
+            wait(cloud, target.name).await?;
+        }
+        if from.changes.iter().any(|change| {
+            !change.field.starts_with("tags.")
+                && !["code_sha256", "architecture"].contains(&change.field.as_str())
+        }) {
+            self.configure(cloud, target).await?;
+            wait(cloud, target.name).await?;
+        }
+        let new = from.new_tags(target);
+        if !new.is_empty() {
+            let ask = lambda.tag_resource().resource(from.output(Output::Arn));
+            ask.set_tags(Some(tags(new.into_iter())))
+                .send()
+                .await
+                .asked("lambda TagResource")?;
+        }
+        Ok(from.given())
+    }
+}
+
+trait Parts {
+    fn variables(&self) -> Environment;
+    async fn configure(&self, cloud: &Cloud, target: &Target<'_>) -> Result<()>;
+}
+
+impl Parts for Function {
+    fn variables(&self) -> Environment {
+        let mut variables: HashMap<_, _> = self.environment.clone().into_iter().collect();
+        if let Some(key) = &self.seal_key {
+            variables.insert(SEAL_KEY.to_owned(), key.reveal().to_owned());
+        }
+        Environment::builder().set_variables(Some(variables)).build()
+    }
+
+    async fn configure(&self, cloud: &Cloud, target: &Target<'_>) -> Result<()> {
+        const ASK: &str = "lambda UpdateFunctionConfiguration";
+        let (role, key) = (known(&self.role, ASK)?, known(&self.kms_key, ASK)?);
+        let nowhere = || {
+            VpcConfig::builder()
+                .set_subnet_ids(Some(vec![]))
+                .set_security_group_ids(Some(vec![]))
+                .build()
+        };
+        let ask = || async {
+            let ask = cloud
+                .clients
+                .lambda
+                .update_function_configuration()
+                .function_name(target.name);
+            let ask = ask
+                .description(&self.description)
+                .runtime(Runtime::from(self.runtime.as_str()));
+            let ask = ask
+                .handler(&self.handler)
+                .memory_size(self.memory_mib)
+                .timeout(self.timeout_seconds);
+            let ask = ask.role(&role).kms_key_arn(&key).environment(self.variables());
+            let ask = ask.vpc_config(self.vpc.as_ref().map_or_else(nowhere, vpc_config));
+            ask.send().await.asked(ASK)
+        };
+        ask.retry(patience::role_propagation())
+            .when(COMES_WITH_ITS_ROLE)
+            .await
+            .map(drop)
+    }
+}
+
+fn vpc_config(vpc: &Vpc) -> VpcConfig {
+    VpcConfig::builder()
+        .set_subnet_ids(Some(vpc.subnets.clone()))
+        .set_security_group_ids(Some(vpc.security_groups.clone()))
+        .build()
+}
+
+/// Waits until Lambda says that the function can be called and changed.
+async fn wait(cloud: &Cloud, name: &str) -> Result<()> {
+    const ASK: &str = "lambda GetFunctionConfiguration";
+    let ask = || async {
+        let asked = cloud
+            .clients
+            .lambda
+            .get_function_configuration()
+            .function_name(name)
+            .send()
+            .await;
+        let found = asked.asked(ASK)?;
+        let reason = |reason: Option<&str>| reason.unwrap_or("no reason given").to_owned();
+        match (found.state(), found.last_update_status()) {
+            (Some(State::Failed), _) => Ok(Err(Error::other(ASK, reason(found.state_reason())))),
+            (_, Some(LastUpdateStatus::Failed)) => {
+                Ok(Err(Error::other(ASK, reason(found.last_update_status_reason()))))
+            }
+            (Some(State::Pending), _) | (_, Some(LastUpdateStatus::InProgress)) => Err(Error::other(
+                ASK,
+                format!("function {name} is still being set up"),
+            )),
+            _ => Ok(Ok(())),
+        }
+    };
+    ask.retry(patience::minutes())
+        .when(|error: &Error| error.code().is_none())
+        .await?
+}
+
+fn tags<'a>(tags: impl Iterator<Item = (&'a str, &'a str)>) -> HashMap<String, String> {
+    tags.map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}

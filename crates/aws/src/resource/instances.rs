@@ -1,0 +1,106 @@
+//! The imported instances. What stands of them was found with them: nothing is asked for anew.
+
+use super::{From, Given, Resource, Target};
+use crate::cloud::Cloud;
+use crate::error::{Asked, Error, Result};
+use crate::look::Look;
+use aws_sdk_ec2::types::{AttributeBooleanValue, Tag};
+use deployment::plan::Standing;
+use deployment::resource::{AttachedInstances, PreparedInstances, ResourceId};
+use futures::future::try_join_all;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use std::collections::BTreeSet;
+
+/// How many instances AttachInstances takes at once.
+const ATTACHED_AT_ONCE: usize = 20;
+/// How many resources CreateTags takes at once.
+const TAGGED_AT_ONCE: usize = 1000;
+/// How many instances are protected side by side; they are a request each.
+const PROTECTED_AT_ONCE: usize = 16;
+
+impl Resource for PreparedInstances {
+    async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
+        Ok(look.instances(id))
+    }
+
+    async fn create(&self, _cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
+        Err(Error::other(
+            "ec2 RunInstances",
+            format!("{}: imported instances are not made", target.name),
+        ))
+    }
+
+    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
+        let ec2 = &cloud.clients.ec2;
+        let tags: Vec<_> = target
+            .tags()
+            .map(|(key, value)| Tag::builder().key(key).value(value).build())
+            .collect();
+        let to_tag: Vec<_> = ids(from, "to_tag").into_iter().collect();
+        let tagged = to_tag.chunks(TAGGED_AT_ONCE).map(|ids| {
+            let ask = ec2
+                .create_tags()
+                .set_resources(Some(ids.to_vec()))
+                .set_tags(Some(tags.clone()));
+            async { ask.send().await.asked("ec2 CreateTags") }
+        });
+        let protected = stream::iter(ids(from, "to_protect").into_iter().map(|id| async {
+            let on = AttributeBooleanValue::builder().value(true).build();
+            let ask = ec2
+                .modify_instance_attribute()
+                .instance_id(id)
+                .disable_api_termination(on);
+            ask.send().await.asked("ec2 ModifyInstanceAttribute").map(drop)
+        }))
+        .buffer_unordered(PROTECTED_AT_ONCE)
+        .try_collect::<()>();
+        tokio::try_join!(try_join_all(tagged), protected)?;
+        Ok(Vec::new())
+    }
+}
+
+impl Resource for AttachedInstances {
+    async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
+        Ok(look.instances(id))
+    }
+
+    async fn create(&self, _cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
+        Err(Error::other(
+            "autoscaling AttachInstances",
+            format!("{}: there are no instances", target.name),
+        ))
+    }
+
+    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
+        let to_attach: Vec<_> = ids(from, "to_attach").into_iter().collect();
+        // One batch after the other: each raises the desired capacity by its size.
+        for batch in to_attach.chunks(ATTACHED_AT_ONCE) {
+            let ask = cloud
+                .clients
+                .autoscaling
+                .attach_instances()
+                .auto_scaling_group_name(target.name);
+            let ask = ask.set_instance_ids(Some(batch.to_vec()));
+            ask.send().await.asked("autoscaling AttachInstances")?;
+        }
+        // An attached instance does not get the group's scale-in protection of new ones in every region: it is set.
+        for batch in to_attach.chunks(50) {
+            let ask = cloud
+                .clients
+                .autoscaling
+                .set_instance_protection()
+                .auto_scaling_group_name(target.name);
+            let ask = ask
+                .set_instance_ids(Some(batch.to_vec()))
+                .protected_from_scale_in(true);
+            ask.send().await.asked("autoscaling SetInstanceProtection")?;
+        }
+        Ok(Vec::new())
+    }
+}
+
+fn ids(from: &From<'_>, field: &str) -> BTreeSet<String> {
+    let fields = from.standing.body.fields();
+    let list = fields[field].as_array().into_iter().flatten();
+    list.filter_map(|id| id.as_str().map(str::to_owned)).collect()
+}

@@ -1,0 +1,90 @@
+//! The two items of the table.
+
+use super::{From, Given, Resource, Target};
+use crate::cloud::Cloud;
+use crate::error::{Asked, Result, present};
+use crate::look::Look;
+use crate::table;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use deployment::Secret;
+use deployment::plan::Standing;
+use deployment::resource::{Credentials, ResourceId, SettingsItem};
+use deployment::settings::{CREDENTIALS_KEY, SETTINGS_KEY};
+use serde_json::{Map, Value as Json, json};
+
+/// An item of a table that is not there is not there.
+async fn find(look: &Look<'_>, key: &str) -> Result<Option<Map<String, Json>>> {
+    let item = table::item(&look.clients.dynamodb, &look.names.base(), key).await;
+    Ok(present(item, &["ResourceNotFoundException"])?.flatten())
+}
+
+async fn put(cloud: &Cloud, item: &Map<String, Json>) -> Result<Given> {
+    let item = table::attributes(item)?;
+    let ask = cloud
+        .clients
+        .dynamodb
+        .put_item()
+        .table_name(cloud.names.base())
+        .set_item(Some(item));
+    ask.send().await.asked("dynamodb PutItem")?;
+    Ok(Vec::new())
+}
+
+impl Resource for SettingsItem {
+    async fn observe(look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
+        Ok(find(look, SETTINGS_KEY).await?.map(|attributes| Standing {
+            name: SETTINGS_KEY.to_owned(),
+            body: Self { attributes }.into(),
+            tags: None,
+            outputs: Vec::new(),
+        }))
+    }
+
+    async fn create(&self, cloud: &Cloud, _target: &Target<'_>) -> Result<Given> {
+        put(cloud, &self.attributes).await
+    }
+
+    async fn update(&self, cloud: &Cloud, _target: &Target<'_>, _from: &From<'_>) -> Result<Given> {
+        put(cloud, &self.attributes).await
+    }
+}
+
+impl Resource for Credentials {
+    async fn observe(look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
+        let Some(item) = find(look, CREDENTIALS_KEY).await? else {
+            return Ok(None);
+        };
+        // What cannot be read is not what was given, and is written anew.
+        let text = |name: &str| {
+            let encoded = item.get(name)?.get("S")?.as_str()?;
+            String::from_utf8(BASE64_STANDARD.decode(encoded).ok()?).ok()
+        };
+        Ok(Some(Standing {
+            name: CREDENTIALS_KEY.to_owned(),
+            body: Self {
+                username: text("Username").unwrap_or_default(),
+                password: Secret::new(text("Password").unwrap_or_default()),
+            }
+            .into(),
+            tags: None,
+            outputs: Vec::new(),
+        }))
+    }
+
+    async fn create(&self, cloud: &Cloud, _target: &Target<'_>) -> Result<Given> {
+        let item = json!({
+            "Key": { "S": CREDENTIALS_KEY },
+            "Username": { "S": BASE64_STANDARD.encode(&self.username) },
+            "Password": { "S": BASE64_STANDARD.encode(self.password.reveal()) },
+        });
+        match item {
+            Json::Object(item) => put(cloud, &item).await,
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    async fn update(&self, cloud: &Cloud, target: &Target<'_>, _from: &From<'_>) -> Result<Given> {
+        self.create(cloud, target).await
+    }
+}

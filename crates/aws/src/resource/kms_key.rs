@@ -1,0 +1,145 @@
+use super::{From, Given, Resource, Target, tags_from};
+use crate::cloud::Cloud;
+use crate::error::{Asked, Result, field, present};
+use crate::look::Look;
+use aws_sdk_kms::types::{KeyState, Tag};
+use deployment::Output;
+use deployment::plan::Standing;
+use deployment::resource::{KmsKey, ResourceId};
+
+impl Resource for KmsKey {
+    async fn observe(look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
+        let kms = &look.clients.kms;
+        let alias = look.names.key_alias();
+        let answer = kms
+            .describe_key()
+            .key_id(&alias)
+            .send()
+            .await
+            .asked("kms DescribeKey");
+        let Some(answer) = present(answer, &["NotFoundException"])? else {
+            return Ok(None);
+        };
+        let key = field(answer.key_metadata, "kms DescribeKey", "key")?;
+        let id = key.key_id();
+        let (tags, rotation) = tokio::try_join!(
+            async {
+                kms.list_resource_tags()
+                    .key_id(id)
+                    .send()
+                    .await
+                    .asked("kms ListResourceTags")
+            },
+            async {
+                kms.get_key_rotation_status()
+                    .key_id(id)
+                    .send()
+                    .await
+                    .asked("kms GetKeyRotationStatus")
+            },
+        )?;
+        Ok(Some(Standing {
+            name: alias,
+            body: Self {
+                state: key.key_state().map_or("", KeyState::as_str).to_owned(),
+                rotation: rotation.key_rotation_enabled(),
+            }
+            .into(),
+            tags: Some(tags_from(tags.tags(), |tag| {
+                (Some(tag.tag_key()), Some(tag.tag_value()))
+            })),
+            outputs: vec![
+                (Output::Arn, field(key.arn, "kms DescribeKey", "ARN")?),
+                (Output::Id, key.key_id),
+            ],
+        }))
+    }
+
+    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
+        let kms = &cloud.clients.kms;
+        let made = kms
+            .create_key()
+            .description(format!(
+                "wekactl: settings of the Weka cluster {}",
+                cloud.names.cluster()
+            ))
+            .set_tags(Some(tags(target.tags())?))
+            .send()
+            .await
+            .asked("kms CreateKey")?;
+        let key = field(made.key_metadata, "kms CreateKey", "key")?;
+        let id = key.key_id;
+        let named = async {
+            kms.create_alias()
+                .alias_name(target.name)
+                .target_key_id(&id)
+                .send()
+                .await
+                .asked("kms CreateAlias")
+        };
+        let (named, rotated) = tokio::join!(named, enable_rotation(cloud, &id));
+        if let Err(error) = named {
+            // A key without its alias would never be found again: it is not left behind.
+            let undo = kms
+                .schedule_key_deletion()
+                .key_id(&id)
+                .pending_window_in_days(7)
+                .send()
+                .await;
+            if let Err(undo) = undo.asked("kms ScheduleKeyDeletion") {
+                tracing::warn!(key = id, %undo, "the new key could not be given its alias, nor be deleted: delete it by hand");
+            }
+            return Err(error);
+        }
+        rotated?;
+        Ok(vec![
+            (Output::Arn, field(key.arn, "kms CreateKey", "ARN")?),
+            (Output::Id, id),
+        ])
+    }
+
+    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
+        let kms = &cloud.clients.kms;
+        let id = from.output(Output::Id);
+        if from.differs(&["state"]) {
+            if from.standing.body.fields()["state"] == "PendingDeletion" {
+                kms.cancel_key_deletion()
+                    .key_id(id)
+                    .send()
+                    .await
+                    .asked("kms CancelKeyDeletion")?;
+            }
+            kms.enable_key().key_id(id).send().await.asked("kms EnableKey")?;
+        }
+        if from.differs(&["rotation"]) {
+            enable_rotation(cloud, id).await?;
+        }
+        let new = from.new_tags(target);
+        if !new.is_empty() {
+            let new = tags(new.into_iter())?;
+            kms.tag_resource()
+                .key_id(id)
+                .set_tags(Some(new))
+                .send()
+                .await
+                .asked("kms TagResource")?;
+        }
+        Ok(from.given())
+    }
+}
+
+async fn enable_rotation(cloud: &Cloud, id: &str) -> Result<()> {
+    let kms = &cloud.clients.kms;
+    kms.enable_key_rotation()
+        .key_id(id)
+        .send()
+        .await
+        .asked("kms EnableKeyRotation")
+        .map(drop)
+}
+
+fn tags<'a>(tags: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Vec<Tag>> {
+    tags.map(|(key, value)| Tag::builder().tag_key(key).tag_value(value).build())
+        .collect::<Result<_, _>>()
+        .map_err(|error| crate::Error::other("kms TagResource", error.to_string()))
+}

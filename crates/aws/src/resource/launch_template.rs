@@ -1,0 +1,242 @@
+use super::{From, Given, Resource, Target, tags_from};
+use crate::cloud::Cloud;
+use crate::error::{Asked, Error, Result, field, present};
+use crate::look::Look;
+use aws_sdk_ec2::types::{
+    InstanceType, LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest,
+    LaunchTemplateHttpTokensState, LaunchTemplateIamInstanceProfileSpecificationRequest,
+    LaunchTemplateInstanceMetadataOptionsRequest, LaunchTemplateInstanceNetworkInterfaceSpecificationRequest,
+    LaunchTemplateTagSpecificationRequest, RequestLaunchTemplateData, ResourceType,
+    ResponseLaunchTemplateData, Tag, TagSpecification, VolumeType,
+};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use deployment::plan::Standing;
+use deployment::resource::{LaunchTemplate, Mapping, ResourceId, UserData};
+use deployment::{Output, Secret, Tags};
+
+impl Resource for LaunchTemplate {
+    async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
+        let group = id
+            .group()
+            .ok_or_else(|| Error::other("ec2 DescribeLaunchTemplates", "not of a host group"))?;
+        let name = look.names.launch_template(group);
+        let ec2 = &look.clients.ec2;
+        let (template, version) = tokio::join!(
+            async {
+                let ask = ec2.describe_launch_templates().launch_template_names(&name);
+                ask.send().await.asked("ec2 DescribeLaunchTemplates")
+            },
+            async {
+                let ask = ec2
+                    .describe_launch_template_versions()
+                    .launch_template_name(&name)
+                    .versions("$Latest");
+                ask.send().await.asked("ec2 DescribeLaunchTemplateVersions")
+            },
+        );
+        let absent = &[
+            "InvalidLaunchTemplateName.NotFoundException",
+            "InvalidLaunchTemplateId.NotFound",
+        ];
+        let template = present(template, absent)?.and_then(|t| t.launch_templates.unwrap_or_default().pop());
+        let Some(template) = template else { return Ok(None) };
+        let version = version?.launch_template_versions.unwrap_or_default().pop();
+        let data = field(
+            version.and_then(|version| version.launch_template_data),
+            "ec2 DescribeLaunchTemplateVersions",
+            "data",
+        )?;
+        Ok(Some(Standing {
+            name,
+            body: read(&data).into(),
+            tags: Some(tags_from(template.tags(), |tag| (tag.key(), tag.value()))),
+            outputs: vec![(Output::Id, template.launch_template_id.unwrap_or_default())],
+        }))
+    }
+
+    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
+        let made = cloud
+            .clients
+            .ec2
+            .create_launch_template()
+            .launch_template_name(target.name)
+            .launch_template_data(self.data()?)
+            .tag_specifications(
+                TagSpecification::builder()
+                    .resource_type(ResourceType::LaunchTemplate)
+                    .set_tags(Some(target.tags().map(tag).collect()))
+                    .build(),
+            )
+            .send()
+            .await
+            .asked("ec2 CreateLaunchTemplate")?;
+        let template = field(made.launch_template, "ec2 CreateLaunchTemplate", "template")?;
+        Ok(vec![(
+            Output::Id,
+            template.launch_template_id.unwrap_or_default(),
+        )])
+    }
+
+    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
+        let ec2 = &cloud.clients.ec2;
+        if from.body_differs() {
+            let ask = ec2
+                .create_launch_template_version()
+                .launch_template_name(target.name);
+            let made = ask.launch_template_data(self.data()?).send().await;
+            let made = made
+                .asked("ec2 CreateLaunchTemplateVersion")?
+                .launch_template_version;
+            let number = made.and_then(|version| version.version_number);
+            let number = field(number, "ec2 CreateLaunchTemplateVersion", "version number")?;
+            let ask = ec2.modify_launch_template().launch_template_name(target.name);
+            ask.default_version(number.to_string())
+                .send()
+                .await
+                .asked("ec2 ModifyLaunchTemplate")?;
+        }
+        let new: Vec<_> = from.new_tags(target).into_iter().map(tag).collect();
+        if !new.is_empty() {
+            let ask = ec2
+                .create_tags()
+                .resources(from.output(Output::Id))
+                .set_tags(Some(new));
+            ask.send().await.asked("ec2 CreateTags")?;
+        }
+        Ok(from.given())
+    }
+}
+
+fn read(data: &ResponseLaunchTemplateData) -> LaunchTemplate {
+    let interface = data.network_interfaces().first();
+    let specifications = data.tag_specifications();
+    // A specification for the template itself tags nothing that it launches.
+    let mut tagged: Vec<_> = specifications
+        .iter()
+        .filter(|specification| specification.resource_type() != Some(&ResourceType::LaunchTemplate))
+        .filter_map(|specification| specification.resource_type().map(|kind| kind.as_str().to_owned()))
+        .collect();
+    tagged.sort();
+    let instance = specifications
+        .iter()
+        .find(|specification| specification.resource_type() == Some(&ResourceType::Instance));
+    let script = data
+        .user_data()
+        .and_then(|encoded| BASE64_STANDARD.decode(encoded).ok());
+    LaunchTemplate {
+        image_id: data.image_id().unwrap_or_default().to_owned(),
+        instance_type: data.instance_type().map_or("", InstanceType::as_str).to_owned(),
+        key_name: data.key_name().map(str::to_owned),
+        instance_profile: data
+            .iam_instance_profile()
+            .and_then(|profile| profile.arn())
+            .unwrap_or_default()
+            .to_owned(),
+        security_groups: interface
+            .map(|interface| interface.groups().to_vec())
+            .unwrap_or_default(),
+        subnet: interface
+            .and_then(|interface| interface.subnet_id())
+            .unwrap_or_default()
+            .to_owned(),
+        public_address: interface.is_some_and(|i| i.associate_public_ip_address() == Some(true)),
+        volumes: data
+            .block_device_mappings()
+            .iter()
+            .filter_map(|mapping| {
+                let ebs = mapping.ebs()?;
+                Some(Mapping {
+                    device: mapping.device_name()?.to_owned(),
+                    volume_type: ebs.volume_type().map_or("", VolumeType::as_str).to_owned(),
+                    size_gib: u32::try_from(ebs.volume_size()?).ok()?,
+                    delete_on_termination: ebs.delete_on_termination() == Some(true),
+                })
+            })
+            .collect(),
+        http_tokens: data
+            .metadata_options()
+            .and_then(|options| options.http_tokens())
+            .map_or("", |tokens| tokens.as_str())
+            .to_owned(),
+        termination_protection: data.disable_api_termination() == Some(true),
+        instance_tags: instance.map_or_else(Tags::default, |specification| {
+            tags_from(specification.tags(), |tag| (tag.key(), tag.value()))
+        }),
+        tagged,
+        user_data: UserData::Script(Secret::new(
+            script
+                .and_then(|script| String::from_utf8(script).ok())
+                .unwrap_or_default(),
+        )),
+    }
+}
+
+trait Data {
+    fn data(&self) -> Result<RequestLaunchTemplateData>;
+}
+
+impl Data for LaunchTemplate {
+    fn data(&self) -> Result<RequestLaunchTemplateData> {
+        let UserData::Script(script) = &self.user_data else {
+            return Err(Error::other(
+                "ec2 CreateLaunchTemplate",
+                "the join API that the user data needs was not made",
+            ));
+        };
+        let interface = LaunchTemplateInstanceNetworkInterfaceSpecificationRequest::builder()
+            .device_index(0)
+            .associate_public_ip_address(self.public_address)
+            .set_groups(Some(self.security_groups.clone()))
+            .subnet_id(&self.subnet)
+            .delete_on_termination(true)
+            .build();
+        let tags: Vec<Tag> = self.instance_tags.iter().map(tag).collect();
+        Ok(RequestLaunchTemplateData::builder()
+            .image_id(&self.image_id)
+            .instance_type(InstanceType::from(self.instance_type.as_str()))
+            .set_key_name(self.key_name.clone())
+            .iam_instance_profile(
+                LaunchTemplateIamInstanceProfileSpecificationRequest::builder()
+                    .arn(&self.instance_profile)
+                    .build(),
+            )
+            .network_interfaces(interface)
+            .set_block_device_mappings(Some(self.volumes.iter().map(mapping).collect()))
+            .metadata_options(
+                LaunchTemplateInstanceMetadataOptionsRequest::builder()
+                    .http_tokens(LaunchTemplateHttpTokensState::from(self.http_tokens.as_str()))
+                    .build(),
+            )
+            .disable_api_termination(self.termination_protection)
+            .set_tag_specifications(Some(
+                self.tagged
+                    .iter()
+                    .map(|kind| {
+                        LaunchTemplateTagSpecificationRequest::builder()
+                            .resource_type(ResourceType::from(kind.as_str()))
+                            .set_tags(Some(tags.clone()))
+                            .build()
+                    })
+                    .collect(),
+            ))
+            .user_data(BASE64_STANDARD.encode(script.reveal()))
+            .build())
+    }
+}
+
+fn mapping(volume: &Mapping) -> LaunchTemplateBlockDeviceMappingRequest {
+    let ebs = LaunchTemplateEbsBlockDeviceRequest::builder()
+        .volume_type(VolumeType::from(volume.volume_type.as_str()))
+        .volume_size(i32::try_from(volume.size_gib).unwrap_or(i32::MAX))
+        .delete_on_termination(volume.delete_on_termination)
+        .build();
+    LaunchTemplateBlockDeviceMappingRequest::builder()
+        .device_name(&volume.device)
+        .ebs(ebs)
+        .build()
+}
+
+fn tag((key, value): (&str, &str)) -> Tag {
+    Tag::builder().key(key).value(value).build()
+}

@@ -1,0 +1,101 @@
+use super::{From, Given, Resource, Target, known};
+use crate::cloud::Cloud;
+use crate::elbv2;
+use crate::error::{Asked, Result, field};
+use crate::look::Look;
+use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ProtocolEnum};
+use deployment::plan::Standing;
+use deployment::resource::{Listener, ResourceId};
+use deployment::{Output, Value};
+
+/// The port by which the listener is known among those of its load balancer.
+const PORT: i32 = 14000;
+
+impl Resource for Listener {
+    async fn observe(look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
+        let Some(balancer) = look.load_balancer().await? else {
+            return Ok(None);
+        };
+        let client = &look.clients.elbv2;
+        let ask = client
+            .describe_listeners()
+            .load_balancer_arn(balancer.load_balancer_arn().unwrap_or_default());
+        let listeners = ask
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await;
+        let listeners = listeners.asked("elasticloadbalancing DescribeListeners")?;
+        let Some(found) = listeners
+            .into_iter()
+            .find(|listener| listener.port() == Some(PORT))
+        else {
+            return Ok(None);
+        };
+        let arn = found.listener_arn().unwrap_or_default().to_owned();
+        let forward = found.default_actions().iter().find_map(|action| {
+            let configured = action
+                .forward_config()
+                .and_then(|forward| forward.target_groups().first());
+            action
+                .target_group_arn()
+                .or_else(|| configured?.target_group_arn())
+        });
+        Ok(Some(Standing {
+            name: format!("{}:{PORT}", look.names.load_balancer()),
+            body: Self {
+                load_balancer: Value::from(found.load_balancer_arn().unwrap_or_default()),
+                protocol: found.protocol().map_or("", ProtocolEnum::as_str).to_owned(),
+                port: PORT,
+                forward_to: Value::from(forward.unwrap_or_default()),
+            }
+            .into(),
+            tags: Some(elbv2::tags_of(client, &arn).await?),
+            outputs: vec![(Output::Arn, arn)],
+        }))
+    }
+
+    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
+        const ASK: &str = "elasticloadbalancing CreateListener";
+        let made = cloud
+            .clients
+            .elbv2
+            .create_listener()
+            .load_balancer_arn(known(&self.load_balancer, ASK)?)
+            .protocol(ProtocolEnum::from(self.protocol.as_str()))
+            .port(self.port)
+            .default_actions(forward(&known(&self.forward_to, ASK)?))
+            .set_tags(Some(elbv2::tags(target.tags())))
+            .send()
+            .await
+            .asked(ASK)?;
+        let made = made
+            .listeners
+            .unwrap_or_default()
+            .pop()
+            .and_then(|listener| listener.listener_arn);
+        Ok(vec![(Output::Arn, field(made, ASK, "ARN")?)])
+    }
+
+    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
+        const ASK: &str = "elasticloadbalancing ModifyListener";
+        let client = &cloud.clients.elbv2;
+        let arn = from.output(Output::Arn);
+        if from.body_differs() {
+            let ask = client.modify_listener().listener_arn(arn).port(self.port);
+            let ask = ask.protocol(ProtocolEnum::from(self.protocol.as_str()));
+            let ask = ask.default_actions(forward(&known(&self.forward_to, ASK)?));
+            ask.send().await.asked(ASK)?;
+        }
+        elbv2::add_tags(client, arn, from.new_tags(target)).await?;
+        Ok(from.given())
+    }
+}
+
+fn forward(target_group: &str) -> Action {
+    Action::builder()
+        .r#type(ActionTypeEnum::Forward)
+        .target_group_arn(target_group)
+        .build()
+}

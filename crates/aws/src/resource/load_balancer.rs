@@ -1,0 +1,92 @@
+use super::{From, Given, Resource, Target};
+use crate::cloud::Cloud;
+use crate::elbv2;
+use crate::error::{Asked, Result, field};
+use crate::look::Look;
+use aws_sdk_elasticloadbalancingv2::types::{
+    LoadBalancer as Found, LoadBalancerSchemeEnum, LoadBalancerTypeEnum,
+};
+use deployment::Output;
+use deployment::plan::Standing;
+use deployment::resource::{LoadBalancer, ResourceId};
+
+impl Resource for LoadBalancer {
+    async fn observe(look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
+        let Some(found) = look.load_balancer().await? else {
+            return Ok(None);
+        };
+        let mut subnets: Vec<_> = found
+            .availability_zones()
+            .iter()
+            .filter_map(|zone| zone.subnet_id().map(str::to_owned))
+            .collect();
+        let mut security_groups = found.security_groups().to_vec();
+        subnets.sort();
+        security_groups.sort();
+        let arn = found.load_balancer_arn().unwrap_or_default();
+        Ok(Some(Standing {
+            name: look.names.load_balancer(),
+            body: Self {
+                scheme: found
+                    .scheme()
+                    .map_or("", LoadBalancerSchemeEnum::as_str)
+                    .to_owned(),
+                subnets,
+                security_groups,
+            }
+            .into(),
+            tags: Some(elbv2::tags_of(&look.clients.elbv2, arn).await?),
+            outputs: given(found),
+        }))
+    }
+
+    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
+        let made = cloud
+            .clients
+            .elbv2
+            .create_load_balancer()
+            .name(target.name)
+            .r#type(LoadBalancerTypeEnum::Application)
+            .scheme(LoadBalancerSchemeEnum::from(self.scheme.as_str()))
+            .set_subnets(Some(self.subnets.clone()))
+            .set_security_groups(Some(self.security_groups.clone()))
+            .set_tags(Some(elbv2::tags(target.tags())))
+            .send()
+            .await
+            .asked("elasticloadbalancing CreateLoadBalancer")?;
+        let made = made.load_balancers.unwrap_or_default().pop();
+        Ok(given(&field(
+            made,
+            "elasticloadbalancing CreateLoadBalancer",
+            "load balancer",
+        )?))
+    }
+
+    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
+        let client = &cloud.clients.elbv2;
+        let arn = from.output(Output::Arn);
+        if from.differs(&["subnets"]) {
+            let ask = client
+                .set_subnets()
+                .load_balancer_arn(arn)
+                .set_subnets(Some(self.subnets.clone()));
+            ask.send().await.asked("elasticloadbalancing SetSubnets")?;
+        }
+        if from.differs(&["security_groups"]) {
+            let ask = client.set_security_groups().load_balancer_arn(arn);
+            let ask = ask.set_security_groups(Some(self.security_groups.clone()));
+            ask.send().await.asked("elasticloadbalancing SetSecurityGroups")?;
+        }
+        elbv2::add_tags(client, arn, from.new_tags(target)).await?;
+        Ok(from.given())
+    }
+}
+
+fn given(found: &Found) -> Given {
+    let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+    vec![
+        (Output::Arn, text(found.load_balancer_arn())),
+        (Output::DnsName, text(found.dns_name())),
+        (Output::HostedZoneId, text(found.canonical_hosted_zone_id())),
+    ]
+}

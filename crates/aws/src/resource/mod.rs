@@ -1,0 +1,166 @@
+//! Each kind of resource at AWS: how it is found, made and changed.
+//!
+//! A kind is one file with one `impl` of [`Resource`]. `observe` finds by name what stands, `create` and `update` bring
+//! it to the body that they are given; running either twice is the same as once.
+
+mod alias_record;
+mod auto_scaling_group;
+mod classic_health_check;
+mod function;
+mod instances;
+mod invoke_permission;
+mod items;
+mod kms_key;
+mod launch_template;
+mod listener;
+mod load_balancer;
+mod log_group;
+mod rest_api;
+mod role;
+mod rule;
+mod state_machine;
+mod table;
+mod target_group;
+
+use crate::cloud::Cloud;
+use crate::error::Result;
+use crate::look::Look;
+use deployment::plan::{Change, Standing};
+use deployment::resource::*;
+use deployment::{Output, Tags};
+
+/// What a resource gives others once it is there.
+pub(crate) type Given = Vec<(Output, String)>;
+
+/// A resource to be made or changed.
+#[derive(Debug)]
+pub(crate) struct Target<'a> {
+    /// Which one.
+    pub(crate) id: ResourceId,
+    /// Its name.
+    pub(crate) name: &'a str,
+    /// The tags it is to have.
+    pub(crate) tags: Option<&'a Tags>,
+}
+
+impl Target<'_> {
+    /// Its tags; none for a kind that bears none.
+    pub(crate) fn tags(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.tags.into_iter().flat_map(Tags::iter)
+    }
+}
+
+/// What a resource is changed from.
+#[derive(Debug)]
+pub(crate) struct From<'a> {
+    /// How it stands.
+    pub(crate) standing: &'a Standing,
+    /// The fields that differ.
+    pub(crate) changes: &'a [Change],
+}
+
+impl From<'_> {
+    /// Whether one of these fields, or one within them, differs.
+    pub(crate) fn differs(&self, fields: &[&str]) -> bool {
+        self.changes.iter().any(|change| {
+            fields.iter().any(|field| {
+                change
+                    .field
+                    .strip_prefix(field)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            })
+        })
+    }
+
+    /// Whether a field other than a tag differs.
+    pub(crate) fn body_differs(&self) -> bool {
+        self.changes
+            .iter()
+            .any(|change| !change.field.starts_with("tags."))
+    }
+
+    /// The tags to set: those that differ.
+    pub(crate) fn new_tags<'t>(&self, target: &'t Target<'_>) -> Vec<(&'t str, &'t str)> {
+        let standing = self.standing.tags.as_ref();
+        target
+            .tags()
+            .filter(|(key, value)| standing.and_then(|tags| tags.get(key)) != Some(value))
+            .collect()
+    }
+
+    /// What it gave, as it was observed.
+    pub(crate) fn given(&self) -> Given {
+        self.standing.outputs.clone()
+    }
+
+    /// One of the outputs as it was observed; empty if it had none, which AWS refuses.
+    pub(crate) fn output(&self, output: Output) -> &str {
+        self.standing
+            .outputs
+            .iter()
+            .find(|(of, _)| *of == output)
+            .map_or("", |(_, value)| value)
+    }
+}
+
+/// What is done about a kind of resource.
+pub(crate) trait Resource: Sized {
+    /// Looks for it by its name. What stands under the name is returned whoever's it is: the plan compares the tags.
+    async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>>;
+
+    /// Makes it.
+    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given>;
+
+    /// Changes the fields that differ.
+    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given>;
+}
+
+macro_rules! dispatch {
+    ($($kind:ident: $label:literal, $version:literal;)*) => {
+        /// Looks for a resource.
+        pub(crate) async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
+            match id.kind() { $(Kind::$kind => $kind::observe(look, id).await,)* }
+        }
+
+        /// Makes a resource.
+        pub(crate) async fn create(cloud: &Cloud, target: &Target<'_>, body: &Body) -> Result<Given> {
+            match body { $(Body::$kind(body) => body.create(cloud, target).await,)* }
+        }
+
+        /// Changes a resource.
+        pub(crate) async fn update(
+            cloud: &Cloud,
+            target: &Target<'_>,
+            body: &Body,
+            from: &From<'_>,
+        ) -> Result<Given> {
+            match body { $(Body::$kind(body) => body.update(cloud, target, from).await,)* }
+        }
+    };
+}
+
+deployment::kinds!(dispatch);
+
+/// The value that a reference has got by the time its resource's turn comes.
+pub(crate) fn known(value: &deployment::Value, operation: &'static str) -> Result<String> {
+    value
+        .known()
+        .map(str::to_owned)
+        .ok_or_else(|| crate::Error::other(operation, format!("{value}: it was not made")))
+}
+
+/// Tags from the pairs of an answer; an answer without a list has none.
+pub(crate) fn tags_from<'a, T: 'a>(
+    tags: impl IntoIterator<Item = &'a T>,
+    pair: impl Fn(&'a T) -> (Option<&'a str>, Option<&'a str>),
+) -> Tags {
+    tags.into_iter()
+        .filter_map(|tag| match pair(tag) {
+            (Some(key), value) => Some((key.to_owned(), value.unwrap_or_default().to_owned())),
+            _ => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

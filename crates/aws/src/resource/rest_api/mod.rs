@@ -1,0 +1,400 @@
+//! The join API: API, path, method, integration, stage, usage plan and key.
+
+mod parts;
+
+use super::{From, Given, Resource, Target};
+use crate::cloud::Cloud;
+use crate::error::{Asked, Error, Result, field};
+use crate::look::Look;
+use aws_sdk_apigateway::types::{
+    ApiStage, EndpointConfiguration, EndpointType, IntegrationType, Op, PatchOperation, ThrottleSettings,
+};
+use deployment::plan::Standing;
+use deployment::policy::Policy;
+use deployment::resource::{ResourceId, RestApi, Throttle};
+use deployment::{Account, HostGroup, Output, Tags};
+use parts::Parts;
+use std::collections::HashMap;
+
+impl Resource for RestApi {
+    async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
+        let name = look.names.of(group_of(id)?);
+        let (parts, account) = tokio::try_join!(
+            Parts::find(&look.clients.apigateway, &name, look.names.cluster()),
+            look.account()
+        )?;
+        let Some(api) = &parts.api else { return Ok(None) };
+        let endpoint = api
+            .endpoint_configuration()
+            .and_then(|endpoint| endpoint.types().first());
+        let method = parts.method.as_ref();
+        let integration = method.and_then(|method| method.method_integration());
+        let tags = Tags(api.tags().cloned().unwrap_or_default().into_iter().collect());
+        let outputs = match &parts.key {
+            Some(key) => given(
+                account,
+                &name,
+                api.id().unwrap_or_default(),
+                key.value().unwrap_or_default(),
+            ),
+            None => Vec::new(),
+        };
+        Ok(Some(Standing {
+            body: Self {
+                endpoint_type: endpoint.map_or("EDGE", EndpointType::as_str).to_owned(),
+                policy: api.policy().map(read_policy),
+                path: parts
+                    .resource_id
+                    .as_ref()
+                    .map(|_| name.clone())
+                    .unwrap_or_default(),
+                api_key_required: method.is_some_and(|method| method.api_key_required() == Some(true)),
+                integration: integration
+                    .and_then(|integration| integration.r#type())
+                    .map_or("", IntegrationType::as_str)
+                    .to_owned(),
+                integration_uri: integration.and_then(|i| i.uri()).unwrap_or_default().to_owned(),
+                stage: parts.stage.clone().unwrap_or_default(),
+                throttle: parts.plan.as_ref().and_then(|plan| plan.throttle()).map(throttle),
+                key_enabled: parts.key_is_enabled(&tags),
+            }
+            .into(),
+            name,
+            tags: Some(tags),
+            outputs,
+        }))
+    }
+
+    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
+        let api = cloud
+            .clients
+            .apigateway
+            .create_rest_api()
+            .name(target.name)
+            .description("Wekactl host join info API")
+            .endpoint_configuration(
+                EndpointConfiguration::builder()
+                    .types(EndpointType::from(self.endpoint_type.as_str()))
+                    .build(),
+            )
+            .set_policy(self.policy.as_ref().map(Policy::document))
+            .set_tags(Some(tags(target)))
+            .send()
+            .await
+            .asked("apigateway CreateRestApi")?;
+        let id = field(api.id, "apigateway CreateRestApi", "id")?;
+        let root = field(api.root_resource_id, "apigateway CreateRestApi", "root resource")?;
+        // The key may be there already, from an API that was made and removed; the plan covers one API by its id.
+        let (staged, key) = tokio::try_join!(
+            self.set_method(cloud, target, &id, &root, None),
+            self.set_key(cloud, target, None)
+        )?;
+        let () = staged;
+        self.set_plan(cloud, target, &id, None, &key.0).await?;
+        Ok(given(&cloud.account, target.name, &id, &key.1))
+    }
+
+    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
+        let gateway = &cloud.clients.apigateway;
+        let parts = Parts::find(gateway, target.name, cloud.names.cluster()).await?;
+        let api = field(parts.api.as_ref(), "apigateway GetRestApis", "API")?;
+        let id = field(api.id(), "apigateway GetRestApis", "id")?;
+        let mut patches = Vec::new();
+        if from.differs(&["endpoint_type"]) {
+            patches.push(patch(
+                Op::Replace,
+                "/endpointConfiguration/types/0",
+                &self.endpoint_type,
+            ));
+        }
+        if from.differs(&["policy"]) {
+            let document = self.policy.as_ref().map(Policy::document).unwrap_or_default();
+            patches.push(patch(Op::Replace, "/policy", &document));
+        }
+        if !patches.is_empty() {
+            let ask = gateway
+                .update_rest_api()
+                .rest_api_id(id)
+                .set_patch_operations(Some(patches));
+            ask.send().await.asked("apigateway UpdateRestApi")?;
+        }
+        if from.body_differs() {
+            let root = field(
+                parts.root_id.as_deref(),
+                "apigateway GetResources",
+                "root resource",
+            )?;
+            self.set_method(cloud, target, id, root, Some(&parts)).await?;
+        }
+        let (key, value) = self.set_key(cloud, target, parts.key.as_ref()).await?;
+        self.set_plan(cloud, target, id, Some(&parts), &key).await?;
+        let mut of = vec![];
+        if !from.new_tags(target).is_empty() {
+            of.push(format!("restapis/{id}"));
+        }
+        of.extend(parts.untagged(target.tags));
+        for part in of {
+            let arn = arn(&cloud.account, &part);
+            let ask = gateway
+                .tag_resource()
+                .resource_arn(arn)
+                .set_tags(Some(tags(target)));
+            ask.send().await.asked("apigateway TagResource")?;
+        }
+        Ok(given(&cloud.account, target.name, id, &value))
+    }
+}
+
+/// The steps that making and changing share: each does what is missing in `parts`.
+trait Ensure {
+    async fn set_method(
+        &self,
+        cloud: &Cloud,
+        target: &Target<'_>,
+        api: &str,
+        root: &str,
+        parts: Option<&Parts>,
+    ) -> Result<()>;
+    async fn set_key(
+        &self,
+        cloud: &Cloud,
+        target: &Target<'_>,
+        key: Option<&aws_sdk_apigateway::types::ApiKey>,
+    ) -> Result<(String, String)>;
+    async fn set_plan(
+        &self,
+        cloud: &Cloud,
+        target: &Target<'_>,
+        api: &str,
+        parts: Option<&Parts>,
+        key: &str,
+    ) -> Result<()>;
+}
+
+impl Ensure for RestApi {
+    /// Path, method, integration, and a deployment that puts them on the stage.
+    async fn set_method(
+        &self,
+        cloud: &Cloud,
+        target: &Target<'_>,
+        api: &str,
+        root: &str,
+        parts: Option<&Parts>,
+    ) -> Result<()> {
+        let gateway = &cloud.clients.apigateway;
+        let resource = match parts.and_then(|parts| parts.resource_id.clone()) {
+            Some(id) => id,
+            None => {
+                let ask = gateway
+                    .create_resource()
+                    .rest_api_id(api)
+                    .parent_id(root)
+                    .path_part(&self.path);
+                let made = ask.send().await.asked("apigateway CreateResource")?;
+                field(made.id, "apigateway CreateResource", "id")?
+            }
+        };
+        match parts.and_then(|parts| parts.method.as_ref()) {
+            Some(method) if method.api_key_required() == Some(self.api_key_required) => {}
+            Some(_) => {
+                let required = patch(Op::Replace, "/apiKeyRequired", &self.api_key_required.to_string());
+                let ask = gateway
+                    .update_method()
+                    .rest_api_id(api)
+                    .resource_id(&resource)
+                    .http_method("GET");
+                ask.patch_operations(required)
+                    .send()
+                    .await
+                    .asked("apigateway UpdateMethod")?;
+            }
+            None => {
+                let ask = gateway
+                    .put_method()
+                    .rest_api_id(api)
+                    .resource_id(&resource)
+                    .http_method("GET");
+                let ask = ask
+                    .authorization_type("NONE")
+                    .api_key_required(self.api_key_required);
+                ask.send().await.asked("apigateway PutMethod")?;
+            }
+        }
+        gateway
+            .put_integration()
+            .rest_api_id(api)
+            .resource_id(&resource)
+            .http_method("GET")
+            .r#type(IntegrationType::from(self.integration.as_str()))
+            .integration_http_method("POST")
+            .uri(&self.integration_uri)
+            .send()
+            .await
+            .asked("apigateway PutIntegration")?;
+        let ask = gateway
+            .create_deployment()
+            .rest_api_id(api)
+            .stage_name(&self.stage);
+        ask.description(format!("wekactl: {}", target.name))
+            .send()
+            .await
+            .asked("apigateway CreateDeployment")?;
+        Ok(())
+    }
+
+    /// The key's id and value.
+    async fn set_key(
+        &self,
+        cloud: &Cloud,
+        target: &Target<'_>,
+        key: Option<&aws_sdk_apigateway::types::ApiKey>,
+    ) -> Result<(String, String)> {
+        const ASK: &str = "apigateway CreateApiKey";
+        let gateway = &cloud.clients.apigateway;
+        let (id, value) = match key {
+            Some(key) => {
+                let id = field(key.id.clone(), ASK, "id")?;
+                if !key.enabled() {
+                    let enabled = patch(Op::Replace, "/enabled", "true");
+                    let ask = gateway.update_api_key().api_key(&id).patch_operations(enabled);
+                    ask.send().await.asked("apigateway UpdateApiKey")?;
+                }
+                (id, key.value.clone())
+            }
+            None => {
+                let ask = gateway
+                    .create_api_key()
+                    .name(target.name)
+                    .enabled(true)
+                    .set_tags(Some(tags(target)));
+                let made = ask.send().await.asked(ASK)?;
+                (field(made.id, ASK, "id")?, made.value)
+            }
+        };
+        Ok((id, field(value, ASK, "value")?))
+    }
+
+    /// The usage plan over the stage, with the key in it.
+    async fn set_plan(
+        &self,
+        cloud: &Cloud,
+        target: &Target<'_>,
+        api: &str,
+        parts: Option<&Parts>,
+        key: &str,
+    ) -> Result<()> {
+        let gateway = &cloud.clients.apigateway;
+        let plan = match parts.and_then(|parts| parts.plan.as_ref()) {
+            Some(plan) => {
+                let id = field(plan.id.clone(), "apigateway GetUsagePlans", "id")?;
+                let mut patches = Vec::new();
+                if let (true, Some(limits)) = (plan.throttle().map(throttle) != self.throttle, &self.throttle)
+                {
+                    patches.push(patch(
+                        Op::Replace,
+                        "/throttle/rateLimit",
+                        &limits.rate.to_string(),
+                    ));
+                    patches.push(patch(
+                        Op::Replace,
+                        "/throttle/burstLimit",
+                        &limits.burst.to_string(),
+                    ));
+                }
+                if !parts::covers(plan, api) {
+                    patches.push(patch(Op::Add, "/apiStages", &format!("{api}:{}", self.stage)));
+                }
+                if !patches.is_empty() {
+                    let ask = gateway
+                        .update_usage_plan()
+                        .usage_plan_id(&id)
+                        .set_patch_operations(Some(patches));
+                    ask.send().await.asked("apigateway UpdateUsagePlan")?;
+                }
+                id
+            }
+            None => {
+                let made = gateway
+                    .create_usage_plan()
+                    .name(target.name)
+                    .api_stages(ApiStage::builder().api_id(api).stage(&self.stage).build())
+                    .set_throttle(self.throttle.as_ref().map(|limits| {
+                        ThrottleSettings::builder()
+                            .rate_limit(f64::from(limits.rate))
+                            .burst_limit(i32::try_from(limits.burst).unwrap_or(i32::MAX))
+                            .build()
+                    }))
+                    .set_tags(Some(tags(target)))
+                    .send()
+                    .await
+                    .asked("apigateway CreateUsagePlan")?;
+                field(made.id, "apigateway CreateUsagePlan", "id")?
+            }
+        };
+        if !parts.is_some_and(|parts| parts.key_in_plan) {
+            let ask = gateway
+                .create_usage_plan_key()
+                .usage_plan_id(plan)
+                .key_id(key)
+                .key_type("API_KEY");
+            ask.send().await.asked("apigateway CreateUsagePlanKey")?;
+        }
+        Ok(())
+    }
+}
+
+fn given(account: &Account, name: &str, api: &str, key: &str) -> Given {
+    let url = format!(
+        "https://{api}.execute-api.{}.{}/default/{name}",
+        account.region,
+        account.dns_suffix()
+    );
+    vec![
+        (Output::Id, api.to_owned()),
+        (Output::Url, url),
+        (
+            Output::ExecuteArn,
+            account.arn("execute-api", &format!("{api}/*/GET/{name}")),
+        ),
+        (Output::ApiKey, key.to_owned()),
+    ]
+}
+
+/// The ARN of an API, a usage plan or a key, which names no account.
+fn arn(account: &Account, part: &str) -> String {
+    format!("arn:{}:apigateway:{}::/{part}", account.partition, account.region)
+}
+
+fn throttle(settings: &ThrottleSettings) -> Throttle {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole numbers that we set; another shows as a difference"
+    )]
+    let rate = settings.rate_limit() as u32;
+    Throttle {
+        rate,
+        burst: u32::try_from(settings.burst_limit()).unwrap_or_default(),
+    }
+}
+
+/// A policy as API Gateway gives it, with its quotes escaped; one that is none of ours reads as an empty one and differs.
+fn read_policy(policy: &str) -> Policy {
+    Policy::parse(&policy.replace("\\\"", "\"").replace("\\/", "/")).unwrap_or_else(|_| Policy::empty())
+}
+
+fn patch(op: Op, path: &str, value: &str) -> PatchOperation {
+    PatchOperation::builder().op(op).path(path).value(value).build()
+}
+
+fn tags(target: &Target<'_>) -> HashMap<String, String> {
+    target
+        .tags()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}
+
+fn group_of(id: ResourceId) -> Result<HostGroup> {
+    id.group()
+        .ok_or_else(|| Error::other("apigateway GetRestApis", "not an API of a host group"))
+}

@@ -1,0 +1,158 @@
+use crate::error::{Asked, Result, present};
+use aws_sdk_apigateway::Client;
+use aws_sdk_apigateway::types::{ApiKey, Method, RestApi, UsagePlan};
+use deployment::{ClusterName, Tags};
+
+/// What stands of a join API. Names are not unique in API Gateway: a part of another cluster is passed over where there
+/// is one of ours.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    pub(super) api: Option<RestApi>,
+    pub(super) root_id: Option<String>,
+    pub(super) resource_id: Option<String>,
+    pub(super) method: Option<Method>,
+    pub(super) stage: Option<String>,
+    pub(super) plan: Option<UsagePlan>,
+    pub(super) key: Option<ApiKey>,
+    pub(super) key_in_plan: bool,
+}
+
+impl Parts {
+    pub(super) async fn find(gateway: &Client, name: &str, cluster: &ClusterName) -> Result<Self> {
+        let (apis, plans, keys) = tokio::try_join!(
+            async {
+                let pages = gateway.get_rest_apis().limit(500).into_paginator().items().send();
+                pages
+                    .collect::<Result<Vec<_>, _>>()
+                    .await
+                    .asked("apigateway GetRestApis")
+            },
+            async {
+                let pages = gateway
+                    .get_usage_plans()
+                    .limit(500)
+                    .into_paginator()
+                    .items()
+                    .send();
+                pages
+                    .collect::<Result<Vec<_>, _>>()
+                    .await
+                    .asked("apigateway GetUsagePlans")
+            },
+            async {
+                let pages = gateway
+                    .get_api_keys()
+                    .name_query(name)
+                    .include_values(true)
+                    .limit(500);
+                let pages = pages.into_paginator().items().send();
+                pages
+                    .collect::<Result<Vec<_>, _>>()
+                    .await
+                    .asked("apigateway GetApiKeys")
+            },
+        )?;
+        let ours = |tags: Option<&std::collections::HashMap<String, String>>| {
+            Tags(tags.cloned().unwrap_or_default().into_iter().collect()).are_of(cluster)
+        };
+        let mut named: Vec<_> = apis.into_iter().filter(|api| api.name() == Some(name)).collect();
+        named.sort_by_key(|api| !ours(api.tags()));
+        let Some(api) = named.into_iter().next() else {
+            return Ok(Self::default());
+        };
+        let id = api.id().unwrap_or_default().to_owned();
+        // The Go tool did not tag the plan: it is known by the API that it covers.
+        let plan = plans
+            .into_iter()
+            .find(|plan| plan.name() == Some(name) && (covers(plan, &id) || ours(plan.tags())));
+        let key = keys
+            .into_iter()
+            .find(|key| key.name() == Some(name) && ours(key.tags()));
+        let (resources, stage, key_in_plan) = tokio::try_join!(
+            async {
+                let pages = gateway
+                    .get_resources()
+                    .rest_api_id(&id)
+                    .embed("methods")
+                    .limit(500);
+                let pages = pages.into_paginator().items().send();
+                pages
+                    .collect::<Result<Vec<_>, _>>()
+                    .await
+                    .asked("apigateway GetResources")
+            },
+            async {
+                let answer = gateway
+                    .get_stage()
+                    .rest_api_id(&id)
+                    .stage_name("default")
+                    .send()
+                    .await;
+                present(answer.asked("apigateway GetStage"), &["NotFoundException"])
+            },
+            async {
+                let (Some(plan), Some(key)) = (
+                    plan.as_ref().and_then(|p| p.id()),
+                    key.as_ref().and_then(|k| k.id()),
+                ) else {
+                    return Ok(false);
+                };
+                let answer = gateway
+                    .get_usage_plan_key()
+                    .usage_plan_id(plan)
+                    .key_id(key)
+                    .send()
+                    .await;
+                Ok(present(answer.asked("apigateway GetUsagePlanKey"), &["NotFoundException"])?.is_some())
+            },
+        )?;
+        let at = |path: &str| resources.iter().find(|resource| resource.path() == Some(path));
+        let resource = at(&format!("/{name}"));
+        Ok(Self {
+            root_id: at("/").and_then(|root| root.id().map(str::to_owned)),
+            resource_id: resource.and_then(|resource| resource.id().map(str::to_owned)),
+            method: resource.and_then(|resource| resource.resource_methods()?.get("GET").cloned()),
+            stage: stage.and_then(|stage| stage.stage_name),
+            api: Some(api),
+            plan,
+            key,
+            key_in_plan,
+        })
+    }
+
+    /// Whether a new instance's key opens the API: enabled, in the plan, the plan over the API, and all tagged as the API is.
+    pub(super) fn key_is_enabled(&self, tags: &Tags) -> bool {
+        let api = self.api.as_ref().and_then(|api| api.id()).unwrap_or_default();
+        self.key.as_ref().is_some_and(|key| key.enabled())
+            && self.key_in_plan
+            && self.plan.as_ref().is_some_and(|plan| covers(plan, api))
+            && self.untagged(Some(tags)).is_empty()
+    }
+
+    /// The plan and the key, as paths of API Gateway's ARNs, where they lack one of these tags.
+    pub(super) fn untagged(&self, tags: Option<&Tags>) -> Vec<String> {
+        let lacks = |standing: Option<&std::collections::HashMap<String, String>>| {
+            let standing = Tags(standing.cloned().unwrap_or_default().into_iter().collect());
+            tags.is_some_and(|tags| !tags.missing_in(&standing).is_empty())
+        };
+        let plan = self
+            .plan
+            .as_ref()
+            .filter(|plan| lacks(plan.tags()))
+            .and_then(|plan| plan.id());
+        let key = self
+            .key
+            .as_ref()
+            .filter(|key| lacks(key.tags()))
+            .and_then(|key| key.id());
+        plan.map(|id| format!("usageplans/{id}"))
+            .into_iter()
+            .chain(key.map(|id| format!("apikeys/{id}")))
+            .collect()
+    }
+}
+
+/// Whether a plan covers an API.
+pub(super) fn covers(plan: &UsagePlan, api: &str) -> bool {
+    plan.api_stages().iter().any(|stage| stage.api_id() == Some(api))
+}

@@ -1,0 +1,172 @@
+use super::{From, Given, Resource, Target, known, tags_from};
+use crate::cloud::Cloud;
+use crate::error::{Asked, Error, Result, present};
+use crate::look::Look;
+use aws_sdk_eventbridge::types::{RuleState, Tag, Target as RuleTarget};
+use deployment::plan::Standing;
+use deployment::resource::{ResourceId, Rule};
+use deployment::{Output, Value};
+
+impl Resource for Rule {
+    async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
+        let group = id
+            .group()
+            .ok_or_else(|| Error::other("events DescribeRule", "not of a host group"))?;
+        let name = look.names.rule(group);
+        let arn = look.account().await?.arn("events", &format!("rule/{name}"));
+        let events = &look.clients.events;
+        let absent = &["ResourceNotFoundException"];
+        let (rule, targets, tags) = tokio::join!(
+            async {
+                events
+                    .describe_rule()
+                    .name(&name)
+                    .send()
+                    .await
+                    .asked("events DescribeRule")
+            },
+            async {
+                events
+                    .list_targets_by_rule()
+                    .rule(&name)
+                    .send()
+                    .await
+                    .asked("events ListTargetsByRule")
+            },
+            async {
+                events
+                    .list_tags_for_resource()
+                    .resource_arn(&arn)
+                    .send()
+                    .await
+                    .asked("events ListTagsForResource")
+            },
+        );
+        let Some(rule) = present(rule, absent)? else {
+            return Ok(None);
+        };
+        let targets = targets?.targets.unwrap_or_default();
+        let ours = targets.iter().find(|target| target.id() == OURS);
+        Ok(Some(Standing {
+            name,
+            body: Self {
+                schedule: rule.schedule_expression().unwrap_or_default().to_owned(),
+                state: rule.state().map_or("", RuleState::as_str).to_owned(),
+                target_id: ours.map(|target| target.id().to_owned()).unwrap_or_default(),
+                target_arn: ours.map(|target| target.arn().to_owned()).unwrap_or_default(),
+                role: Value::from(ours.and_then(|target| target.role_arn()).unwrap_or_default()),
+                other_targets: targets
+                    .iter()
+                    .map(|t| t.id().to_owned())
+                    .filter(|id| id != OURS)
+                    .collect(),
+            }
+            .into(),
+            tags: Some(tags_from(tags?.tags(), |tag| {
+                (Some(tag.key()), Some(tag.value()))
+            })),
+            outputs: vec![(Output::Arn, arn)],
+        }))
+    }
+
+    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
+        let made = put_rule(self, cloud, target.name, Some(tags(target.tags())?)).await?;
+        put_target(self, cloud, target.name).await?;
+        Ok(vec![(Output::Arn, made)])
+    }
+
+    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
+        let events = &cloud.clients.events;
+        if from.differs(&["schedule", "state"]) {
+            put_rule(self, cloud, target.name, None).await?;
+        }
+        if from.differs(&["target_id", "target_arn", "role"]) {
+            put_target(self, cloud, target.name).await?;
+        }
+        let standing = from.standing.body.fields();
+        let others: Vec<_> = standing["other_targets"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|id| id.as_str().map(str::to_owned))
+            .collect();
+        // Only once ours is there: there is no minute without a target.
+        if !others.is_empty() {
+            let removed = events
+                .remove_targets()
+                .rule(target.name)
+                .set_ids(Some(others))
+                .send()
+                .await;
+            let failed = removed
+                .asked("events RemoveTargets")?
+                .failed_entries
+                .unwrap_or_default();
+            none_failed(
+                "events RemoveTargets",
+                failed.first().and_then(|entry| entry.error_message()),
+            )?;
+        }
+        let new = from.new_tags(target);
+        if !new.is_empty() {
+            let ask = events.tag_resource().resource_arn(from.output(Output::Arn));
+            ask.set_tags(Some(tags(new.into_iter())?))
+                .send()
+                .await
+                .asked("events TagResource")?;
+        }
+        Ok(from.given())
+    }
+}
+
+/// The id of our target; the Go tool gave its targets random ones.
+const OURS: &str = "state-machine";
+
+async fn put_rule(rule: &Rule, cloud: &Cloud, name: &str, tags: Option<Vec<Tag>>) -> Result<String> {
+    let ask = cloud
+        .clients
+        .events
+        .put_rule()
+        .name(name)
+        .schedule_expression(&rule.schedule);
+    let ask = ask.state(RuleState::from(rule.state.as_str())).set_tags(tags);
+    let made = ask.send().await.asked("events PutRule")?;
+    Ok(made.rule_arn.unwrap_or_default())
+}
+
+async fn put_target(rule: &Rule, cloud: &Cloud, name: &str) -> Result<()> {
+    const ASK: &str = "events PutTargets";
+    let target = RuleTarget::builder()
+        .id(&rule.target_id)
+        .arn(&rule.target_arn)
+        .role_arn(known(&rule.role, ASK)?)
+        .build()
+        .map_err(|error| Error::other(ASK, error.to_string()))?;
+    let answer = cloud
+        .clients
+        .events
+        .put_targets()
+        .rule(name)
+        .targets(target)
+        .send()
+        .await
+        .asked(ASK)?;
+    none_failed(
+        ASK,
+        answer
+            .failed_entries()
+            .first()
+            .and_then(|entry| entry.error_message()),
+    )
+}
+
+/// EventBridge answers with success even where it refused an entry.
+fn none_failed(ask: &'static str, message: Option<&str>) -> Result<()> {
+    message.map_or(Ok(()), |message| Err(Error::other(ask, message)))
+}
+
+fn tags<'a>(tags: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Vec<Tag>> {
+    tags.map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect::<Result<_, _>>()
+        .map_err(|error| Error::other("events TagResource", error.to_string()))
+}

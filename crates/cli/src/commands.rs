@@ -1,0 +1,7 @@
+//! The commands, a file each.
+
+pub(crate) mod about;
+pub(crate) mod cluster_import;
+pub(crate) mod cluster_list;
+pub(crate) mod hostgroup_list;
+pub(crate) mod join_params;

@@ -1,0 +1,373 @@
+//! `cluster import`: look, check, plan, show, ask, carry out.
+
+use crate::args::Import;
+use crate::failure::{self, FAILED, Failure, USAGE};
+use crate::package::{self, Package};
+use crate::plan_view;
+use crate::printer::Printer;
+use crate::progress::Progress;
+use crate::session::{Connect, Session};
+use crate::{confirm, password};
+use aws::apply::apply;
+use aws::cloud::Cloud;
+use aws::discover::{self, NotFound};
+use aws::look::{Found, Look};
+use aws::permissions;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use deployment::desired::{self, MOST_ROLES, Request};
+use deployment::import::{Imported, Wish, standing_instances};
+use deployment::plan::{Conflict, Observed, Plan};
+use deployment::resource::Body;
+use deployment::{Account, ClusterName, HostGroup, Names, Output, ResourceId, Secret, Settings, Tags};
+use instances::{ComputeMemory, Cores, MountScript, Profile};
+use serde_json::{Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// Runs the command.
+pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) -> Result<u8, Failure> {
+    let begun = Instant::now();
+    let wish = wish(&arguments)?;
+    let package = package::find(arguments.lambda_package.as_deref())?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the command reads its own environment variable"
+    )]
+    let password = password::read(&arguments.password, std::env::var("WEKA_PASSWORD").ok(), printer)?;
+    let session = connect.connect().await?;
+    let names = Names::new(wish.cluster.clone());
+    let seen = see(&session, &names, &wish, &arguments.instance_ids).await?;
+    let credentials = (arguments.username.as_str(), &password);
+    let (settings, plan) = decide(&wish, &seen, &package, credentials)?;
+    show(&plan, printer);
+    if arguments.dry_run {
+        if printer.is_json() {
+            printer.json(&json!({ "cluster": names.cluster().as_str(), "dry_run": true, "plan": plan_view::rows(&plan) }));
+        }
+        let changes = arguments.detailed_exitcode && !plan.is_empty();
+        return Ok(if changes { failure::CHANGES } else { 0 });
+    }
+    if !plan.is_empty() {
+        confirm::ask(
+            printer,
+            arguments.yes,
+            &format!("Import cluster {} with this plan?", names.cluster()),
+        )?;
+    }
+    let cloud = Cloud {
+        clients: session.clients,
+        account: seen.account,
+        names,
+        package: package.archive,
+    };
+    carry_out(&cloud, &plan, &settings, begun, printer).await
+}
+
+/// What the user asks for, all that is wrong with it said at once.
+fn wish(arguments: &Import) -> Result<Wish, Failure> {
+    let mut errors = Vec::new();
+    let cluster = arguments
+        .name
+        .parse::<ClusterName>()
+        .map_err(|error| errors.push(error.to_string()))
+        .ok();
+    let tags = Tags::from_arguments(arguments.tags.iter().map(String::as_str));
+    let tags = tags
+        .map_err(|bad| errors.extend(bad.iter().map(ToString::to_string)))
+        .unwrap_or_default();
+    let profile = match (&arguments.cores, &arguments.compute_memory) {
+        (None, None) => None,
+        (Some(cores), Some(memory)) => {
+            let cores = cores
+                .parse::<Cores>()
+                .map_err(|error| errors.push(error.to_string()));
+            let memory = memory
+                .parse::<ComputeMemory>()
+                .map_err(|error| errors.push(error.to_string()));
+            cores
+                .ok()
+                .zip(memory.ok())
+                .map(|(cores, compute_memory)| Profile {
+                    cores,
+                    compute_memory,
+                })
+        }
+        _ => {
+            errors.push("--cores and --compute-memory go together: give both or neither".to_owned());
+            None
+        }
+    };
+    if arguments.dns_alias.is_some() != arguments.dns_zone_id.is_some() {
+        errors.push("--dns-alias and --dns-zone-id go together: give both or neither".to_owned());
+    }
+    if arguments.username.is_empty() {
+        errors.push("--username is empty".to_owned());
+    }
+    for id in &arguments.instance_ids {
+        let hex = id.strip_prefix("i-").unwrap_or_default();
+        if hex.is_empty() || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+            errors.push(format!(
+                "'{id}' is no instance id: one is written like i-0123456789abcdef0"
+            ));
+        }
+    }
+    let (Some(cluster), true) = (cluster, errors.is_empty()) else {
+        return Err(Failure::all(USAGE, errors));
+    };
+    Ok(Wish {
+        cluster,
+        tags,
+        private_subnet: arguments.private_subnet,
+        additional_subnet: arguments.additional_alb_subnet.clone(),
+        dns_alias: arguments.dns_alias.clone(),
+        dns_zone_id: arguments.dns_zone_id.clone(),
+        use_dynamodb_endpoint: arguments.use_dynamodb_endpoint,
+        clients: !arguments.no_clients,
+        profile,
+        build_version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}
+
+/// What was seen of the account.
+struct Seen {
+    account: Account,
+    found: Imported,
+    observed: Observed,
+    denied: Vec<String>,
+}
+
+/// Finds the cluster and looks at what stands, side by side: what wekactl makes is known by the cluster's name alone.
+async fn see(session: &Session, names: &Names, wish: &Wish, ids: &[String]) -> Result<Seen, Failure> {
+    let asking = |error: aws::Error| Failure::aws("looking at the account", &error);
+    let alias = wish.dns_zone_id.clone().zip(wish.dns_alias.clone());
+    let look = Look::new(&session.clients, names, &session.region).with(Found {
+        alias,
+        ..Found::default()
+    });
+    let find = async {
+        if ids.is_empty() {
+            discover::stack(&session.clients, names.cluster()).await
+        } else {
+            let ids: BTreeSet<_> = ids.iter().cloned().collect();
+            discover::instance_ids(&session.clients, ids)
+                .await
+                .map_err(NotFound::Asked)
+        }
+    };
+    let standing = async {
+        // Without credentials every request fails: one that says so is enough.
+        let caller = look.caller_arn().await.map_err(asking)?;
+        let observed = look.at(ids_of(None).into_iter().chain(ids_of(Some(HostGroup::Backends))));
+        let denied = permissions::denied(&session.clients.iam, caller);
+        let (observed, denied) = tokio::join!(observed, denied);
+        Ok::<_, Failure>((observed.map_err(asking)?, denied))
+    };
+    let find = async {
+        find.await.map_err(|error| match error {
+            NotFound::Stack(_) => Failure::plain(error.to_string()),
+            NotFound::Asked(error) => Failure::aws("finding the cluster", &error),
+        })
+    };
+    let (found, (mut observed, denied)) = tokio::try_join!(find, standing)?;
+    let account = look.account().await.map_err(asking)?.clone();
+    // What only the stack tells: its load balancer, and whether there are clients.
+    let mut groups = vec![HostGroup::Backends];
+    let mut more = vec![];
+    if wish.clients && !found.of_group(HostGroup::Clients).is_empty() {
+        groups.push(HostGroup::Clients);
+        more.extend(ids_of(Some(HostGroup::Clients)));
+    }
+    if !found.classic_load_balancers.is_empty() {
+        more.push(ResourceId::ClassicHealthCheck);
+    }
+    let classic_load_balancer = found.classic_load_balancers.first().cloned();
+    let look = look.with(Found {
+        classic_load_balancer,
+        ..Found::default()
+    });
+    observed.extend(look.at(more).await.map_err(asking)?);
+    for group in groups {
+        observed.extend(standing_instances(names.cluster(), group, &wish.tags, &found));
+    }
+    Ok(Seen {
+        account,
+        found,
+        observed,
+        denied,
+    })
+}
+
+/// The resources of the cluster (`None`) or of a host group that are looked for by name.
+fn ids_of(group: Option<HostGroup>) -> Vec<ResourceId> {
+    let all = ResourceId::all().into_iter();
+    let by_name = |id: &ResourceId| {
+        !matches!(
+            id,
+            ResourceId::ClassicHealthCheck
+                | ResourceId::PreparedInstances(_)
+                | ResourceId::AttachedInstances(_)
+        )
+    };
+    all.filter(|id| id.group() == group).filter(by_name).collect()
+}
+
+/// Checks everything, and makes the settings and the plan; nothing has been made yet.
+fn decide(
+    wish: &Wish,
+    seen: &Seen,
+    package: &Package,
+    credentials: (&str, &Secret),
+) -> Result<(Settings, Plan), Failure> {
+    let mut errors: Vec<String> = Vec::new();
+    if !seen.denied.is_empty() {
+        errors.push(format!(
+            "the credentials may not {}; docs/permissions.md has the whole policy",
+            seen.denied.join(", ")
+        ));
+    }
+    let stored = match seen
+        .observed
+        .get(&ResourceId::SettingsItem)
+        .map(|standing| &standing.body)
+    {
+        Some(Body::SettingsItem(item)) => Settings::from_item(&item.attributes)
+            .map_err(|error| errors.push(error.to_string()))
+            .ok(),
+        _ => None,
+    };
+    let settings = Settings::from_import(wish, &seen.found, &seen.account, stored.as_ref());
+    let settings = settings.map_err(|problems| errors.extend(problems.iter().map(ToString::to_string)));
+    let Ok(settings) = settings else {
+        return Err(Failure::all(FAILED, errors));
+    };
+    let uuids: Vec<_> = (0..MOST_ROLES)
+        .map(|_| random().map(|bytes| uuid::Builder::from_random_bytes(bytes).into_uuid()))
+        .collect::<Result<Vec<Uuid>, _>>()?;
+    let mut seal_keys = BTreeMap::new();
+    for group in settings.groups() {
+        seal_keys.insert(group, Secret::new(BASE64_STANDARD.encode(random::<32>()?)));
+    }
+    let desired = desired::desired(&Request {
+        cluster: &wish.cluster,
+        account: &seen.account,
+        settings: &settings,
+        package: &package.facts,
+        credentials: Some(credentials),
+        uuids: &uuids,
+        seal_keys: &seal_keys,
+    });
+    let plan = Plan::new(&wish.cluster, desired, seen.observed.clone());
+    let plan = plan.map_err(|conflicts| errors.extend(conflicts.iter().map(Conflict::to_string)));
+    match plan {
+        Ok(plan) if errors.is_empty() => Ok((settings, plan)),
+        _ => Err(Failure::all(FAILED, errors)),
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::plain(format!("the system gives no random bytes: {error}")))?;
+    Ok(bytes)
+}
+
+fn show(plan: &Plan, printer: &Printer) {
+    for line in plan_view::lines(plan) {
+        printer.line(&line);
+    }
+}
+
+async fn carry_out(
+    cloud: &Cloud,
+    plan: &Plan,
+    settings: &Settings,
+    begun: Instant,
+    printer: &Printer,
+) -> Result<u8, Failure> {
+    let mut progress = Progress::new(printer, plan);
+    let (interrupt, interrupted) = watch::channel(false);
+    let mut dns_name = None;
+    let work = async {
+        apply(cloud, plan, interrupted, |event| progress.event(event)).await;
+        // The load balancer's name is known once it stands; asked for again only when it was made just now.
+        dns_name = host(cloud, plan, settings).await;
+    };
+    tokio::select! {
+        () = work => {}
+        () = interrupts(interrupt, printer) => {
+            return Err(Failure::all(failure::INTERRUPTED, vec![
+                "stopped at once: what was under way may be half made; run the command again, it goes on from there".to_owned(),
+            ]));
+        }
+    }
+    progress.sum_up(begun.elapsed());
+    let script = dns_name.map(|host| MountScript { host }.render());
+    let summary = progress.summary;
+    let unfinished = summary.failed + summary.skipped + summary.interrupted > 0;
+    if printer.is_json() {
+        let script = script.filter(|_| !unfinished).map_or(Json::Null, Json::from);
+        printer.json(&json!({
+            "cluster": cloud.names.cluster().as_str(),
+            "dry_run": false,
+            "plan": plan_view::rows(plan),
+            "results": progress.outcomes,
+            "summary": summary,
+            "mount_script": script,
+        }));
+    } else if let (Some(script), false) = (script, unfinished) {
+        printer.line(&next_steps(cloud));
+        printer.data(&script);
+    }
+    if unfinished {
+        printer.line("What stands stays; run the same command again and it goes on from there.");
+    }
+    Ok(match summary {
+        summary if summary.failed > 0 => FAILED,
+        summary if summary.interrupted > 0 => failure::INTERRUPTED,
+        _ => 0,
+    })
+}
+
+fn next_steps(cloud: &Cloud) -> String {
+    format!(
+        "Scale by changing the desired capacity of the Auto Scaling group {}.\nStateless clients mount with this script:",
+        cloud.names.of(HostGroup::Backends)
+    )
+}
+
+/// The name under which clients reach the cluster.
+async fn host(cloud: &Cloud, plan: &Plan, settings: &Settings) -> Option<String> {
+    if let Some(alias) = &settings.dns_alias {
+        return Some(alias.clone());
+    }
+    if let Some(name) = plan.outputs.get(ResourceId::LoadBalancer, Output::DnsName) {
+        return Some(name.reveal().to_owned());
+    }
+    let look = Look::new(&cloud.clients, &cloud.names, &cloud.account.region);
+    let standing = look
+        .at([ResourceId::LoadBalancer])
+        .await
+        .ok()?
+        .remove(&ResourceId::LoadBalancer)?;
+    standing
+        .outputs
+        .into_iter()
+        .find(|(output, _)| *output == Output::DnsName)
+        .map(|(_, name)| name)
+}
+
+/// The first Ctrl-C begins nothing new; this ends with the second.
+async fn interrupts(interrupt: watch::Sender<bool>, printer: &Printer) {
+    for again in [false, true] {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        if !again {
+            printer.line("Interrupted: what is under way is finished, nothing more is begun; Ctrl-C again stops at once.");
+            let _ = interrupt.send(true);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The program `wekactl`: reads the environment and hands it on.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

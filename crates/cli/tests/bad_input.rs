@@ -1,0 +1,354 @@
+//! Bad input: one clear line for each thing that is wrong, the right exit status, and nothing made.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its lab has failed")]
+
+mod common;
+
+use common::Lab;
+use lab::{Stack, StackOptions};
+
+/// Runs and checks that every line is said, that the status is right and that nothing was changed.
+#[track_caller]
+fn refused(lab: &Lab, arguments: &[&str], status: i32, lines: &[&str]) {
+    let calls = lab.calls().len();
+    let ran = lab.import(arguments);
+    assert_eq!(ran.status, status, "{}", ran.stderr);
+    for line in lines {
+        let said = ran
+            .stderr
+            .lines()
+            .any(|said| said.starts_with("error: ") && said.contains(line));
+        assert!(said, "{line:?} in:\n{}", ran.stderr);
+    }
+    let errors = ran
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("error: "))
+        .count();
+    assert_eq!(errors, lines.len(), "{}", ran.stderr);
+    assert_eq!(lab.changes_since(calls), [""; 0]);
+}
+
+fn stack(options: StackOptions) -> (Lab, Stack) {
+    Lab::with(&options)
+}
+
+#[test]
+fn arguments_are_checked_all_at_once_before_anything_is_asked() {
+    let (lab, _) = stack(StackOptions {
+        clients: 0,
+        ..StackOptions::default()
+    });
+    let long = format!("{}=v", "k".repeat(129));
+    refused(
+        &lab,
+        &[
+            "-t",
+            "env",
+            "-t",
+            "a=b=c",
+            "-t",
+            "wekactl.io/x=1",
+            "-t",
+            "aws:x=1",
+            "-t",
+            &long,
+            "--dns-alias",
+            "weka.example.com",
+            "--cores",
+            "compute=1,frontend=1,drive=1",
+            "-i",
+            "instance-1",
+        ],
+        64,
+        &[
+            "tag 'env' has no '=': write it as key=value",
+            "tag 'a=b=c' has several '='",
+            "tag 'wekactl.io/x=1' is reserved",
+            "tag 'aws:x=1' is reserved",
+            "has a key longer than 128 characters",
+            "--dns-alias and --dns-zone-id go together",
+            "--cores and --compute-memory go together",
+            "'instance-1' is no instance id",
+        ],
+    );
+    refused(
+        &lab,
+        &["--cores", "compute=1", "--compute-memory", "much"],
+        64,
+        &["lack frontend", "'much' is no size"],
+    );
+    refused(
+        &lab,
+        &["-c", "gcp"],
+        64,
+        &["there is no provider 'gcp': there is 'aws'"],
+    );
+    refused(&lab, &["-r", "Ireland"], 64, &["'Ireland' is no region"]);
+    for (name, reason) in [
+        ("1wk", "does not begin with a letter"),
+        ("w_k", "other than letters"),
+        ("wk-", "ends with a hyphen"),
+    ] {
+        let ran = lab.wekactl(&["cluster", "import", "-n", name, "-u", "admin"]);
+        assert_eq!(ran.status, 64);
+        assert!(ran.stderr.contains(reason), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn usage_is_64() {
+    let (lab, _) = stack(StackOptions {
+        clients: 0,
+        ..StackOptions::default()
+    });
+    for arguments in [
+        &["cluster", "import"][..],
+        &["nonsense"],
+        &["cluster", "import", "--no-such-flag"],
+        &[],
+    ] {
+        assert_eq!(lab.wekactl(arguments).status, 64, "{arguments:?}");
+    }
+    assert_eq!(lab.wekactl(&["--help"]).status, 0);
+}
+
+#[test]
+fn a_password_is_needed_and_never_asked_for_without_a_terminal() {
+    let (lab, _) = stack(StackOptions {
+        clients: 0,
+        ..StackOptions::default()
+    });
+    let package = lab.package();
+    let arguments = [
+        "cluster",
+        "import",
+        "-n",
+        "wk",
+        "-u",
+        "admin",
+        "--dry-run",
+        "--lambda-package",
+        package.to_str().unwrap(),
+    ];
+    let ran = lab.wekactl_with(&arguments, &[]);
+    assert_eq!(ran.status, 64);
+    assert!(
+        ran.stderr
+            .contains("no password and no terminal to ask for it: set WEKA_PASSWORD"),
+        "{}",
+        ran.stderr
+    );
+    let shown = lab
+        .wekactl_with(&[&arguments[..], &["-p", "visible"]].concat(), &[])
+        .ok();
+    assert!(
+        shown
+            .stderr
+            .contains("other users of this machine can see a password given with -p"),
+        "{}",
+        shown.stderr
+    );
+    assert!(!shown.stderr.contains("visible\n"));
+}
+
+#[test]
+fn region_credentials_and_package_are_needed() {
+    let (lab, _) = stack(StackOptions {
+        clients: 0,
+        ..StackOptions::default()
+    });
+    let package = lab.package();
+    let arguments = [
+        "cluster",
+        "import",
+        "-n",
+        "wk",
+        "-u",
+        "admin",
+        "-p",
+        "x",
+        "--lambda-package",
+        package.to_str().unwrap(),
+    ];
+    let nowhere = [("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "")];
+    let ran = lab.wekactl_with(&arguments, &nowhere);
+    assert_eq!(ran.status, 64);
+    assert!(
+        ran.stderr
+            .contains("there is no region: give --region, or set AWS_REGION"),
+        "{}",
+        ran.stderr
+    );
+    let nobody = [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")];
+    let ran = lab.wekactl_with(&arguments, &nobody);
+    assert_eq!(ran.status, 1);
+    assert!(
+        ran.stderr.contains("no credentials were found: set AWS_PROFILE"),
+        "{}",
+        ran.stderr
+    );
+    let ran = lab.wekactl(&[
+        "cluster",
+        "import",
+        "-n",
+        "wk",
+        "-u",
+        "a",
+        "--lambda-package",
+        "/no/such.zip",
+    ]);
+    assert_eq!(ran.status, 1);
+    assert!(
+        ran.stderr
+            .contains("the Lambda package /no/such.zip cannot be read"),
+        "{}",
+        ran.stderr
+    );
+    let ran = lab.wekactl(&[
+        "cluster",
+        "import",
+        "-n",
+        "wk",
+        "-u",
+        "a",
+        "--lambda-package",
+        "/bin/sh",
+    ]);
+    assert!(
+        ran.stderr
+            .contains("it is no zip archive; `cargo xtask package` makes one"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_stack_that_is_not_there_or_not_wekas() {
+    let (lab, _) = stack(StackOptions {
+        description: "A shop".into(),
+        clients: 0,
+        ..StackOptions::default()
+    });
+    refused(&lab, &[], 1, &["stack 'wk' is not a Weka stack"]);
+    let package = lab.package();
+    let ran = lab.wekactl(&[
+        "cluster",
+        "import",
+        "-n",
+        "nope",
+        "-u",
+        "a",
+        "--lambda-package",
+        package.to_str().unwrap(),
+    ]);
+    assert_eq!(ran.status, 1);
+    assert!(
+        ran.stderr
+            .contains("there is no CloudFormation stack 'nope' in this region"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn too_few_backends_and_no_second_subnet() {
+    let (lab, _) = stack(StackOptions {
+        backends: 4,
+        second_subnet: false,
+        clients: 0,
+        ..StackOptions::default()
+    });
+    refused(
+        &lab,
+        &["--private-subnet", "--use-dynamodb-endpoint"],
+        1,
+        &[
+            "4 backend instances found, minimum is 5",
+            "no second subnet for the load balancer",
+            "--private-subnet needs an interface endpoint for com.amazonaws.eu-west-1.execute-api",
+            "--use-dynamodb-endpoint needs an endpoint for com.amazonaws.eu-west-1.dynamodb",
+        ],
+    );
+}
+
+#[test]
+fn mixed_and_unknown_instance_types() {
+    let (lab, _) = stack(StackOptions {
+        odd_backend_type: Some("i3en.6xlarge".into()),
+        clients: 0,
+        ..StackOptions::default()
+    });
+    refused(
+        &lab,
+        &[],
+        1,
+        &["the backend instances are of several instance types: i3en.2xlarge"],
+    );
+    let (lab, _) = stack(StackOptions {
+        backend_type: "m5.large".into(),
+        clients: 0,
+        ..StackOptions::default()
+    });
+    refused(
+        &lab,
+        &[],
+        1,
+        &["instance type m5.large is unknown; known: r3.2xlarge"],
+    );
+    lab.import(&[
+        "--dry-run",
+        "--cores",
+        "compute=1,frontend=1,drive=1",
+        "--compute-memory",
+        "8GB",
+    ])
+    .ok();
+}
+
+#[test]
+fn instances_that_are_gone_or_in_another_cluster() {
+    let (lab, stack) = stack(StackOptions {
+        clients: 0,
+        terminated_backends: 1,
+        ..StackOptions::default()
+    });
+    let ids = [
+        &stack.backends[..],
+        &stack.terminated_backends[..],
+        &["i-0123456789abcdef0".to_owned()],
+    ]
+    .concat()
+    .join(",");
+    refused(
+        &lab,
+        &["-i", &ids],
+        1,
+        &["gone or never existed: leave them out of --instance-ids"],
+    );
+    lab.import(&[]).ok();
+    let package = lab.package();
+    let ids = stack.backends.join(",");
+    let calls = lab.calls().len();
+    let ran = lab.wekactl(&[
+        "cluster",
+        "import",
+        "-n",
+        "other",
+        "-u",
+        "a",
+        "-i",
+        &ids,
+        "--lambda-package",
+        package.to_str().unwrap(),
+    ]);
+    assert_eq!(ran.status, 1);
+    assert!(
+        ran.stderr
+            .contains("is in the Auto Scaling group 'wekactl-wk-Backends' already"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("is tagged as cluster 'wk'"), "{}", ran.stderr);
+    assert_eq!(lab.changes_since(calls), [""; 0]);
+}

@@ -1,0 +1,122 @@
+//! A lab with a stack, and the program run against it as a user would.
+
+use assert_cmd::Command;
+use lab::{Call, Moto, MotoOptions, Stack, StackOptions};
+use std::io::Write;
+use std::path::PathBuf;
+use tempfile::TempDir;
+use zip::write::SimpleFileOptions;
+
+/// The password that no output may show.
+pub(crate) const PASSWORD: &str = "hunter2-and-more";
+
+/// A local AWS with a Lambda package to import with.
+pub(crate) struct Lab {
+    pub(crate) moto: Moto,
+    folder: TempDir,
+}
+
+/// What a run printed, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Lab {
+    pub(crate) fn start(options: MotoOptions) -> Self {
+        let moto = Moto::start(MotoOptions {
+            record: true,
+            ..options
+        })
+        .unwrap();
+        let folder = TempDir::new().unwrap();
+        // What an ELF program for x86_64 begins with: all that import reads of it.
+        let mut program = vec![0; 64];
+        program[..4].copy_from_slice(b"\x7fELF");
+        program[18] = 62;
+        let file = std::fs::File::create(folder.path().join("package.zip")).unwrap();
+        let mut zip = zip::ZipWriter::new(file);
+        zip.start_file("bootstrap", SimpleFileOptions::default()).unwrap();
+        zip.write_all(&program).unwrap();
+        zip.finish().unwrap();
+        Self { moto, folder }
+    }
+
+    /// A lab with a stack.
+    pub(crate) fn with(stack: &StackOptions) -> (Self, Stack) {
+        let lab = Self::start(MotoOptions::default());
+        let stack = lab::create(&lab.moto, stack).unwrap();
+        (lab, stack)
+    }
+
+    pub(crate) fn package(&self) -> PathBuf {
+        self.folder.path().join("package.zip")
+    }
+
+    /// Runs wekactl, with an environment of nothing but the lab's.
+    pub(crate) fn wekactl(&self, arguments: &[&str]) -> Ran {
+        self.wekactl_with(arguments, &[("WEKA_PASSWORD", PASSWORD)])
+    }
+
+    pub(crate) fn wekactl_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
+        let mut command = Command::cargo_bin("wekactl").unwrap();
+        let output = command
+            .args(arguments)
+            .env_clear()
+            .envs(self.moto.env())
+            .envs(environment.iter().copied())
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let ran = Ran {
+            status: output.status.code().unwrap(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        };
+        let printed = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(!printed.contains(PASSWORD), "the password is in:\n{printed}");
+        ran
+    }
+
+    /// `cluster import` of the stack `wk`, with more arguments.
+    pub(crate) fn import(&self, more: &[&str]) -> Ran {
+        let package = self.package();
+        let mut arguments = vec![
+            "cluster",
+            "import",
+            "-n",
+            "wk",
+            "-u",
+            "admin",
+            "--lambda-package",
+            package.to_str().unwrap(),
+        ];
+        arguments.extend(more);
+        self.wekactl(&arguments)
+    }
+
+    /// The calls since `from` that change something, as `service operation`.
+    pub(crate) fn changes_since(&self, from: usize) -> Vec<String> {
+        let calls = self.calls();
+        calls[from..]
+            .iter()
+            .filter(|call| call.mutating)
+            .map(|c| format!("{} {}", c.service, c.operation))
+            .collect()
+    }
+
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.moto.calls().unwrap()
+    }
+}
+
+impl Ran {
+    /// It ended well.
+    #[track_caller]
+    pub(crate) fn ok(self) -> Self {
+        assert_eq!(self.status, 0, "{}{}", self.stdout, self.stderr);
+        self
+    }
+}

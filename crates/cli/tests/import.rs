@@ -1,0 +1,247 @@
+//! `cluster import` end to end, on the lab.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its lab has failed")]
+
+mod common;
+
+use common::{Lab, PASSWORD};
+use lab::{MotoOptions, StackOptions};
+use serde_json::Value;
+use std::time::Duration;
+
+const TAGS: [&str; 4] = ["-t", "env=prod", "-t", "team=storage"];
+
+#[test]
+fn a_second_import_changes_nothing_and_sends_nothing_that_changes_anything() {
+    let (lab, _) = Lab::with(&StackOptions::default());
+    let first = lab.import(&TAGS).ok();
+    assert!(
+        first.stdout.starts_with("#!/bin/bash\n") && first.stdout.contains("mount -t wekafs"),
+        "{}",
+        first.stdout
+    );
+    let before = lab::dump(&lab.moto).unwrap();
+    let calls = lab.calls().len();
+    let second = lab.import(&TAGS).ok();
+    assert!(
+        second
+            .stderr
+            .contains("Plan: 0 to create, 0 to update, 60 unchanged"),
+        "{}",
+        second.stderr
+    );
+    assert_eq!(lab.changes_since(calls), [""; 0]);
+    assert_eq!(lab::dump(&lab.moto).unwrap(), before);
+    assert_eq!(second.stdout, first.stdout);
+}
+
+#[test]
+fn a_dry_run_shows_the_plan_and_sends_nothing_that_changes_anything() {
+    let (lab, _) = Lab::with(&StackOptions::default());
+    let calls = lab.calls().len();
+    let dry = lab.import(&["--dry-run"]).ok();
+    assert!(
+        dry.stderr
+            .contains("+ create    KMS key                alias/wekactl-wk"),
+        "{}",
+        dry.stderr
+    );
+    assert_eq!(lab.import(&["--dry-run", "--detailed-exitcode"]).status, 2);
+    assert_eq!(lab.changes_since(calls), [""; 0]);
+    lab.import(&[]).ok();
+    assert_eq!(lab.import(&["--dry-run", "--detailed-exitcode"]).status, 0);
+}
+
+#[test]
+fn json_is_one_document_with_the_same_facts() {
+    let (lab, _) = Lab::with(&StackOptions::default());
+    let ran = lab.import(&["-o", "json", "--no-clients"]).ok();
+    let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(document["cluster"], "wk");
+    assert_eq!(document["summary"]["failed"], 0);
+    assert_eq!(
+        document["results"].as_array().unwrap().len(),
+        document["plan"].as_array().unwrap().len()
+    );
+    assert!(
+        document["mount_script"]
+            .as_str()
+            .unwrap()
+            .starts_with("#!/bin/bash")
+    );
+    let rows = document["plan"].as_array().unwrap();
+    assert!(
+        rows.iter().all(|row| row["hostgroup"] != "Clients"),
+        "--no-clients leaves them alone"
+    );
+}
+
+#[test]
+fn instances_are_tagged_protected_and_attached_in_batches_of_twenty() {
+    let (lab, stack) = Lab::with(&StackOptions {
+        backends: 45,
+        terminated_backends: 3,
+        other_resources: 70,
+        clients: 0,
+        ..StackOptions::default()
+    });
+    lab.import(&[]).ok();
+    let attached = lab
+        .calls()
+        .iter()
+        .filter(|call| call.operation == "AttachInstances")
+        .count();
+    assert_eq!(attached, 3);
+    let dump = lab::dump(&lab.moto).unwrap();
+    let group = &dump["autoscaling"][0];
+    assert_eq!(group["DesiredCapacity"], 45);
+    assert_eq!(group["MaxSize"], 315);
+    assert_eq!(group["Instances"].as_array().unwrap().len(), 45);
+    for instance in dump["instances"].as_array().unwrap() {
+        let id = instance["instance"]["InstanceId"].as_str().unwrap();
+        assert!(
+            stack.backends.iter().any(|backend| backend == id),
+            "{id} runs and is no backend"
+        );
+        assert_eq!(instance["termination_protection"], true, "{id}");
+        let tags = instance["instance"]["Tags"].as_array().unwrap();
+        let tag = |key: &str| {
+            tags.iter()
+                .find(|tag| tag["Key"] == key)
+                .map(|tag| tag["Value"].as_str().unwrap())
+        };
+        assert_eq!(tag("wekactl.io/cluster_name"), Some("wk"), "{id}");
+        assert_eq!(tag("wekactl.io/hostgroup_type"), Some("backend"), "{id}");
+    }
+}
+
+#[test]
+fn given_instances_are_imported_without_a_stack() {
+    let (lab, stack) = Lab::with(&StackOptions::default());
+    let ids = stack.backends.join(",");
+    let package = lab.package();
+    let arguments = [
+        "cluster",
+        "import",
+        "-n",
+        "other",
+        "-u",
+        "admin",
+        "-i",
+        &ids,
+        "--lambda-package",
+    ];
+    lab.wekactl(&[&arguments[..], &[package.to_str().unwrap()]].concat())
+        .ok();
+    let listed = lab.wekactl(&["cluster", "list", "-o", "json"]).ok();
+    let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
+    assert_eq!(listed[0]["name"], "other");
+    assert_eq!(listed[0]["source"], "instances");
+    assert_eq!(listed[0]["state"], "imported");
+    assert_eq!(listed[0]["backends"]["in_group"], 6);
+    assert_eq!(listed[1]["name"], "wk");
+    assert_eq!(listed[1]["state"], "CREATE_COMPLETE");
+}
+
+#[test]
+fn roles_that_spread_slowly_are_waited_for() {
+    let slow = MotoOptions {
+        iam_delay: Duration::from_secs(2),
+        function_pending: Duration::from_secs(1),
+        ..MotoOptions::default()
+    };
+    let lab = Lab::start(slow);
+    lab::create(
+        &lab.moto,
+        &StackOptions {
+            clients: 0,
+            ..StackOptions::default()
+        },
+    )
+    .unwrap();
+    lab.import(&[]).ok();
+    let refused = lab
+        .calls()
+        .iter()
+        .filter(|call| call.operation == "CreateFunction" && call.status != 201)
+        .count();
+    assert!(refused > 0, "the delay was not felt");
+}
+
+#[test]
+fn the_stacks_classic_load_balancer_is_attached_and_checks_health() {
+    let (lab, stack) = Lab::with(&StackOptions {
+        clients: 0,
+        ..StackOptions::default()
+    });
+    lab.import(&[]).ok();
+    let dump = lab::dump(&lab.moto).unwrap();
+    assert_eq!(
+        dump["autoscaling"][0]["LoadBalancerNames"][0],
+        stack.load_balancer.unwrap()
+    );
+    let text = dump["elb"].to_string();
+    for fact in [
+        r#""Target":"HTTP:14000/ui""#,
+        r#""Interval":30"#,
+        r#""Timeout":5"#,
+        r#""HealthyThreshold":3"#,
+        r#""UnhealthyThreshold":5"#,
+    ] {
+        assert!(text.contains(fact), "{fact} in {text}");
+    }
+}
+
+#[test]
+fn lists_and_join_params_of_an_imported_cluster() {
+    let (lab, _) = Lab::with(&StackOptions::default());
+    lab.import(&[]).ok();
+    insta::with_settings!({ filters => vec![(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "(time)")] }, {
+        insta::assert_snapshot!("cluster_list", lab.wekactl(&["clusters", "list"]).ok().stdout);
+        insta::assert_snapshot!("hostgroup_list", lab.wekactl(&["hostgroup", "list", "-n", "wk"]).ok().stdout);
+    });
+    let script = lab.wekactl(&["cluster", "join-params", "-n", "wk"]).ok().stdout;
+    assert!(script.contains("HOST='wekactl-wk-1."), "{script}");
+    let script = lab
+        .wekactl(&["cluster", "join-params", "-n", "wk", "-l", "weka.example.com"])
+        .ok()
+        .stdout;
+    assert!(script.contains("HOST='weka.example.com'"), "{script}");
+    let missing = lab.wekactl(&["cluster", "join-params", "-n", "nope"]);
+    assert_eq!(missing.status, 1);
+    assert!(
+        missing
+            .stderr
+            .contains("cluster 'nope' is not imported in eu-west-1"),
+        "{}",
+        missing.stderr
+    );
+}
+
+#[test]
+fn no_secret_is_in_what_stands_in_the_clear_or_in_the_diagnostics() {
+    let (lab, _) = Lab::with(&StackOptions {
+        clients: 0,
+        ..StackOptions::default()
+    });
+    // The runs themselves check that what they print has no password.
+    lab.import(&["-v"]).ok();
+    let seal_key = {
+        let dump = lab::dump(&lab.moto).unwrap();
+        let functions = dump["lambda"].as_array().unwrap();
+        let fetch = functions
+            .iter()
+            .find(|f| f["config"]["Environment"]["Variables"]["LAMBDA"] == "fetch")
+            .unwrap();
+        assert!(
+            !dump.to_string().contains(PASSWORD),
+            "it is stored encoded, in the table alone"
+        );
+        fetch["config"]["Environment"]["Variables"]["SEAL_KEY"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let again = lab.import(&["-vv"]).ok();
+    assert!(!format!("{}{}", again.stdout, again.stderr).contains(&seal_key));
+}

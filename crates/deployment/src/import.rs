@@ -1,0 +1,418 @@
+//! From a running cluster to its settings: what was found, what is wrong with it, and what follows from it.
+
+mod network;
+mod problem;
+
+pub use network::{Endpoint, Network, RouteTable, Subnet};
+pub use problem::Problem;
+
+use crate::account::Account;
+use crate::desired::instance_tags;
+use crate::names::{ClusterName, HostGroup, Names};
+use crate::plan::Standing;
+use crate::resource::{AttachedInstances, Body, PreparedInstances, ResourceId};
+use crate::settings::{GroupSettings, Settings, Volume};
+use crate::tags::Tags;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The least number of backends that Weka runs with.
+pub const MINIMUM_BACKENDS: usize = 5;
+/// The least size of a root volume, in GiB.
+const MINIMUM_ROOT_GIB: u32 = 16;
+/// How many times the imported number of backends their group may grow to.
+const BACKENDS_GROWTH: usize = 7;
+/// The clients' maximum is a multiple of this.
+const CLIENTS_STEP: usize = 500;
+
+/// What the user asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// Tags beside wekactl's own.
+    pub tags: Tags,
+    /// `--private-subnet`.
+    pub private_subnet: bool,
+    /// `--additional-alb-subnet`.
+    pub additional_subnet: Option<String>,
+    /// `--dns-alias`.
+    pub dns_alias: Option<String>,
+    /// `--dns-zone-id`.
+    pub dns_zone_id: Option<String>,
+    /// `--use-dynamodb-endpoint`.
+    pub use_dynamodb_endpoint: bool,
+    /// Whether clients get a host group: not with `--no-clients`.
+    pub clients: bool,
+    /// `--cores` and `--compute-memory`.
+    pub profile: Option<instances::Profile>,
+    /// The version of wekactl.
+    pub build_version: String,
+}
+
+/// Where the instances come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A CloudFormation stack.
+    Stack {
+        /// The stack's id.
+        id: String,
+        /// Its status, such as `CREATE_COMPLETE`.
+        status: String,
+        /// Its template's description.
+        description: String,
+    },
+    /// Instance ids that the user gave.
+    InstanceIds(BTreeSet<String>),
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// Where the instances come from.
+    pub source: Source,
+    /// The instances, terminated ones of a stack left out, in the order of their ids.
+    pub instances: Vec<Instance>,
+    /// Classic load balancers of the stack, by name.
+    pub classic_load_balancers: Vec<String>,
+    /// The VPC's network.
+    pub network: Network,
+}
+
+/// An instance as EC2 tells of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Instance {
+    /// Its id.
+    pub id: String,
+    /// `running`, `stopped`, ...
+    pub state: String,
+    /// The image.
+    pub image_id: String,
+    /// The instance type.
+    pub instance_type: String,
+    /// The key pair.
+    pub key_name: Option<String>,
+    /// The instance profile's ARN.
+    pub profile_arn: Option<String>,
+    /// Its security groups, by id, sorted.
+    pub security_groups: Vec<String>,
+    /// The subnet.
+    pub subnet: String,
+    /// The VPC.
+    pub vpc: String,
+    /// Its volumes, the root's first.
+    pub volumes: Vec<Volume>,
+    /// The IMDS token mode.
+    pub http_tokens: String,
+    /// The Auto Scaling group it is in.
+    pub auto_scaling_group: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+impl Instance {
+    /// The host group that the instance's profile tells, by its name; `None` for an instance that is neither.
+    pub fn host_group(&self) -> Option<HostGroup> {
+        let profile = self.profile_arn.as_deref()?.rsplit('/').next()?;
+        if profile.contains("InstanceProfileBackend") {
+            Some(HostGroup::Backends)
+        } else if profile.contains("InstanceProfileClient") {
+            Some(HostGroup::Clients)
+        } else {
+            None
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        matches!(self.state.as_str(), "terminated" | "shutting-down")
+    }
+}
+
+impl Imported {
+    /// The instances of each host group. Given by their ids, instances are backends unless their profile says that they
+    /// are clients; of a stack, only those whose profile says so.
+    pub fn of_group(&self, group: HostGroup) -> Vec<&Instance> {
+        let fallback = matches!(self.source, Source::InstanceIds(_)).then_some(HostGroup::Backends);
+        self.instances
+            .iter()
+            .filter(|instance| !instance.is_gone() && instance.host_group().or(fallback) == Some(group))
+            .collect()
+    }
+}
+
+/// What stands of the imported instances: which of them are to be tagged, protected and attached yet.
+pub fn standing_instances(
+    cluster: &ClusterName,
+    group: HostGroup,
+    user_tags: &Tags,
+    found: &Imported,
+) -> [(ResourceId, Standing); 2] {
+    let tags = instance_tags(cluster, group, user_tags);
+    let ids = |of: &dyn Fn(&Instance) -> bool| {
+        found
+            .of_group(group)
+            .into_iter()
+            .filter(|i| of(i))
+            .map(|i| i.id.clone())
+            .collect::<BTreeSet<_>>()
+    };
+    let detached = ids(&|instance| instance.auto_scaling_group.is_none());
+    let to_tag = ids(&|instance| !tags.missing_in(&instance.tags).is_empty());
+    let standing = |body: Body| Standing {
+        name: Names::new(cluster.clone()).of(group),
+        body,
+        tags: None,
+        outputs: Vec::new(),
+    };
+    [
+        (
+            ResourceId::PreparedInstances(group),
+            standing(
+                PreparedInstances {
+                    to_tag,
+                    to_protect: detached.clone(),
+                }
+                .into(),
+            ),
+        ),
+        (
+            ResourceId::AttachedInstances(group),
+            standing(AttachedInstances { to_attach: detached }.into()),
+        ),
+    ]
+}
+
+impl Settings {
+    /// The settings that follow from what was found and what the user asks for; `stored` are those of an earlier import,
+    /// whose maximum stays: the groups may have grown or shrunk since.
+    ///
+    /// # Errors
+    /// All that keeps the cluster from being imported.
+    pub fn from_import(
+        wish: &Wish,
+        found: &Imported,
+        account: &Account,
+        stored: Option<&Self>,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        check_source(wish, found, &mut problems);
+        let backends = group_settings(wish, found, account, HostGroup::Backends, stored, &mut problems);
+        let clients = (wish.clients && !found.of_group(HostGroup::Clients).is_empty())
+            .then(|| group_settings(wish, found, account, HostGroup::Clients, stored, &mut problems))
+            .flatten();
+        if wish.dns_alias.is_some() != wish.dns_zone_id.is_some() {
+            problems.push(Problem::HalfAnAlias);
+        }
+        if found.classic_load_balancers.len() > 1 {
+            problems.push(Problem::SeveralClassicLoadBalancers(
+                found.classic_load_balancers.clone(),
+            ));
+        }
+        let Some(backends) = backends else {
+            return Err(problems);
+        };
+        let vpc_id = found
+            .of_group(HostGroup::Backends)
+            .first()
+            .map(|i| i.vpc.clone())
+            .unwrap_or_default();
+        let additional = match (
+            &wish.additional_subnet,
+            stored.map(|s| s.additional_subnet.as_str()),
+        ) {
+            // The choice of an earlier import stays: another subnet that has come since would move the load balancer.
+            (None, Some(earlier)) if !earlier.is_empty() => Ok(earlier.to_owned()),
+            (wanted, _) => found
+                .network
+                .second_subnet(&backends.subnet, &vpc_id, wanted.as_deref()),
+        };
+        let additional_subnet = additional
+            .map_err(|problem| problems.push(problem))
+            .unwrap_or_default();
+        if wish.private_subnet {
+            problems.extend(found.network.check_private_api(
+                &account.region,
+                &vpc_id,
+                &backends.security_groups_ids,
+            ));
+        }
+        if wish.use_dynamodb_endpoint {
+            problems.extend(found.network.check_dynamodb_endpoint(
+                &account.region,
+                &vpc_id,
+                &backends.subnet,
+            ));
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self {
+            subnet: backends.subnet.clone(),
+            additional_subnet,
+            vpc_id,
+            tags_map: wish.tags.clone(),
+            private_subnet: wish.private_subnet,
+            stack_id: match &found.source {
+                Source::Stack { id, .. } => Some(id.clone()),
+                Source::InstanceIds(_) => None,
+            },
+            build_version: wish.build_version.clone(),
+            dns_alias: wish.dns_alias.clone(),
+            dns_zone_id: wish.dns_zone_id.clone(),
+            use_dynamodb_endpoint: wish.use_dynamodb_endpoint,
+            classic_load_balancer: found.classic_load_balancers.first().cloned(),
+            backends,
+            clients,
+            ..stored.cloned().unwrap_or_default()
+        })
+    }
+}
+
+fn check_source(wish: &Wish, found: &Imported, problems: &mut Vec<Problem>) {
+    match &found.source {
+        Source::Stack {
+            status, description, ..
+        } => {
+            if !description.starts_with("[WekaIO]") {
+                problems.push(Problem::NotWeka {
+                    stack: wish.cluster.to_string(),
+                });
+            }
+            let complete = status.ends_with("_COMPLETE")
+                && !status.starts_with("DELETE")
+                && status != "ROLLBACK_COMPLETE"
+                && !status.contains("IN_PROGRESS");
+            if !complete {
+                problems.push(Problem::NotComplete {
+                    stack: wish.cluster.to_string(),
+                    status: status.clone(),
+                });
+            }
+        }
+        Source::InstanceIds(given) => {
+            let there: BTreeSet<_> = found
+                .instances
+                .iter()
+                .filter(|instance| !instance.is_gone())
+                .map(|instance| instance.id.clone())
+                .collect();
+            let gone: Vec<_> = given.difference(&there).cloned().collect();
+            if !gone.is_empty() {
+                problems.push(Problem::Gone(gone));
+            }
+        }
+    }
+}
+
+fn group_settings(
+    wish: &Wish,
+    found: &Imported,
+    account: &Account,
+    group: HostGroup,
+    stored: Option<&Settings>,
+    problems: &mut Vec<Problem>,
+) -> Option<GroupSettings> {
+    let members = found.of_group(group);
+    if group == HostGroup::Backends && members.len() < MINIMUM_BACKENDS {
+        problems.push(Problem::TooFewBackends(members.len()));
+    }
+    let first = *members.first()?;
+    check_members(wish, group, &members, problems);
+    let stored = stored.and_then(|settings| settings.group(group));
+    let profile = match group {
+        HostGroup::Backends => wish.profile.clone(),
+        HostGroup::Clients => None,
+    };
+    if group == HostGroup::Backends
+        && profile.is_none()
+        && instances::profile_of(&first.instance_type).is_none()
+    {
+        problems.push(Problem::UnknownType(first.instance_type.clone()));
+    }
+    let Some(iam_arn) = first.profile_arn.clone() else {
+        problems.push(Problem::NoInstanceProfile(first.id.clone()));
+        return None;
+    };
+    let imported_max = match group {
+        HostGroup::Backends => members.len() * BACKENDS_GROWTH,
+        HostGroup::Clients => members.len().div_ceil(CLIENTS_STEP) * CLIENTS_STEP,
+    };
+    Some(GroupSettings {
+        security_groups_ids: first.security_groups.clone(),
+        image_id: first.image_id.clone(),
+        key_name: first.key_name.clone(),
+        iam_arn,
+        instance_type: first.instance_type.clone(),
+        subnet: first.subnet.clone(),
+        volumes_info: volumes(first, account),
+        max_size: stored
+            .map_or(0, |s| s.max_size)
+            .max(u32::try_from(imported_max).unwrap_or(u32::MAX)),
+        http_tokens: first.http_tokens.clone(),
+        profile,
+        ..stored.cloned().unwrap_or_default()
+    })
+}
+
+fn volumes(instance: &Instance, account: &Account) -> Vec<Volume> {
+    let mut volumes = instance.volumes.clone();
+    for volume in &mut volumes {
+        account.volume_type().clone_into(&mut volume.r#type);
+    }
+    if let Some(root) = volumes.first_mut() {
+        root.size = root.size.max(MINIMUM_ROOT_GIB);
+    }
+    volumes
+}
+
+/// A launch template is one: what it copies must be the same on all.
+fn check_members(wish: &Wish, group: HostGroup, members: &[&Instance], problems: &mut Vec<Problem>) {
+    type Fact = fn(&Instance) -> String;
+    let facts: [(&'static str, Fact); 5] = [
+        ("instance type", |i| i.instance_type.clone()),
+        ("VPC", |i| i.vpc.clone()),
+        ("subnet", |i| i.subnet.clone()),
+        ("image", |i| i.image_id.clone()),
+        ("security groups", |i| i.security_groups.join("+")),
+    ];
+    for (fact, of) in facts {
+        let mut count: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for member in members {
+            count.entry(of(member)).or_default().push(member.id.clone());
+        }
+        if count.len() > 1 {
+            problems.push(Problem::Mixed {
+                group,
+                fact,
+                values: count,
+            });
+        }
+    }
+    let own = Names::new(wish.cluster.clone()).of(group);
+    for member in members {
+        if let Some(other) = member.auto_scaling_group.as_ref().filter(|other| **other != own) {
+            problems.push(Problem::InAnotherGroup {
+                instance: member.id.clone(),
+                group: other.clone(),
+            });
+        }
+        if let Some(other) = member.tags.get(crate::tags::CLUSTER_NAME)
+            && other != wish.cluster.as_str()
+        {
+            problems.push(Problem::OfAnotherCluster {
+                instance: member.id.clone(),
+                cluster: other.to_owned(),
+            });
+        }
+    }
+    let not_running: Vec<_> = members
+        .iter()
+        .filter(|i| i.state != "running")
+        .map(|i| i.id.clone())
+        .collect();
+    if !not_running.is_empty() {
+        problems.push(Problem::NotRunning(not_running));
+    }
+}
+
+#[cfg(test)]
+mod tests;

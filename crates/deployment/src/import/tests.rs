@@ -1,0 +1,374 @@
+use super::*;
+use crate::example::{account, cluster};
+use crate::settings::Volume;
+
+mod problems;
+
+const GROUP: &str = "sg-1";
+
+fn wish() -> Wish {
+    Wish {
+        cluster: cluster(),
+        tags: [("team".to_owned(), "storage".to_owned())].into_iter().collect(),
+        private_subnet: false,
+        additional_subnet: None,
+        dns_alias: None,
+        dns_zone_id: None,
+        use_dynamodb_endpoint: false,
+        clients: true,
+        profile: None,
+        build_version: "2.0.0".into(),
+    }
+}
+
+fn instance(role: &str, number: usize) -> Instance {
+    let volume = |name: &str, size| Volume {
+        name: name.into(),
+        r#type: "gp2".into(),
+        size,
+    };
+    Instance {
+        id: format!("i-{role}-{number}"),
+        state: "running".into(),
+        image_id: "ami-1".into(),
+        instance_type: if role == "Backend" {
+            "i3en.2xlarge"
+        } else {
+            "c5.2xlarge"
+        }
+        .into(),
+        key_name: Some("key".into()),
+        profile_arn: Some(format!(
+            "arn:aws:iam::123456789012:instance-profile/wk-InstanceProfile{role}-X1"
+        )),
+        security_groups: vec![GROUP.into()],
+        subnet: "subnet-a1".into(),
+        vpc: "vpc-1".into(),
+        volumes: vec![volume("/dev/sda1", 8), volume("/dev/sdp", 100)],
+        http_tokens: "optional".into(),
+        ..Instance::default()
+    }
+}
+
+fn subnet(id: &str, zone: &str) -> Subnet {
+    Subnet {
+        id: id.into(),
+        vpc: "vpc-1".into(),
+        zone: zone.into(),
+    }
+}
+
+fn main_table() -> RouteTable {
+    RouteTable {
+        id: "rtb-main".into(),
+        vpc: "vpc-1".into(),
+        main: true,
+        subnets: BTreeSet::new(),
+    }
+}
+
+/// A cluster that can be imported as it is: six backends, so many clients.
+fn good(clients: usize) -> Imported {
+    Imported {
+        source: Source::Stack {
+            id: "arn:aws:cloudformation:eu-west-1:123456789012:stack/wk/1".into(),
+            status: "CREATE_COMPLETE".into(),
+            description: "[WekaIO] 3.10".into(),
+        },
+        instances: (0..6)
+            .map(|number| instance("Backend", number))
+            .chain((0..clients).map(|number| instance("Client", number)))
+            .collect(),
+        classic_load_balancers: vec!["wk-elb".into()],
+        network: Network {
+            subnets: vec![
+                subnet("subnet-a1", "a"),
+                subnet("subnet-b2", "b"),
+                subnet("subnet-b1", "b"),
+            ],
+            route_tables: vec![main_table()],
+            endpoints: Vec::new(),
+            cidrs: vec!["10.0.0.0/16".into()],
+        },
+    }
+}
+
+fn endpoint(found: &mut Imported, kind: &str, service: &str) {
+    found.network.endpoints.push(Endpoint {
+        id: "vpce-1".into(),
+        vpc: "vpc-1".into(),
+        service: format!("com.amazonaws.eu-west-1.{service}"),
+        kind: kind.into(),
+        state: "available".into(),
+        route_tables: ["rtb-other".to_owned()].into(),
+        https_from: ["10.1.0.0/16".to_owned()].into(),
+    });
+}
+
+fn import(wish: &Wish, found: &Imported) -> Settings {
+    Settings::from_import(wish, found, &account(), None).unwrap()
+}
+
+/// What is wrong, a line each.
+fn problems(wish: &Wish, found: &Imported) -> Vec<String> {
+    let problems = Settings::from_import(wish, found, &account(), None).unwrap_err();
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn settings_of_a_good_cluster() {
+    let settings = import(&wish(), &good(2));
+    let volume = |name: &str, size| Volume {
+        name: name.into(),
+        r#type: "gp3".into(),
+        size,
+    };
+    let backends = GroupSettings {
+        security_groups_ids: vec![GROUP.into()],
+        image_id: "ami-1".into(),
+        key_name: Some("key".into()),
+        iam_arn: "arn:aws:iam::123456789012:instance-profile/wk-InstanceProfileBackend-X1".into(),
+        instance_type: "i3en.2xlarge".into(),
+        subnet: "subnet-a1".into(),
+        volumes_info: vec![volume("/dev/sda1", 16), volume("/dev/sdp", 100)],
+        max_size: 42,
+        http_tokens: "optional".into(),
+        ..GroupSettings::default()
+    };
+    let clients = GroupSettings {
+        iam_arn: "arn:aws:iam::123456789012:instance-profile/wk-InstanceProfileClient-X1".into(),
+        instance_type: "c5.2xlarge".into(),
+        max_size: 500,
+        ..backends.clone()
+    };
+    assert_eq!(
+        settings,
+        Settings {
+            backends,
+            clients: Some(clients),
+            subnet: "subnet-a1".into(),
+            additional_subnet: "subnet-b1".into(),
+            vpc_id: "vpc-1".into(),
+            tags_map: wish().tags,
+            stack_id: Some("arn:aws:cloudformation:eu-west-1:123456789012:stack/wk/1".into()),
+            build_version: "2.0.0".into(),
+            classic_load_balancer: Some("wk-elb".into()),
+            ..Settings::default()
+        }
+    );
+}
+
+#[test]
+fn the_clients_maximum_is_a_multiple_of_500() {
+    for (clients, max_size) in [(1, 500), (500, 500), (501, 1000)] {
+        assert_eq!(
+            import(&wish(), &good(clients)).clients.unwrap().max_size,
+            max_size,
+            "{clients}"
+        );
+    }
+    assert_eq!(import(&wish(), &good(0)).clients, None);
+    assert_eq!(
+        import(
+            &Wish {
+                clients: false,
+                ..wish()
+            },
+            &good(2)
+        )
+        .clients,
+        None
+    );
+}
+
+#[test]
+fn a_root_volume_that_is_large_enough_stays_and_isolated_partitions_get_gp2() {
+    let mut found = good(0);
+    for instance in &mut found.instances {
+        instance.volumes[0].size = 48;
+    }
+    assert_eq!(import(&wish(), &found).backends.volumes_info[0].size, 48);
+    let isolated = Account {
+        partition: "aws-iso".into(),
+        ..account()
+    };
+    let settings = Settings::from_import(&wish(), &found, &isolated, None).unwrap();
+    assert!(
+        settings
+            .backends
+            .volumes_info
+            .iter()
+            .all(|volume| volume.r#type == "gp2")
+    );
+}
+
+#[test]
+fn what_an_earlier_import_stored_stays() {
+    let mut stored = import(&wish(), &good(2));
+    stored.backends.max_size = 70;
+    stored.additional_subnet = "subnet-b2".into();
+    stored.other.insert("Future".into(), true.into());
+    let mut found = good(2);
+    found.instances.remove(0);
+    let again = Settings::from_import(&wish(), &found, &account(), Some(&stored)).unwrap();
+    assert_eq!(again, stored);
+    // A maximum that has become too small grows.
+    stored.backends.max_size = 7;
+    let again = Settings::from_import(&wish(), &found, &account(), Some(&stored)).unwrap();
+    assert_eq!(again.backends.max_size, 35);
+}
+
+#[test]
+fn instances_given_by_their_ids_are_backends_unless_their_profile_says_clients() {
+    let mut found = good(2);
+    for instance in &mut found.instances[..6] {
+        instance.profile_arn = Some("arn:aws:iam::123456789012:instance-profile/own".into());
+    }
+    let ids = found
+        .instances
+        .iter()
+        .map(|instance| instance.id.clone())
+        .collect();
+    let of_stack = problems(&wish(), &found);
+    assert_eq!(of_stack, ["0 backend instances found, minimum is 5"]);
+    found.source = Source::InstanceIds(ids);
+    let settings = import(&wish(), &found);
+    assert_eq!(
+        (settings.backends.max_size, settings.clients.unwrap().max_size),
+        (42, 500)
+    );
+    assert_eq!(settings.stack_id, None);
+}
+
+#[test]
+fn what_has_terminated_is_no_member() {
+    let mut found = good(0);
+    found.instances[0].state = "terminated".into();
+    found.instances[0].instance_type = "other".into();
+    assert_eq!(import(&wish(), &found).backends.max_size, 35);
+}
+
+#[test]
+fn a_second_subnet_shares_the_route_table_of_the_backends() {
+    let own = |subnets: &[&str]| RouteTable {
+        id: "rtb-own".into(),
+        vpc: "vpc-1".into(),
+        main: false,
+        subnets: subnets.iter().map(|id| (*id).to_owned()).collect(),
+    };
+    for (tables, second) in [
+        // All by the main table; the first by id.
+        (vec![main_table()], Some("subnet-b1")),
+        // The first by id has a table of its own.
+        (vec![own(&["subnet-b1"]), main_table()], Some("subnet-b2")),
+        // The backends' subnet has one, which only one other shares.
+        (
+            vec![main_table(), own(&["subnet-a1", "subnet-b2"])],
+            Some("subnet-b2"),
+        ),
+        (vec![main_table(), own(&["subnet-a1"])], None),
+        (vec![], None),
+    ] {
+        let mut found = good(0);
+        found.network.route_tables = tables;
+        let settings = Settings::from_import(&wish(), &found, &account(), None);
+        assert_eq!(
+            settings
+                .ok()
+                .map(|settings| settings.additional_subnet)
+                .as_deref(),
+            second,
+            "{found:?}"
+        );
+    }
+    // One that is named need not share it.
+    let mut found = good(0);
+    found.network.route_tables = vec![main_table(), own(&["subnet-b2"])];
+    let named = Wish {
+        additional_subnet: Some("subnet-b2".into()),
+        ..wish()
+    };
+    assert_eq!(import(&named, &found).additional_subnet, "subnet-b2");
+}
+
+#[test]
+fn a_private_api_may_be_open_to_the_groups_to_the_vpc_or_to_all() {
+    let wish = Wish {
+        private_subnet: true,
+        ..wish()
+    };
+    for (from, open) in [
+        (GROUP, true),
+        ("10.0.0.0/16", true),
+        ("0.0.0.0/0", true),
+        ("10.0.0.0/24", false),
+        ("sg-2", false),
+    ] {
+        let mut found = good(0);
+        endpoint(&mut found, "Interface", "execute-api");
+        found.network.endpoints[0].https_from = [from.to_owned()].into();
+        assert_eq!(
+            Settings::from_import(&wish, &found, &account(), None).is_ok(),
+            open,
+            "{from}"
+        );
+        for spoil in [
+            |endpoint: &mut Endpoint| endpoint.state = "pending".into(),
+            |endpoint: &mut Endpoint| endpoint.vpc = "vpc-2".into(),
+            |endpoint: &mut Endpoint| endpoint.service = "com.amazonaws.eu-west-1.ec2".into(),
+        ] {
+            let mut found = found.clone();
+            spoil(&mut found.network.endpoints[0]);
+            assert!(problems(&wish, &found)[0].contains("there is none"), "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn an_endpoint_for_the_table_is_a_gateway_on_the_route_table_or_an_interface() {
+    let wish = Wish {
+        use_dynamodb_endpoint: true,
+        ..wish()
+    };
+    let mut found = good(0);
+    endpoint(&mut found, "Gateway", "dynamodb");
+    found.network.endpoints[0].route_tables.insert("rtb-main".into());
+    assert!(import(&wish, &found).use_dynamodb_endpoint);
+    found.network.endpoints[0].kind = "Interface".into();
+    found.network.endpoints[0].route_tables.clear();
+    assert!(import(&wish, &found).use_dynamodb_endpoint);
+}
+
+#[test]
+fn only_what_is_not_yet_done_to_an_instance_is_left_to_do() {
+    let mut found = good(2);
+    let tags = instance_tags(&cluster(), HostGroup::Backends, &wish().tags);
+    for done in &mut found.instances[..3] {
+        done.tags = tags.clone();
+        done.auto_scaling_group = Some("wekactl-wk-Backends".into());
+    }
+    // Tagged but not attached yet, as an import that was broken off leaves it.
+    found.instances[3].tags = tags;
+    let [(_, prepared), (_, attached)] =
+        standing_instances(&cluster(), HostGroup::Backends, &wish().tags, &found);
+    let ids = |numbers: &[usize]| {
+        numbers
+            .iter()
+            .map(|n| format!("i-Backend-{n}"))
+            .collect::<BTreeSet<_>>()
+    };
+    let body = PreparedInstances {
+        to_tag: ids(&[4, 5]),
+        to_protect: ids(&[3, 4, 5]),
+    };
+    assert_eq!(prepared.body, body.into());
+    assert_eq!(
+        attached.body,
+        AttachedInstances {
+            to_attach: ids(&[3, 4, 5])
+        }
+        .into()
+    );
+    // One that the group has already is no other group's.
+    assert_eq!(import(&wish(), &found).backends.max_size, 42);
+}

@@ -1,0 +1,329 @@
+//! IAM policies: who may take on each role, and what the role may then do.
+//!
+//! Least privilege: a resource is named wherever the action takes one. Where an action takes none (`Describe...`), the
+//! statement stands by itself, so that nothing else hides behind its `*`.
+
+use crate::account::Account;
+use crate::names::{FunctionType, HostGroup, Names, RoleUse};
+use crate::resource::ResourceId;
+use crate::tags;
+use crate::value::{Output, Outputs, Value};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value as Json, json};
+use sha2::{Digest, Sha256};
+
+/// A policy document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Policy {
+    version: String,
+    #[serde(deserialize_with = "one_or_many")]
+    statement: Vec<Statement>,
+}
+
+/// A statement of a policy. What wekactl does not write is kept in `other`, so that it shows as a difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement {
+    effect: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    principal: Option<Json>,
+    #[serde(
+        default,
+        deserialize_with = "one_or_many",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    action: Vec<String>,
+    #[serde(
+        default,
+        deserialize_with = "one_or_many",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    resource: Vec<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    condition: Option<Json>,
+    #[serde(flatten)]
+    other: Map<String, Json>,
+}
+
+/// IAM writes a list of one as the thing itself.
+fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany<T> {
+        One(T),
+        Many(Vec<T>),
+    }
+    Ok(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(one) => vec![one],
+        OneOrMany::Many(many) => many,
+    })
+}
+
+impl Policy {
+    fn new(statement: Vec<Statement>) -> Self {
+        Self {
+            version: "2012-10-17".to_owned(),
+            statement,
+        }
+    }
+
+    /// Reads a document as AWS gives it.
+    ///
+    /// # Errors
+    /// What of it is no policy document.
+    pub fn parse(document: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(document)
+    }
+
+    /// A policy without a statement, which allows nothing.
+    pub fn empty() -> Self {
+        Self::new(Vec::new())
+    }
+
+    /// The document as AWS takes it.
+    pub fn document(&self) -> String {
+        json!(self).to_string()
+    }
+
+    /// Puts outputs of other resources in place.
+    pub fn resolve(&mut self, outputs: &Outputs) {
+        for value in self
+            .statement
+            .iter_mut()
+            .flat_map(|statement| &mut statement.resource)
+        {
+            value.resolve(outputs);
+        }
+    }
+
+    /// The hex SHA-256 of the statements: the version that a role is tagged with. Outputs count by what they refer to,
+    /// so that the version is known before they are.
+    pub fn version(&self) -> String {
+        hex::encode(Sha256::digest(json!(self.statement).to_string()))
+    }
+}
+
+fn allow(actions: &[&str], resources: impl IntoIterator<Item = Value>) -> Statement {
+    Statement {
+        effect: "Allow".to_owned(),
+        principal: None,
+        action: actions.iter().map(|&action| action.to_owned()).collect(),
+        resource: resources.into_iter().collect(),
+        condition: None,
+        other: Map::new(),
+    }
+}
+
+impl Statement {
+    fn when(self, condition: Json) -> Self {
+        Self {
+            condition: Some(condition),
+            ..self
+        }
+    }
+}
+
+fn anything() -> [Value; 1] {
+    [Value::from("*")]
+}
+
+/// Who may take on the role: one service, and only for this account, so that no other account can make the service act for it.
+pub fn trust(account: &Account, user: RoleUse) -> Policy {
+    let service = match user {
+        RoleUse::Function(_) => "lambda.amazonaws.com",
+        RoleUse::StateMachine => "states.amazonaws.com",
+        RoleUse::Rule => "events.amazonaws.com",
+    };
+    let mut statement = allow(&["sts:AssumeRole"], []);
+    statement.principal = Some(json!({ "Service": service }));
+    // Lambda does not send the source account when it takes on a function's role: with the condition it could not.
+    if !matches!(user, RoleUse::Function(_)) {
+        statement.condition = Some(json!({ "StringEquals": { "aws:SourceAccount": account.id } }));
+    }
+    Policy::new(vec![statement])
+}
+
+/// What the role may do.
+pub fn permissions(account: &Account, names: &Names, group: HostGroup, user: RoleUse) -> Policy {
+    Policy::new(match user {
+        RoleUse::Function(function) => of_function(account, names, group, function),
+        RoleUse::StateMachine => of_state_machine(account, names, group),
+        RoleUse::Rule => vec![allow(
+            &["states:StartExecution"],
+            [state_machine(account, names, group)],
+        )],
+    })
+}
+
+fn of_function(account: &Account, names: &Names, group: HostGroup, function: FunctionType) -> Vec<Statement> {
+    let log_group = names.function_log_group(group, function);
+    let mut statements = vec![allow(
+        &["logs:CreateLogStream", "logs:PutLogEvents"],
+        [account.arn("logs", &format!("log-group:{log_group}:*")).into()],
+    )];
+    match function {
+        FunctionType::Join | FunctionType::Fetch => {
+            statements.extend(credentials(account, names));
+            statements.push(allow(
+                &["autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances"],
+                anything(),
+            ));
+        }
+        FunctionType::Scale => {
+            // Lambda attaches the function to the VPC in the role's name; these actions take no resource that is known before.
+            statements.push(allow(
+                &[
+                    "ec2:CreateNetworkInterface",
+                    "ec2:DescribeNetworkInterfaces",
+                    "ec2:DescribeSubnets",
+                    "ec2:DeleteNetworkInterface",
+                    "ec2:AssignPrivateIpAddresses",
+                    "ec2:UnassignPrivateIpAddresses",
+                ],
+                anything(),
+            ));
+            statements.extend(credentials(account, names));
+        }
+        FunctionType::Terminate => {
+            statements.push(allow(
+                &["autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances"],
+                anything(),
+            ));
+            let name = format!("autoScalingGroup:*:autoScalingGroupName/{}", names.of(group));
+            statements.push(allow(
+                &["autoscaling:SetInstanceProtection", "autoscaling:DetachInstances"],
+                [account.arn("autoscaling", &name).into()],
+            ));
+            let tag = format!("aws:ResourceTag/{}", tags::CLUSTER_NAME);
+            statements.push(
+                allow(
+                    &["ec2:ModifyInstanceAttribute", "ec2:TerminateInstances"],
+                    [account.arn("ec2", "instance/*").into()],
+                )
+                .when(json!({ "StringEquals": { tag: names.cluster().as_str() } })),
+            );
+        }
+        FunctionType::Transient => {}
+    }
+    statements
+}
+
+/// Reading the table, which is encrypted with the cluster's key: the key by way of DynamoDB only.
+fn credentials(account: &Account, names: &Names) -> [Statement; 2] {
+    let dynamodb = format!("dynamodb.{}.{}", account.region, account.dns_suffix());
+    [
+        allow(
+            &["dynamodb:GetItem"],
+            [account.arn("dynamodb", &format!("table/{}", names.base())).into()],
+        ),
+        allow(&["kms:Decrypt"], [Value::Of(ResourceId::KmsKey, Output::Arn)])
+            .when(json!({ "StringEquals": { "kms:ViaService": dynamodb } })),
+    ]
+}
+
+fn of_state_machine(account: &Account, names: &Names, group: HostGroup) -> Vec<Statement> {
+    vec![
+        allow(
+            &["lambda:InvokeFunction"],
+            FunctionType::OF_STATE_MACHINE
+                .map(|function| function_arn(account, names, group, function).into()),
+        ),
+        // Log delivery: none of these actions takes a resource.
+        allow(
+            &[
+                "logs:CreateLogDelivery",
+                "logs:GetLogDelivery",
+                "logs:UpdateLogDelivery",
+                "logs:DeleteLogDelivery",
+                "logs:ListLogDeliveries",
+                "logs:PutResourcePolicy",
+                "logs:DescribeResourcePolicies",
+                "logs:DescribeLogGroups",
+            ],
+            anything(),
+        ),
+    ]
+}
+
+/// The policy of a private API: whoever comes from another VPC than the cluster's is turned away.
+pub fn private_api(vpc: &str) -> Policy {
+    let everyone = Some(json!("*"));
+    let mut invoke = allow(&["execute-api:Invoke"], [Value::from("execute-api:/*")]);
+    invoke.principal.clone_from(&everyone);
+    let mut deny = invoke
+        .clone()
+        .when(json!({ "StringNotEquals": { "aws:SourceVpc": vpc } }));
+    deny.effect = "Deny".to_owned();
+    Policy::new(vec![deny, invoke])
+}
+
+/// A function's ARN.
+pub fn function_arn(account: &Account, names: &Names, group: HostGroup, function: FunctionType) -> String {
+    account.arn("lambda", &format!("function:{}", names.function(group, function)))
+}
+
+fn state_machine(account: &Account, names: &Names, group: HostGroup) -> Value {
+    state_machine_arn(account, names, group).into()
+}
+
+/// The state machine's ARN.
+pub fn state_machine_arn(account: &Account, names: &Names, group: HostGroup) -> String {
+    account.arn("states", &format!("stateMachine:{}", names.state_machine(group)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account() -> Account {
+        Account {
+            id: "123456789012".into(),
+            region: "eu-west-1".into(),
+            partition: "aws".into(),
+        }
+    }
+
+    #[test]
+    fn every_role_by_snapshot() {
+        let names = Names::new("wk".parse().unwrap());
+        for user in RoleUse::ALL {
+            let role = json!({
+                "trust": trust(&account(), user),
+                "permissions": permissions(&account(), &names, HostGroup::Backends, user),
+            });
+            insta::assert_json_snapshot!(format!("role_{user}"), role);
+        }
+        insta::assert_json_snapshot!("private_api", private_api("vpc-1"));
+    }
+
+    #[test]
+    fn only_actions_that_take_no_resource_stand_with_a_star() {
+        let names = Names::new("wk".parse().unwrap());
+        for user in RoleUse::ALL {
+            let policy = permissions(&account(), &names, HostGroup::Clients, user);
+            for statement in &policy.statement {
+                let star = statement.resource == anything();
+                for action in &statement.action {
+                    let listing = action.contains(":Describe")
+                        || action.contains("LogDeliver")
+                        || action.contains("NetworkInterface")
+                        || action.contains("PrivateIpAddresses")
+                        || action == "logs:PutResourcePolicy";
+                    assert_eq!(star, listing, "{user}: {action}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_aws_gives_back_reads_as_the_same() {
+        let names = Names::new("wk".parse().unwrap());
+        let policy = permissions(&account(), &names, HostGroup::Backends, RoleUse::Rule);
+        let shortened = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"states:StartExecution",
+            "Resource":"arn:aws:states:eu-west-1:123456789012:stateMachine:wekactl-wk-Backends"}}"#;
+        assert_eq!(Policy::parse(shortened).unwrap(), policy);
+        let widened = shortened.replace("\"Effect\"", "\"NotPrincipal\":\"x\",\"Effect\"");
+        assert_ne!(Policy::parse(&widened).unwrap(), policy);
+    }
+}

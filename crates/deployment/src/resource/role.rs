@@ -1,0 +1,19 @@
+use super::Resolve;
+use crate::policy::Policy;
+use crate::value::Outputs;
+use serde::Serialize;
+
+/// A role with its one inline policy. Its name is no part of the body: a role that stands keeps the name it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Role {
+    /// Who may take it on.
+    pub trust: Policy,
+    /// What it may do.
+    pub permissions: Policy,
+}
+
+impl Resolve for Role {
+    fn resolve(&mut self, outputs: &Outputs) {
+        self.permissions.resolve(outputs);
+    }
+}

@@ -1,0 +1,219 @@
+//! The cluster's settings: what import found and was told, as the table keeps it.
+//!
+//! Names and meaning of the fields are the Go tool's; fields were only added. A field that this version does not know is
+//! kept as it is.
+
+use crate::names::HostGroup;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value as Json, json};
+
+/// The table's key of the settings.
+pub const SETTINGS_KEY: &str = "cluster-settings";
+/// The table's key of the credentials.
+pub const CREDENTIALS_KEY: &str = "cluster-creds";
+
+/// The settings of a cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Settings {
+    /// The instances that hold the data.
+    pub backends: GroupSettings,
+    /// The clients' host group, if it has one.
+    #[serde(default)]
+    pub clients: Option<GroupSettings>,
+    /// The backends' subnet.
+    #[serde(default, deserialize_with = "or_default")]
+    pub subnet: String,
+    /// The load balancer's second subnet.
+    #[serde(default, deserialize_with = "or_default")]
+    pub additional_subnet: String,
+    /// The VPC.
+    #[serde(default, deserialize_with = "or_default")]
+    pub vpc_id: String,
+    /// The user's tags.
+    #[serde(default, deserialize_with = "or_default")]
+    pub tags_map: crate::Tags,
+    /// Whether the subnet is private: no public addresses, a private API.
+    #[serde(default, deserialize_with = "or_default")]
+    pub private_subnet: bool,
+    /// The stack's id, where the cluster comes from one.
+    #[serde(default)]
+    pub stack_id: Option<String>,
+    /// The version of wekactl that wrote them.
+    #[serde(default, deserialize_with = "or_default")]
+    pub build_version: String,
+    /// The DNS name that stands for the load balancer.
+    #[serde(default)]
+    pub dns_alias: Option<String>,
+    /// The hosted zone of that name.
+    #[serde(default)]
+    pub dns_zone_id: Option<String>,
+    /// Whether `scale` reads the credentials from the table itself, through an endpoint in the VPC.
+    #[serde(default, rename = "UseDynamoDBEndpoint", deserialize_with = "or_default")]
+    pub use_dynamodb_endpoint: bool,
+    /// The stack's classic load balancer, where there is one. Not known to the Go tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classic_load_balancer: Option<String>,
+    #[serde(flatten)]
+    pub(crate) other: Map<String, Json>,
+}
+
+/// What a host group's launch template copies from the imported instances.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GroupSettings {
+    /// Security groups, by id.
+    #[serde(default, deserialize_with = "or_default")]
+    pub security_groups_ids: Vec<String>,
+    /// The image.
+    #[serde(default, rename = "ImageID", deserialize_with = "or_default")]
+    pub image_id: String,
+    /// The key pair, if the instances have one.
+    #[serde(default)]
+    pub key_name: Option<String>,
+    /// The instance profile's ARN.
+    #[serde(default, deserialize_with = "or_default")]
+    pub iam_arn: String,
+    /// The instance type.
+    #[serde(default, deserialize_with = "or_default")]
+    pub instance_type: String,
+    /// The subnet.
+    #[serde(default, deserialize_with = "or_default")]
+    pub subnet: String,
+    /// The volumes, the root's first.
+    #[serde(default, deserialize_with = "or_default")]
+    pub volumes_info: Vec<Volume>,
+    /// The Auto Scaling group's maximum.
+    #[serde(default, deserialize_with = "or_default")]
+    pub max_size: u32,
+    /// The IMDS token mode: `optional` or `required`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub http_tokens: String,
+    /// Cores and memory given with `--cores` and `--compute-memory`. Not known to the Go tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<instances::Profile>,
+    #[serde(flatten)]
+    pub(crate) other: Map<String, Json>,
+}
+
+/// A volume of the launch template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Volume {
+    /// The device name, such as `/dev/sda1`.
+    pub name: String,
+    /// The volume type, such as `gp3`.
+    pub r#type: String,
+    /// The size in GiB.
+    pub size: u32,
+}
+
+/// Settings that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the settings in the table cannot be read: {0}")]
+pub struct BadSettings(String);
+
+impl Settings {
+    /// Reads the table's item, in DynamoDB's JSON, as this version or the Go tool wrote it.
+    ///
+    /// # Errors
+    /// The field that is missing or of another type.
+    pub fn from_item(item: &Map<String, Json>) -> Result<Self, BadSettings> {
+        let mut plain = Map::new();
+        for (name, value) in item {
+            if name != "Key" {
+                plain.insert(
+                    name.clone(),
+                    from_attribute(value).map_err(|e| BadSettings(format!("{name} {e}")))?,
+                );
+            }
+        }
+        serde_json::from_value(Json::Object(plain)).map_err(|e| BadSettings(e.to_string()))
+    }
+
+    /// The table's item, in DynamoDB's JSON.
+    pub fn to_item(&self) -> Map<String, Json> {
+        let mut item = Map::new();
+        item.insert("Key".to_owned(), json!({ "S": SETTINGS_KEY }));
+        if let Json::Object(fields) = json!(self) {
+            item.extend(
+                fields
+                    .iter()
+                    .map(|(name, value)| (name.clone(), to_attribute(value))),
+            );
+        }
+        item
+    }
+
+    /// The settings of a host group, if the cluster has it.
+    pub fn group(&self, group: HostGroup) -> Option<&GroupSettings> {
+        match group {
+            HostGroup::Backends => Some(&self.backends),
+            HostGroup::Clients => self.clients.as_ref(),
+        }
+    }
+
+    /// The host groups that the cluster has.
+    pub fn groups(&self) -> impl Iterator<Item = HostGroup> {
+        HostGroup::ALL
+            .into_iter()
+            .filter(|&group| self.group(group).is_some())
+    }
+}
+
+impl GroupSettings {
+    /// Cores and memory of the host group's instances: those given at import, else the instance type's; `None` for a
+    /// type that wekactl does not know.
+    pub fn profile(&self) -> Option<instances::Profile> {
+        self.profile
+            .clone()
+            .or_else(|| instances::profile_of(&self.instance_type))
+    }
+}
+
+/// A field that the Go tool writes as NULL when it is empty.
+fn or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// Plain JSON from an attribute value in DynamoDB's JSON.
+fn from_attribute(attribute: &Json) -> Result<Json, String> {
+    let unreadable = || format!("is no attribute value: {attribute}");
+    let (kind, value) = attribute
+        .as_object()
+        .and_then(|o| o.iter().next())
+        .ok_or_else(unreadable)?;
+    match (kind.as_str(), value) {
+        ("NULL", _) => Ok(Json::Null),
+        ("S" | "BOOL", value) => Ok(value.clone()),
+        ("N", Json::String(number)) => serde_json::from_str(number).map_err(|_| unreadable()),
+        ("L", Json::Array(list)) => list.iter().map(from_attribute).collect(),
+        ("SS", Json::Array(list)) => Ok(Json::Array(list.clone())),
+        ("M", Json::Object(map)) => map
+            .iter()
+            .map(|(name, value)| Ok((name.clone(), from_attribute(value)?)))
+            .collect(),
+        _ => Err(unreadable()),
+    }
+}
+
+/// An attribute value in DynamoDB's JSON. An empty string is NULL, as the Go tool writes it.
+fn to_attribute(plain: &Json) -> Json {
+    match plain {
+        Json::Null => json!({ "NULL": true }),
+        Json::String(text) if text.is_empty() => json!({ "NULL": true }),
+        Json::String(text) => json!({ "S": text }),
+        Json::Bool(flag) => json!({ "BOOL": flag }),
+        Json::Number(number) => json!({ "N": number.to_string() }),
+        Json::Array(list) => json!({ "L": list.iter().map(to_attribute).collect::<Vec<_>>() }),
+        Json::Object(map) => {
+            json!({ "M": map.iter().map(|(k, v)| (k.clone(), to_attribute(v))).collect::<Map<_, _>>() })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

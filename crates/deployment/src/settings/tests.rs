@@ -1,0 +1,107 @@
+use super::*;
+use proptest::prelude::*;
+
+/// The item as the Go wekactl 1.x wrote it for six backends and two clients.
+const GO_ITEM: &str = include_str!("go_item.json");
+
+fn go_item() -> Map<String, Json> {
+    serde_json::from_str(GO_ITEM).unwrap()
+}
+
+#[test]
+fn reads_what_the_go_tool_wrote() {
+    let settings = Settings::from_item(&go_item()).unwrap();
+    assert_eq!(settings.backends.instance_type, "i3en.2xlarge");
+    assert_eq!(settings.backends.max_size, 42);
+    assert_eq!(settings.backends.key_name, None);
+    assert_eq!(settings.backends.volumes_info[1].size, 100);
+    assert_eq!(settings.clients.as_ref().unwrap().max_size, 500);
+    assert_eq!(settings.tags_map.get("team"), Some("storage"));
+    assert_eq!(
+        (settings.stack_id.as_deref(), settings.dns_alias.as_deref()),
+        (None, None)
+    );
+    assert!(!settings.use_dynamodb_endpoint);
+    assert_eq!(settings.groups().collect::<Vec<_>>(), HostGroup::ALL);
+}
+
+#[test]
+fn writes_it_back_the_same() {
+    assert_eq!(Settings::from_item(&go_item()).unwrap().to_item(), go_item());
+}
+
+#[test]
+fn reads_what_an_older_version_left_out() {
+    let mut item = go_item();
+    for field in [
+        "Clients",
+        "PrivateSubnet",
+        "DnsAlias",
+        "DnsZoneId",
+        "UseDynamoDBEndpoint",
+        "TagsMap",
+    ] {
+        item.remove(field);
+    }
+    let settings = Settings::from_item(&item).unwrap();
+    assert_eq!(settings.groups().collect::<Vec<_>>(), [HostGroup::Backends]);
+    assert!(!settings.private_subnet && settings.tags_map.is_empty());
+}
+
+#[test]
+fn keeps_what_a_newer_version_added() {
+    let mut item = go_item();
+    item.insert(
+        "Future".to_owned(),
+        json!({ "M": { "Deep": { "L": [{ "N": "7" }] } } }),
+    );
+    assert_eq!(Settings::from_item(&item).unwrap().to_item(), item);
+}
+
+#[test]
+fn says_which_field_is_unreadable() {
+    let mut item = go_item();
+    item.insert("VpcId".to_owned(), json!({ "B": "AA==" }));
+    let error = Settings::from_item(&item).unwrap_err().to_string();
+    assert!(error.contains("VpcId"), "{error}");
+    item.remove("Backends");
+    item.remove("VpcId");
+    assert!(
+        Settings::from_item(&item)
+            .unwrap_err()
+            .to_string()
+            .contains("Backends")
+    );
+}
+
+fn text() -> impl Strategy<Value = String> {
+    "[ -~]{1,20}"
+}
+
+prop_compose! {
+    fn group()(groups in prop::collection::vec(text(), 0..3), image_id in text(), key_name in prop::option::of(text()),
+               size in 1_u32..10_000, max_size in any::<u32>()) -> GroupSettings {
+        GroupSettings {
+            security_groups_ids: groups,
+            image_id,
+            key_name,
+            max_size,
+            volumes_info: vec![Volume { name: "/dev/sda1".into(), r#type: "gp3".into(), size }],
+            ..GroupSettings::default()
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn settings_come_back_as_they_went(backends in group(), clients in prop::option::of(group()),
+            alias in prop::option::of(text()), private_subnet: bool, use_dynamodb_endpoint: bool,
+            tags in prop::collection::btree_map(text(), text(), 0..4)) {
+        let settings = Settings {
+            backends, clients, private_subnet, use_dynamodb_endpoint,
+            dns_alias: alias.clone(), dns_zone_id: alias, tags_map: crate::Tags(tags),
+            ..Settings::default()
+        };
+        prop_assert_eq!(Settings::from_item(&settings.to_item()).unwrap(), settings);
+    }
+}

@@ -1,0 +1,227 @@
+//! The tags by which wekactl's resources are known, and those that the user adds.
+
+use crate::names::{ClusterName, HostGroup};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What every tag of wekactl begins with.
+pub const PREFIX: &str = "wekactl.io/";
+/// Whose a resource is.
+pub const CLUSTER_NAME: &str = "wekactl.io/cluster_name";
+/// Which host group's it is.
+pub const HOSTGROUP_NAME: &str = "wekactl.io/hostgroup_name";
+/// The role of the host group's instances.
+pub const HOSTGROUP_TYPE: &str = "wekactl.io/hostgroup_type";
+/// What a role is for.
+pub const USE: &str = "wekactl.io/use";
+/// The stack that the cluster was imported from (on the table only).
+pub const STACK_ID: &str = "wekactl.io/stack_id";
+/// The resource's own version.
+pub const VERSION: &str = "wekactl.io/version";
+
+/// How many tags AWS allows on a resource.
+const MOST: usize = 50;
+/// How many of those are wekactl's own on the resource that has most (a role: eight, with `use` and `Name` to spare).
+const OURS: usize = 8;
+
+/// Tags, by key.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tags(pub BTreeMap<String, String>);
+
+impl Tags {
+    /// The tags that every resource of a cluster has: wekactl's own over the user's.
+    pub fn managed(cluster: &ClusterName, group: Option<HostGroup>, version: &str, user: &Self) -> Self {
+        let mut tags = user.clone();
+        tags.set("wekactl.io/managed", "true");
+        tags.set("wekactl.io/api_version", "v1");
+        tags.set(VERSION, version);
+        tags.set(CLUSTER_NAME, cluster.as_str());
+        if let Some(group) = group {
+            tags.set(HOSTGROUP_NAME, group.name());
+            tags.set(HOSTGROUP_TYPE, group.role());
+        }
+        tags
+    }
+
+    /// Reads `key=value` arguments.
+    ///
+    /// # Errors
+    /// All that is wrong with them, a line each.
+    pub fn from_arguments<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<Self, Vec<BadTag>> {
+        let mut tags = Self::default();
+        let mut bad = Vec::new();
+        for argument in arguments {
+            match parse(argument) {
+                Ok((key, _)) if tags.get(key).is_some() => {
+                    bad.push(BadTag(format!("tag '{key}' is given twice")));
+                }
+                Ok((key, value)) => tags.set(key, value),
+                Err(error) => bad.push(error),
+            }
+        }
+        if tags.0.len() > MOST - OURS {
+            bad.push(BadTag(format!(
+                "{} tags are given, AWS leaves room for {}",
+                tags.0.len(),
+                MOST - OURS
+            )));
+        }
+        if bad.is_empty() { Ok(tags) } else { Err(bad) }
+    }
+
+    /// The value of a tag.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    /// Sets a tag.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.0.insert(key.to_owned(), value.to_owned());
+    }
+
+    /// Whether a resource with these tags is `cluster`'s.
+    pub fn are_of(&self, cluster: &ClusterName) -> bool {
+        self.get(CLUSTER_NAME) == Some(cluster.as_str())
+    }
+
+    /// Key and value of each.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// Those of these that `standing` lacks or has with another value. Tags that only `standing` has are the user's own.
+    pub fn missing_in(&self, standing: &Self) -> Self {
+        self.iter()
+            .filter(|(key, value)| standing.get(key) != Some(value))
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<(String, String)> for Tags {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(tags: I) -> Self {
+        Self(tags.into_iter().collect())
+    }
+}
+
+/// What is wrong with a tag argument.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadTag(String);
+
+fn parse(argument: &str) -> Result<(&str, &str), BadTag> {
+    let bad = |reason: &str| Err(BadTag(format!("tag '{argument}' {reason}")));
+    let Some((key, value)) = argument.split_once('=') else {
+        return bad("has no '=': write it as key=value");
+    };
+    if value.contains('=') {
+        return bad("has several '=': write it as key=value");
+    }
+    if key.is_empty() {
+        return bad("has no key: write it as key=value");
+    }
+    let lower = key.to_ascii_lowercase();
+    if lower.starts_with(PREFIX) || lower.starts_with("aws:") {
+        return bad("is reserved: a key may not begin with 'wekactl.io/' or 'aws:'");
+    }
+    if key.chars().count() > 128 {
+        return bad("has a key longer than 128 characters");
+    }
+    if value.chars().count() > 256 {
+        return bad("has a value longer than 256 characters");
+    }
+    let allowed = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/+-@".contains(c);
+    if !argument.chars().all(|c| c == '=' || allowed(c)) {
+        return bad("has characters that AWS does not allow: letters, digits, spaces and _ . : / + - @ are");
+    }
+    Ok((key, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wekactls_tags_stand_over_the_users() {
+        let user = Tags::from_arguments(["env=prod", "team=storage"]).unwrap();
+        let tags = Tags::managed(&"wk".parse().unwrap(), Some(HostGroup::Backends), "v3", &user);
+        let text: Vec<_> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        assert_eq!(
+            text,
+            [
+                "env=prod",
+                "team=storage",
+                "wekactl.io/api_version=v1",
+                "wekactl.io/cluster_name=wk",
+                "wekactl.io/hostgroup_name=Backends",
+                "wekactl.io/hostgroup_type=backend",
+                "wekactl.io/managed=true",
+                "wekactl.io/version=v3",
+            ]
+        );
+        assert!(tags.are_of(&"wk".parse().unwrap()));
+        assert!(!tags.are_of(&"wk-2".parse().unwrap()));
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let long_key = format!("{}=v", "k".repeat(129));
+        let long_value = format!("k={}", "v".repeat(257));
+        let arguments = [
+            "env",
+            "a=b=c",
+            "=v",
+            "wekactl.io/x=1",
+            "AWS:x=1",
+            "e=1",
+            "e=2",
+            "q=?",
+            &long_key,
+            &long_value,
+        ];
+        let errors: Vec<_> = Tags::from_arguments(arguments)
+            .unwrap_err()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        for (error, part) in errors.iter().zip([
+            "'env' has no '='",
+            "several '='",
+            "has no key",
+            "is reserved",
+            "is reserved",
+            "'e' is given twice",
+            "does not allow",
+            "key longer than 128",
+            "value longer than 256",
+        ]) {
+            assert!(error.contains(part), "{error}: {part}");
+        }
+        assert_eq!(errors.len(), 9);
+    }
+
+    #[test]
+    fn there_is_room_for_42() {
+        let arguments: Vec<_> = (0..43).map(|n| format!("k{n}=v")).collect();
+        assert!(Tags::from_arguments(arguments[..42].iter().map(String::as_str)).is_ok());
+        assert!(Tags::from_arguments(arguments.iter().map(String::as_str)).is_err());
+    }
+
+    #[test]
+    fn only_what_differs_is_missing() {
+        let want: Tags = [("a".into(), "1".into()), ("b".into(), "2".into())]
+            .into_iter()
+            .collect();
+        let have: Tags = [("b".into(), "x".into()), ("c".into(), "3".into())]
+            .into_iter()
+            .collect();
+        assert_eq!(want.missing_in(&have), want);
+        assert!(want.missing_in(&want).is_empty());
+    }
+}

@@ -1,0 +1,66 @@
+//! Rendering of the shell templates.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior, Value};
+use serde::Serialize;
+
+const TEMPLATES: [(&str, &str); 9] = [
+    ("common.sh", include_str!("../templates/common.sh")),
+    ("retry.sh", include_str!("../templates/retry.sh")),
+    ("install.sh", include_str!("../templates/install.sh")),
+    ("cores.sh", include_str!("../templates/cores.sh")),
+    ("ready.sh", include_str!("../templates/ready.sh")),
+    ("backend.sh", include_str!("../templates/backend.sh")),
+    ("client.sh", include_str!("../templates/client.sh")),
+    ("user-data.sh", include_str!("../templates/user-data.sh")),
+    ("mount.sh", include_str!("../templates/mount.sh")),
+];
+
+/// Renders a template that is part of this crate. It cannot fail with values that the crate passes, which the snapshots
+/// hold; were it to, the script says so and fails wherever it is run.
+pub(crate) fn render(name: &str, values: impl Serialize) -> String {
+    try_render(name, values).unwrap_or_else(|error| {
+        let reason = quoted(&format!("wekactl: the script could not be rendered: {error}"));
+        format!("#!/bin/bash\necho {reason} >&2\nexit 1\n")
+    })
+}
+
+fn try_render(name: &str, values: impl Serialize) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // Jinja's own comments begin as bash's `${#list[@]}` does.
+    let syntax = SyntaxConfig::builder()
+        .keep_trailing_newline(true)
+        .trim_blocks(true)
+        .comment_delimiters("{=#", "#=}")
+        .build()?;
+    environment.set_syntax(syntax);
+    environment.add_filter("shell", |value: Value| quoted(&value.to_string()));
+    for (name, source) in TEMPLATES {
+        environment.add_template(name, source)?;
+    }
+    environment.get_template(name)?.render(Serde(values))
+}
+
+/// One word for bash, whatever it holds.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::process::Command;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn bash_reads_back_what_was_quoted(text in "[^\0]{0,40}") {
+            let script = format!("printf %s {}", quoted(&text));
+            let output = Command::new("bash").arg("-c").arg(script).output().unwrap();
+            prop_assert_eq!(output.stdout, text.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,15 @@
+# The lab runs these scripts beside the real machine: WEKACTL_ROOT goes before the paths of devices, mounts and kernel
+# files, WEKACTL_PAUSE stands for the seconds of a pause. On an instance neither is set.
+root="${WEKACTL_ROOT:-}"
+imds="${WEKACTL_IMDS:-http://169.254.169.254}"
+
+log() { echo "wekactl: $*"; }
+pause() { sleep "${WEKACTL_PAUSE:-$1}"; }
+
+imds_token() {
+  curl --fail --silent --show-error --max-time 10 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 21600' "$imds/latest/api/token"
+}
+# The header that carries the token is read from a descriptor, so that no process list shows it.
+imds_get() {
+  curl --fail --silent --show-error --max-time 10 -H @<(printf 'X-aws-ec2-metadata-token: %s\n' "$token") "$imds/latest/meta-data/$1"
+}

@@ -1,0 +1,15 @@
+"""Mends moto where it is unlike AWS in a way that wekactl or its tests would notice. Importing applies it.
+
+Each mend says what AWS does, or what moto does instead. Written against the moto that `requirements.txt` pins; a mend
+whose target is gone fails at import, so that a newer moto is not mended in silence.
+"""
+
+OPTIONS = {"iam_delay": 0.0, "function_pending": 0.0}
+
+from . import ec2, functions, gateway, groups, others  # noqa: E402, F401
+
+
+def configure(iam_delay, function_pending):
+    """Both in seconds: how long a new role cannot be assumed, and how long a new or changed function is not ready."""
+    OPTIONS["iam_delay"] = iam_delay
+    OPTIONS["function_pending"] = function_pending

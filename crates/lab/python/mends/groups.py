@@ -1,0 +1,222 @@
+"""Mends how moto's Auto Scaling groups behave: what they launch, whom they take in, and when they replace or remove."""
+
+from moto.autoscaling import models as autoscaling
+from moto.autoscaling.exceptions import AutoscalingClientError
+from moto.autoscaling.responses import AutoScalingResponse
+from moto.core.responses import ActionResult
+
+from .mend import mend
+
+
+def invalid(message):
+    return AutoscalingClientError("ValidationError", message)
+
+
+def running(member):
+    return member.instance.state in ("pending", "running")
+
+
+def settle(group):
+    """Brings a group to its desired capacity as AWS would.
+
+    A member that stopped or terminated is unhealthy. It is replaced, unless ReplaceUnhealthy is suspended: then it
+    stays a member and counts, until it is detached or scale-in takes it. moto replaces it in any case. Scale-in takes
+    no protected member, unhealthy ones first, and is tried again whenever protection is lifted; termination protection
+    does not stop it.
+    """
+    for member in group.instance_states:
+        if not running(member):
+            member.health_status = "Unhealthy"
+    suspended = {process["ProcessName"] for process in group.suspended_processes}
+    if "ReplaceUnhealthy" not in suspended:
+        leave(group, [member for member in group.instance_states if member.health_status == "Unhealthy"])
+    serving = [member for member in group.instance_states if member.lifecycle_state == "InService"]
+    missing = (group.desired_capacity or 0) - len(serving)
+    if missing > 0 and "Launch" not in suspended:
+        group.replace_autoscaling_group_instances(missing, group.get_propagated_tags())
+    if missing < 0 and "Terminate" not in suspended:
+        free = [member for member in serving if not member.protected_from_scale_in]
+        free.sort(key=lambda member: (member.health_status != "Unhealthy", member.instance.launch_time))
+        leave(group, free[:-missing])
+    if group.name in group.autoscaling_backend.autoscaling_groups:
+        group.autoscaling_backend.update_attached_elbs(group.name)
+        group.autoscaling_backend.update_attached_target_groups(group.name)
+
+
+def leave(group, members):
+    for member in members:
+        group.instance_states.remove(member)
+        if member.instance.state != "terminated":
+            member.instance.terminate()
+
+
+@mend(autoscaling.FakeAutoScalingGroup, "set_desired_capacity")
+def set_desired_capacity(_before, self, new_capacity):
+    self.desired_capacity = self.min_size if new_capacity is None else new_capacity
+    settle(self)
+
+
+@mend(autoscaling.FakeAutoScalingGroup, "active_instances")
+def active_instances(before, self):
+    """What load balancers are given: a dead member is not."""
+    return [member for member in before(self) if running(member)]
+
+
+@mend(autoscaling.AutoScalingBackend, "update_attached_target_groups")
+def update_attached_target_groups(before, self, group_name):
+    """As `active_instances`; moto looks at all members here, and target groups refuse dead ones."""
+    group = self.autoscaling_groups[group_name]
+    members = group.instance_states
+    group.instance_states = [member for member in members if running(member)]
+    try:
+        before(self, group_name)
+    finally:
+        group.instance_states = members
+
+
+@mend(autoscaling.AutoScalingBackend, "notify_terminate_instances")
+def notify_terminate_instances(_before, self, instance_ids):
+    for group in self.autoscaling_groups.values():
+        if any(member.instance.id in instance_ids for member in group.instance_states):
+            settle(group)
+
+
+@mend(autoscaling.AutoScalingBackend, "set_instance_protection")
+def set_instance_protection(before, self, group_name, *args, **kwargs):
+    before(self, group_name, *args, **kwargs)
+    settle(self.autoscaling_groups[group_name])
+
+
+@mend(autoscaling.FakeAutoScalingGroup, "replace_autoscaling_group_instances")
+def launch(_before, self, count_needed, propagated_tags):
+    """moto takes image, type and instance tags of the template's default version, and nothing else of it."""
+    version = self.ec2_launch_template.get_version(self.launch_template_version)
+    data = version.data
+    tags = {
+        spec["ResourceType"]: {tag["Key"]: tag["Value"] for tag in spec["Tags"]}
+        for spec in data.get("TagSpecifications", [])
+    }
+    tags["instance"] = {**propagated_tags, **tags.get("instance", {}), autoscaling.ASG_NAME_TAG: self.name}
+    interface = (data.get("NetworkInterfaces") or [{}])[0]
+    subnet = self.vpc_zone_identifier.split(",")[0] if self.vpc_zone_identifier else interface.get("SubnetId")
+    ec2 = self.autoscaling_backend.ec2_backend
+    launched = ec2.run_instances(
+        data.get("ImageId"),
+        count_needed,
+        data.get("UserData"),
+        [],
+        security_group_ids=interface.get("Groups") or data.get("SecurityGroupIds", []),
+        instance_type=data.get("InstanceType"),
+        is_instance_type_default=False,
+        key_name=data.get("KeyName"),
+        subnet_id=subnet,
+        nics=[{"DeviceIndex": 0, "DeleteOnTermination": True}],
+        associate_public_ip=interface.get("AssociatePublicIpAddress"),
+        tags=tags,
+        launch_template={"LaunchTemplateId": self.ec2_launch_template.id, "Version": version.number},
+        block_device_mappings=data.get("BlockDeviceMappings", []),
+        metadata_options=data.get("MetadataOptions", {}),
+        disable_api_termination=data.get("DisableApiTermination") is True,
+    ).instances
+    profile = data.get("IamInstanceProfile", {})
+    for instance in launched:
+        if profile:
+            ec2.associate_iam_instance_profile(
+                instance_id=instance.id,
+                iam_instance_profile_name=profile.get("Name"),
+                iam_instance_profile_arn=profile.get("Arn"),
+            )
+        for nic in instance.nics.values():
+            nic.add_tags(tags.get("network-interface", {}))
+        instance.autoscaling_group = self
+        instance.launched_with = version.number
+        protected = self.new_instances_protected_from_scale_in
+        self.instance_states.append(autoscaling.InstanceState(instance, protected_from_scale_in=protected))
+
+
+def member_template(self):
+    """Of the version that a member was launched with; moto says the default one."""
+    template = self.auto_scaling_group.ec2_launch_template
+    if template is None:
+        return None
+    version = getattr(self.instance, "launched_with", template.default_version_number)
+    return {"LaunchTemplateId": template.id, "LaunchTemplateName": template.name, "Version": str(version)}
+
+
+autoscaling.InstanceState.launch_template = property(member_template)
+
+
+@mend(autoscaling.AutoScalingBackend, "attach_instances")
+def attach_instances(before, self, group_name, instance_ids):
+    """moto has neither AWS's limit of 20 nor its checks of the instances, and another error for the maximum."""
+    if len(instance_ids) > 20:
+        raise invalid(f"The number of instance ids is limited to 20, {len(instance_ids)} were given")
+    group = self.autoscaling_groups[group_name]
+    known = {instance.id: instance for instance in self.ec2_backend.all_instances()}
+    for id_ in instance_ids:
+        if id_ not in known:
+            raise invalid(f"Invalid Instance ID(s): [{id_}]")
+        if known[id_].state != "running":
+            raise invalid(f"Instance {id_} is not in correct state. Instance(s) must be in 'running' state")
+        if any(id_ == m.instance.id for g in self.autoscaling_groups.values() for m in g.instance_states):
+            raise invalid(f"Instance {id_} is already part of an AutoScalingGroup")
+    if group.desired_capacity + len(instance_ids) > group.max_size:
+        raise invalid(
+            f"AutoScalingGroup {group_name} has min-size={group.min_size}, max-size={group.max_size}, and "
+            f"desired-size={group.desired_capacity}. To attach {len(instance_ids)} more instance please update the "
+            "AutoScalingGroup sizes appropriately."
+        )
+    desired = group.desired_capacity
+    before(self, group_name, instance_ids)
+    group.desired_capacity = desired + len(instance_ids)
+
+
+@mend(autoscaling.AutoScalingBackend, "set_desired_capacity")
+def set_group_capacity(before, self, group_name, desired_capacity):
+    """moto goes over the maximum."""
+    group = self.autoscaling_groups[group_name]
+    if desired_capacity is not None and desired_capacity > group.max_size:
+        raise invalid(f"New SetDesiredCapacity value {desired_capacity} is above max value {group.max_size}")
+    before(self, group_name, desired_capacity)
+
+
+@mend(autoscaling.AutoScalingBackend, "create_auto_scaling_group")
+def create_auto_scaling_group(before, self, name, *args, **kwargs):
+    """moto makes a second group over the first."""
+    if name in self.autoscaling_groups:
+        raise AutoscalingClientError("AlreadyExists", f"A group with the name {name} already exists")
+    return before(self, name, *args, **kwargs)
+
+
+@mend(autoscaling.AutoScalingBackend, "delete_auto_scaling_group")
+def delete_auto_scaling_group(before, self, group_name, force=False):
+    """Without ForceDelete, AWS does not delete a group that has instances; moto terminates them all."""
+    group = self.autoscaling_groups.get(group_name)
+    if group and group.instance_states and not force:
+        raise AutoscalingClientError(
+            "ResourceInUse", "You cannot delete an AutoScalingGroup while there are instances still in the group."
+        )
+    if group:
+        for member in group.instance_states:
+            member.protected_from_scale_in = False
+    before(self, group_name)
+
+
+@mend(AutoScalingResponse, "delete_auto_scaling_group")
+def delete_auto_scaling_group_operation(_before, self):
+    force = self._get_bool_param("ForceDelete", False)
+    self.autoscaling_backend.delete_auto_scaling_group(self._get_param("AutoScalingGroupName"), force)
+    return ActionResult({})
+
+
+@mend(AutoScalingResponse, "call_action")
+def call_action(before, self):
+    """For a group that is not there, moto breaks off with a KeyError in half of the operations."""
+    try:
+        return before(self)
+    except KeyError as error:
+        name = self._get_param("AutoScalingGroupName")
+        if error.args != (name,):
+            raise
+        missing = invalid(f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found")
+        return self.serialized(ActionResult(missing))

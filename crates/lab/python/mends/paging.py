@@ -1,0 +1,8 @@
+"""Pages, for the listings that moto gives in one."""
+
+PAGE = 100
+
+
+def page_of(items, token, size=PAGE):
+    start = int(token or 0)
+    return items[start : start + size], (str(start + size) if start + size < len(items) else None)

@@ -1,0 +1,17 @@
+//! A stand-in for AWS and Weka on one machine, for tests and for trying out.
+//!
+//! [`Moto`] is the local AWS: moto, with what it lacks mended by `python/mends/`. [`create`] makes a Weka CloudFormation
+//! stack in it, [`dump`] tells what stands there. [`lambda_runtime`] runs the functions.
+
+mod dump;
+mod error;
+pub mod lambda_runtime;
+mod moto;
+mod python;
+mod stack;
+
+pub use dump::dump;
+pub use error::Error;
+pub use moto::{Call, Moto, MotoOptions};
+pub use python::ensure as ensure_python;
+pub use stack::{Stack, StackOptions, create};

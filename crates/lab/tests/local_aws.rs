@@ -1,0 +1,172 @@
+//! The local AWS itself: what the rest of the tests relies on.
+
+use lab::{Moto, MotoOptions, StackOptions, create, dump};
+use serde_json::{Value, json};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
+}
+
+#[test]
+fn a_stack_stands_and_is_dumped_the_same_twice() {
+    let moto = Moto::start(MotoOptions::default()).unwrap();
+    let stack = create(&moto, &StackOptions::default()).unwrap();
+    assert_eq!(
+        (stack.backends.len(), stack.clients.len(), stack.subnets.len()),
+        (6, 2, 2)
+    );
+    assert_eq!(stack.load_balancer.as_deref(), Some("wk-elb"));
+
+    let first = dump(&moto).unwrap();
+    assert_eq!(first, dump(&moto).unwrap());
+
+    let instances = first["instances"].as_array().unwrap();
+    assert_eq!(instances.len(), 8);
+    for one in instances {
+        let instance = &one["instance"];
+        assert_eq!(
+            instance["SecurityGroups"][0]["GroupId"],
+            json!(stack.security_group)
+        );
+        assert_eq!(instance["SubnetId"], json!(stack.subnets[0]));
+        assert_eq!(instance["BlockDeviceMappings"].as_array().unwrap().len(), 2);
+        let address = instance["PrivateIpAddress"].as_str().unwrap();
+        assert!(
+            address.starts_with("127.10."),
+            "{address} is not one of this machine's"
+        );
+        let id = instance["InstanceId"].as_str().unwrap();
+        let role = if stack.backends.iter().any(|backend| backend == id) {
+            "Backend"
+        } else {
+            "Client"
+        };
+        let profile = instance["IamInstanceProfile"]["Arn"].as_str().unwrap();
+        assert!(profile.contains(&format!("InstanceProfile{role}")), "{profile}");
+    }
+    assert_eq!(first["elb"][0]["Instances"].as_array().unwrap().len(), 6);
+    assert_eq!(first["elb"][0]["VPCId"], json!(stack.vpc));
+}
+
+#[test]
+fn a_stack_is_what_was_asked_for() {
+    let moto = Moto::start(MotoOptions {
+        record: true,
+        ..MotoOptions::default()
+    })
+    .unwrap();
+    let stack = create(
+        &moto,
+        &StackOptions {
+            name: "large".to_owned(),
+            backends: 120,
+            clients: 0,
+            terminated_backends: 3,
+            second_subnet: false,
+            classic_load_balancer: false,
+            odd_backend_type: Some("i3en.6xlarge".to_owned()),
+            other_resources: 90,
+            ..StackOptions::default()
+        },
+    )
+    .unwrap();
+    assert_eq!((stack.backends.len(), stack.terminated_backends.len()), (120, 3));
+    assert_eq!(
+        (stack.clients.len(), stack.subnets.len(), stack.load_balancer),
+        (0, 1, None)
+    );
+    // 120 + 3 + 90 and the network: three pages of 100.
+    let calls = moto.calls().unwrap();
+    assert_eq!(
+        calls
+            .iter()
+            .filter(|call| call.operation == "ListStackResources")
+            .count(),
+        3
+    );
+
+    let account = dump(&moto).unwrap();
+    let odd = |one: &&Value| one["instance"]["InstanceType"] == "i3en.6xlarge";
+    let instances = account["instances"].as_array().unwrap();
+    assert_eq!(instances.len(), 120, "terminated ones are not dumped");
+    assert_eq!(instances.iter().filter(odd).count(), 1);
+    assert_eq!(account["elb"], json!([]));
+}
+
+#[test]
+fn calls_are_recorded_and_take_the_time_they_are_given() {
+    let latency = Duration::from_millis(80);
+    let moto = Moto::start(MotoOptions {
+        latency,
+        record: true,
+        ..MotoOptions::default()
+    })
+    .unwrap();
+    let _: Value = moto.run(&script("two_calls.py"), None::<&str>).unwrap();
+    let calls = moto.calls().unwrap();
+    let seen: Vec<_> = calls
+        .iter()
+        .map(|call| (call.service.as_str(), call.operation.as_str(), call.mutating))
+        .collect();
+    assert_eq!(
+        seen,
+        [("kms", "CreateKey", true), ("lambda", "GetFunction", false)]
+    );
+    assert_eq!(
+        calls.iter().map(|call| call.status).collect::<Vec<_>>(),
+        [200, 404]
+    );
+    assert!(
+        calls.iter().all(|call| call.end_ms - call.start_ms >= 80.0),
+        "{calls:?}"
+    );
+    assert!(
+        calls[1]
+            .error
+            .as_deref()
+            .is_some_and(|error| error.contains("ResourceNotFound"))
+    );
+}
+
+/// Each mend is there because AWS behaves so; the script says which ones it found missing.
+#[test]
+fn the_mends_hold() {
+    let moto = Moto::start(MotoOptions::default()).unwrap();
+    let options = StackOptions {
+        terminated_backends: 1,
+        http_tokens: "required".to_owned(),
+        ..StackOptions::default()
+    };
+    create(&moto, &options).unwrap();
+    let failures: Vec<String> = moto.run(&script("mends.py"), None::<&str>).unwrap();
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+/// Two seconds, so that on a busy machine the next call still falls into them.
+#[test]
+fn new_roles_and_new_functions_take_their_time() {
+    let moto = Moto::start(MotoOptions {
+        iam_delay: Duration::from_secs(2),
+        function_pending: Duration::from_secs(2),
+        ..MotoOptions::default()
+    })
+    .unwrap();
+    let seen: Value = moto.run(&script("delays.py"), None::<&str>).unwrap();
+    assert_eq!(seen["first"], "InvalidParameterValueException");
+    assert_eq!(seen["machine"], "AccessDeniedException");
+    assert_eq!(seen["created"], "Pending");
+    assert_eq!(seen["while_pending"], "ResourceConflictException");
+    assert_eq!(seen["finally"], "Active");
+}
+
+#[test]
+fn it_ends_when_it_is_dropped() {
+    let moto = Moto::start(MotoOptions::default()).unwrap();
+    let address = moto.endpoint().trim_start_matches("http://").to_owned();
+    assert!(TcpStream::connect(&address).is_ok());
+    drop(moto);
+    assert!(TcpStream::connect(&address).is_err());
+}

@@ -1,0 +1,115 @@
+use deployment::FunctionType;
+use lambda_runtime::Diagnostic;
+use scaling::seal::BadSeal;
+use std::error::Error;
+
+/// What an invocation fails with. The state machine and its operators see the [name](Failure::name) and the message.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A function whose body this version does not have.
+    #[error(
+        "this build of wekactl has no {function} function: it decides nothing and removes nothing; update the cluster with a wekactl that has it"
+    )]
+    NotInThisVersion {
+        /// Which.
+        function: FunctionType,
+    },
+    /// AWS refused a request, or none of its answers came.
+    #[error("{doing}")]
+    Aws {
+        /// What the request was for.
+        doing: &'static str,
+        /// AWS's answer.
+        source: aws::Error,
+    },
+    /// The credentials could not be sealed.
+    #[error("the credentials cannot be sealed")]
+    Seal {
+        /// Why.
+        source: BadSeal,
+    },
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes")]
+    Random {
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The answer could not be written as JSON.
+    #[error("the answer cannot be written as JSON")]
+    Answer {
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+impl Failure {
+    /// The stable name by which a state machine may tell failures apart.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NotInThisVersion { .. } => "NotInThisVersion",
+            Self::Aws { .. } => "AwsRequestFailed",
+            Self::Seal { .. } => "SealFailed",
+            Self::Random { .. } => "NoRandomBytes",
+            Self::Answer { .. } => "BadAnswer",
+        }
+    }
+
+    /// What happened and why, in one line.
+    pub fn message(&self) -> String {
+        chain(self)
+    }
+}
+
+impl From<Failure> for Diagnostic {
+    fn from(failure: Failure) -> Self {
+        Self {
+            error_type: failure.name().to_owned(),
+            error_message: failure.message(),
+        }
+    }
+}
+
+/// An error and its causes in one line: who reads it sees no others.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_has_a_stable_name_and_all_causes() {
+        let failure = Failure::Seal {
+            source: BadSeal::TooLong,
+        };
+        let diagnostic = Diagnostic::from(failure);
+        assert_eq!(diagnostic.error_type, "SealFailed");
+        assert_eq!(
+            diagnostic.error_message,
+            "the credentials cannot be sealed: the credentials are too long to be sealed"
+        );
+    }
+
+    #[test]
+    fn what_is_not_there_says_that_it_removes_nothing() {
+        let diagnostic = Diagnostic::from(Failure::NotInThisVersion {
+            function: FunctionType::Terminate,
+        });
+        assert_eq!(diagnostic.error_type, "NotInThisVersion");
+        assert!(
+            diagnostic.error_message.contains("no terminate function"),
+            "{diagnostic:?}"
+        );
+        assert!(
+            diagnostic.error_message.contains("removes nothing"),
+            "{diagnostic:?}"
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! *fetch*: the host group as AWS sees it, for *scale*.
+
+use crate::failure::Failure;
+use crate::{Clients, Environment, random};
+use aws::backends::Running;
+use aws::group::Group;
+use deployment::HostGroup;
+use scaling::messages::{HostGroupInfo, Instance, Role, VERSION};
+use scaling::seal::{Binding, Credentials, seal};
+
+/// Reads the group, its instances, the running backends and, where *scale* is not to read them itself, the credentials.
+///
+/// # Errors
+/// A read that failed: *scale* is handed the whole of it or nothing.
+pub async fn fetch(environment: &Environment, clients: &Clients) -> Result<HostGroupInfo, Failure> {
+    let group = async {
+        let group = aws::group::group(clients.autoscaling(), &environment.group_name)
+            .await
+            .map_err(|source| Failure::Aws {
+                doing: "reading the Auto Scaling group",
+                source,
+            })?;
+        let instances = aws::group::addresses(clients.ec2(), &group.instances)
+            .await
+            .map_err(|source| Failure::Aws {
+                doing: "reading the group's instances",
+                source,
+            })?;
+        Ok((group, instances))
+    };
+    let backends = async {
+        aws::backends::running(clients.ec2(), &environment.cluster)
+            .await
+            .map_err(|source| Failure::Aws {
+                doing: "reading the running backends",
+                source,
+            })
+    };
+    let ((group, instances), backends, sealed) =
+        tokio::try_join!(group, backends, sealed(environment, clients))?;
+    let info = info(environment.host_group, &group, instances, backends, sealed);
+    tracing::info!(
+        desired_capacity = info.desired_capacity,
+        instances = info.instances.len(),
+        backends = info.backend_ips.len(),
+        sealed = info.sealed.is_some(),
+        "fetched"
+    );
+    Ok(info)
+}
+
+/// The credentials under the seal, if there is a key for it.
+async fn sealed(environment: &Environment, clients: &Clients) -> Result<Option<String>, Failure> {
+    let Some(key) = &environment.seal_key else {
+        return Ok(None);
+    };
+    let read = aws::table::credentials(clients.dynamodb(), &environment.table)
+        .await
+        .map_err(|source| Failure::Aws {
+            doing: "reading the credentials",
+            source,
+        })?;
+    let credentials = Credentials {
+        username: read.username,
+        password: read.password,
+    };
+    let binding = Binding {
+        cluster: &environment.cluster,
+        host_group: environment.host_group.name(),
+    };
+    let nonce = random::bytes().map_err(|source| Failure::Random { source })?;
+    seal(&credentials, key, binding, nonce)
+        .map(Some)
+        .map_err(|source| Failure::Seal { source })
+}
+
+/// The message of what was read.
+pub fn info(
+    host_group: HostGroup,
+    group: &Group,
+    instances: Vec<Running>,
+    backends: Vec<Running>,
+    sealed: Option<String>,
+) -> HostGroupInfo {
+    let instance = |member: Running| Instance {
+        id: member.id,
+        private_ip: member.private_ip,
+    };
+    HostGroupInfo {
+        username: String::new(),
+        password: String::new(),
+        sealed,
+        desired_capacity: group.desired_capacity,
+        instances: instances.into_iter().map(instance).collect(),
+        backend_ips: backends.into_iter().map(|backend| backend.private_ip).collect(),
+        role: match host_group {
+            HostGroup::Backends => Role::Backend,
+            HostGroup::Clients => Role::Client,
+        },
+        version: VERSION,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_message_has_what_was_read_and_no_credentials_in_the_clear() {
+        let member = |n: u8| Running {
+            id: format!("i-{n}"),
+            private_ip: format!("10.0.0.{n}"),
+        };
+        let group = Group {
+            desired_capacity: 3,
+            instances: vec!["i-1".into(), "i-gone".into()],
+        };
+        let info = info(
+            HostGroup::Clients,
+            &group,
+            vec![member(1)],
+            vec![member(2), member(3)],
+            None,
+        );
+        assert_eq!(
+            serde_json::to_value(info).unwrap(),
+            json!({
+                "username": "",
+                "password": "",
+                "desired_capacity": 3,
+                "instances": [{ "Id": "i-1", "PrivateIp": "10.0.0.1" }],
+                "backend_ips": ["10.0.0.2", "10.0.0.3"],
+                "role": "client",
+                "version": 1,
+            })
+        );
+    }
+}

@@ -1,0 +1,44 @@
+//! The five functions of a host group, as Lambda runs them: one binary, `bootstrap`, whose [`Environment`] says which of
+//! them it is.
+//!
+//! | function | state |
+//! |---|---|
+//! | [`join`] | complete: answers a new instance with its join script |
+//! | [`fetch`] | complete: reads the group for *scale* |
+//! | `scale`, `terminate`, `transient` | not in this version: they start, and answer every invocation with the error `NotInThisVersion`. They decide nothing and remove nothing; the state machine's executions fail, the cluster and the group stay as they are |
+//!
+//! Each function is an edge that reads AWS and a pure part that makes the answer of what was read.
+
+mod clients;
+mod environment;
+mod failure;
+pub mod fetch;
+pub mod join;
+mod proxy;
+mod random;
+
+pub use clients::Clients;
+pub use environment::{BadEnvironment, Environment};
+pub use failure::Failure;
+pub use proxy::Response;
+
+use deployment::FunctionType;
+use serde_json::Value;
+
+/// Answers an invocation.
+///
+/// # Errors
+/// What the invocation fails with. `join` never fails: API Gateway is to pass the reason on.
+pub async fn invoke(environment: &Environment, clients: &Clients, event: &Value) -> Result<Value, Failure> {
+    match environment.function {
+        FunctionType::Join => json(&join::join(environment, clients, event).await),
+        FunctionType::Fetch => json(&fetch::fetch(environment, clients).await?),
+        function @ (FunctionType::Scale | FunctionType::Terminate | FunctionType::Transient) => {
+            Err(Failure::NotInThisVersion { function })
+        }
+    }
+}
+
+fn json<T: serde::Serialize>(answer: &T) -> Result<Value, Failure> {
+    serde_json::to_value(answer).map_err(|source| Failure::Answer { source })
+}

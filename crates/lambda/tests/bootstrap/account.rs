@@ -1,0 +1,185 @@
+//! An AWS account with one imported cluster, as far as the functions read it.
+
+use super::{PASSWORD, USER};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use lab::lambda_runtime::http::{Answer, Request, serve};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// The running backends, by id.
+pub(crate) const BACKENDS: [(&str, &str); 3] =
+    [("i-1", "10.0.0.1"), ("i-2", "10.0.0.2"), ("i-3", "10.0.0.3")];
+/// The group's desired capacity.
+pub(crate) const DESIRED: u32 = 5;
+
+pub(crate) struct Account {
+    url: String,
+    cluster: Arc<Mutex<Cluster>>,
+    _server: JoinSet<()>,
+}
+
+/// What the account answers.
+pub(crate) struct Cluster {
+    pub(crate) backends: Vec<(&'static str, &'static str)>,
+    pub(crate) instance_type: String,
+    pub(crate) password: Value,
+    /// The operation that is refused.
+    pub(crate) refusing: Option<&'static str>,
+    /// Whether no request is answered.
+    pub(crate) silent: bool,
+    requests: usize,
+}
+
+impl Account {
+    pub(crate) async fn with_cluster() -> Self {
+        let cluster = Arc::new(Mutex::new(Cluster {
+            backends: BACKENDS.to_vec(),
+            instance_type: "i3en.2xlarge".to_owned(),
+            password: json!({ "S": BASE64_STANDARD.encode(PASSWORD) }),
+            refusing: None,
+            silent: false,
+            requests: 0,
+        }));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut server = JoinSet::new();
+        let answering = Arc::clone(&cluster);
+        server.spawn(serve(listener, move |request| {
+            let mut cluster = answering.lock().unwrap();
+            let answer = (!cluster.silent).then(|| cluster.answer(&request));
+            async move {
+                match answer {
+                    Some(answer) => answer,
+                    None => std::future::pending().await,
+                }
+            }
+        }));
+        Self {
+            url,
+            cluster,
+            _server: server,
+        }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Cluster)) {
+        change(&mut self.cluster.lock().unwrap());
+    }
+
+    /// How many requests there have been.
+    pub(crate) fn requests(&self) -> usize {
+        self.cluster.lock().unwrap().requests
+    }
+}
+
+impl Cluster {
+    fn answer(&mut self, request: &Request) -> Answer {
+        self.requests += 1;
+        let body = String::from_utf8(request.body.clone()).unwrap();
+        let operation = ["GetItem", "DescribeInstances", "DescribeAutoScalingGroups"]
+            .into_iter()
+            .find(|operation| body.contains(&format!("Action={operation}&")))
+            .unwrap_or("GetItem");
+        if self.refusing == Some(operation) {
+            return refusal(operation);
+        }
+        match operation {
+            "GetItem" => self.item(&serde_json::from_str(&body).unwrap()),
+            "DescribeInstances" => self.instances(&body),
+            _ => groups(),
+        }
+    }
+
+    fn item(&self, request: &Value) -> Answer {
+        assert_eq!(request["TableName"], "wekactl-wk");
+        let item = match request["Key"]["Key"]["S"].as_str().unwrap() {
+            "cluster-creds" => json!({
+                "Key": { "S": "cluster-creds" },
+                "Username": { "S": BASE64_STANDARD.encode(USER) },
+                "Password": self.password,
+            }),
+            "cluster-settings" => json!({
+                "Key": { "S": "cluster-settings" },
+                "Backends": { "M": { "InstanceType": { "S": self.instance_type }, "MaxSize": { "N": "42" } } },
+                "Subnet": { "S": "subnet-1" },
+                "DnsAlias": { "NULL": true },
+            }),
+            key => panic!("no function reads {key}"),
+        };
+        let answer = json!({ "Item": item });
+        Answer::new(200, "application/x-amz-json-1.0", answer.to_string().into_bytes())
+    }
+
+    /// The running backends by tags and state; members of the group by id, of which one is gone and one has no address.
+    fn instances(&self, form: &str) -> Answer {
+        let chosen: Vec<_> = if form.contains("instance-id") {
+            BACKENDS.into_iter().filter(|(id, _)| form.contains(id)).collect()
+        } else {
+            for part in [
+                "cluster_name",
+                "=wk&",
+                "hostgroup_type",
+                "=backend&",
+                "instance-state-name",
+                "=running",
+            ] {
+                assert!(form.contains(part), "{part} in {form}");
+            }
+            self.backends.clone()
+        };
+        let items: String = chosen
+            .iter()
+            .map(|(id, ip)| {
+                format!(
+                    "<item><instancesSet><item><instanceId>{id}</instanceId><privateIpAddress>{ip}</privateIpAddress>\
+                     </item></instancesSet></item>"
+                )
+            })
+            .collect();
+        xml(
+            200,
+            format!(
+                "<DescribeInstancesResponse><reservationSet>{items}</reservationSet></DescribeInstancesResponse>"
+            ),
+        )
+    }
+}
+
+fn groups() -> Answer {
+    let members: String = BACKENDS
+        .iter()
+        .map(|(id, _)| *id)
+        .chain(["i-gone"])
+        .map(|id| format!("<member><InstanceId>{id}</InstanceId></member>"))
+        .collect();
+    xml(
+        200,
+        format!(
+            "<DescribeAutoScalingGroupsResponse><DescribeAutoScalingGroupsResult><AutoScalingGroups><member>\
+         <AutoScalingGroupName>wekactl-wk-Backends</AutoScalingGroupName><DesiredCapacity>{DESIRED}</DesiredCapacity>\
+         <Instances>{members}</Instances></member></AutoScalingGroups></DescribeAutoScalingGroupsResult>\
+         </DescribeAutoScalingGroupsResponse>"
+        ),
+    )
+}
+
+fn refusal(operation: &str) -> Answer {
+    match operation {
+        "GetItem" => {
+            let error = json!({ "__type": "com.amazonaws#AccessDeniedException", "message": "not for you" });
+            Answer::new(400, "application/x-amz-json-1.0", error.to_string().into_bytes())
+        }
+        "DescribeInstances" => xml(403, "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>not for you</Message></Error></Errors></Response>".to_owned()),
+        _ => xml(403, "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not for you</Message></Error></ErrorResponse>".to_owned()),
+    }
+}
+
+fn xml(status: u16, body: String) -> Answer {
+    Answer::new(status, "text/xml", body.into_bytes())
+}

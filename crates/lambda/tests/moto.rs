@@ -1,0 +1,207 @@
+//! The real `bootstrap` against moto: the requests are ones that an AWS takes, and the answers are read as it writes them.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use aws_sdk_ec2::types::{InstanceType, ResourceType, Tag, TagSpecification};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use deployment::Settings;
+use lab::lambda_runtime::{Function, Options};
+use lab::{Moto, MotoOptions};
+use scaling::messages::HostGroupInfo;
+use scaling::seal::{Binding, SealKey, open};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const SEAL_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+const GROUP: &str = "wekactl-wk-Backends";
+
+/// An instance's id and private address.
+type Instance = (String, String);
+
+#[tokio::test]
+async fn join_and_fetch_read_what_stands_in_aws() {
+    let moto = Moto::start(MotoOptions::default()).unwrap();
+    let variables: BTreeMap<_, _> = moto.env().into_iter().collect();
+    let config =
+        aws::config::from_lambda_environment("eu-west-1", |name| variables.get(name).cloned()).unwrap();
+    table(&config).await;
+    let mut running = instances(&config).await;
+    running.sort();
+
+    let join = function(&variables, "join").await;
+    let answer = join.invoke(&json!({ "httpMethod": "GET" })).await.unwrap();
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    let script = answer["body"].as_str().unwrap();
+    assert!(
+        running
+            .iter()
+            .all(|(_, address)| script.contains(&format!("'{address}'"))),
+        "{script}"
+    );
+    assert!(
+        script.contains("hunter2") && script.contains("31796436575B"),
+        "{script}"
+    );
+
+    let fetch = function(&variables, "fetch").await;
+    let answer: Value = fetch.invoke(&json!({})).await.unwrap();
+    let info: HostGroupInfo = serde_json::from_value(answer).unwrap();
+    assert_eq!(info.desired_capacity, 2);
+    let members: Vec<Instance> = info.instances.into_iter().map(|i| (i.id, i.private_ip)).collect();
+    assert_eq!(members, running);
+    let addresses: Vec<_> = running.iter().map(|(_, address)| address.clone()).collect();
+    assert_eq!(info.backend_ips, addresses);
+    let binding = Binding {
+        cluster: "wk",
+        host_group: "Backends",
+    };
+    let key = SealKey::from_base64(SEAL_KEY).unwrap();
+    let credentials = open(&info.sealed.unwrap(), &key, binding).unwrap();
+    assert_eq!(
+        (
+            credentials.username.as_str(),
+            credentials.password.expose_secret()
+        ),
+        ("admin", "hunter2")
+    );
+
+    for function in [join, fetch] {
+        let log = function.stop().await;
+        assert!(log.contains("answered") && !log.contains("hunter2"), "{log}");
+        assert!(
+            !log.contains(&BASE64_STANDARD.encode("hunter2")) && !log.contains(SEAL_KEY),
+            "{log}"
+        );
+    }
+}
+
+async fn function(variables: &BTreeMap<String, String>, kind: &str) -> Function {
+    let own = [
+        ("LAMBDA", kind),
+        ("REGION", "eu-west-1"),
+        ("CLUSTER_NAME", "wk"),
+        ("ASG_NAME", GROUP),
+        ("TABLE_NAME", "wekactl-wk"),
+        ("ROLE", "backend"),
+        ("USE_DYNAMODB_ENDPOINT", "false"),
+        ("SEAL_KEY", SEAL_KEY),
+    ];
+    let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Function::start(Options {
+        binary: env!("CARGO_BIN_EXE_bootstrap").into(),
+        name: format!("wekactl-wk-{kind}-Backends"),
+        region: "eu-west-1".to_owned(),
+        timeout: Duration::from_secs(15),
+        environment: variables.clone().into_iter().chain(own).collect(),
+    })
+    .await
+    .unwrap()
+}
+
+/// The cluster's table with its two items.
+async fn table(config: &SdkConfig) {
+    let dynamodb = aws_sdk_dynamodb::Client::new(config);
+    let key = KeySchemaElement::builder()
+        .attribute_name("Key")
+        .key_type(KeyType::Hash)
+        .build()
+        .unwrap();
+    let kind = AttributeDefinition::builder()
+        .attribute_name("Key")
+        .attribute_type(ScalarAttributeType::S);
+    let create = dynamodb
+        .create_table()
+        .table_name("wekactl-wk")
+        .billing_mode(BillingMode::PayPerRequest);
+    create
+        .key_schema(key)
+        .attribute_definitions(kind.build().unwrap())
+        .send()
+        .await
+        .unwrap();
+    let credentials = json!({
+        "Key": { "S": "cluster-creds" },
+        "Username": { "S": BASE64_STANDARD.encode("admin") },
+        "Password": { "S": BASE64_STANDARD.encode("hunter2") },
+    });
+    let mut settings = Settings::default();
+    settings.backends.instance_type = "i3en.2xlarge".to_owned();
+    for item in [credentials.as_object().unwrap(), &settings.to_item()] {
+        let item = aws::table::attributes(item).unwrap();
+        dynamodb
+            .put_item()
+            .table_name("wekactl-wk")
+            .set_item(Some(item))
+            .send()
+            .await
+            .unwrap();
+    }
+}
+
+/// Three tagged backends, of which one is stopped, and the group of the other two.
+async fn instances(config: &SdkConfig) -> Vec<Instance> {
+    let ec2 = aws_sdk_ec2::Client::new(config);
+    let images = ec2.describe_images().send().await.unwrap().images.unwrap();
+    let image = images[0].image_id().unwrap();
+    let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
+    let tags = TagSpecification::builder()
+        .resource_type(ResourceType::Instance)
+        .tags(tag("wekactl.io/cluster_name", "wk"))
+        .tags(tag("wekactl.io/hostgroup_type", "backend"));
+    let run = ec2
+        .run_instances()
+        .image_id(image)
+        .instance_type(InstanceType::from("i3en.2xlarge"));
+    let run = run.min_count(3).max_count(3).tag_specifications(tags.build());
+    let mut running: Vec<Instance> = run
+        .send()
+        .await
+        .unwrap()
+        .instances
+        .unwrap()
+        .into_iter()
+        .map(|instance| {
+            (
+                instance.instance_id.unwrap(),
+                instance.private_ip_address.unwrap(),
+            )
+        })
+        .collect();
+    let (stopped, _) = running.pop().unwrap();
+    ec2.stop_instances().instance_ids(stopped).send().await.unwrap();
+
+    let autoscaling = aws_sdk_autoscaling::Client::new(config);
+    let template = autoscaling
+        .create_launch_configuration()
+        .launch_configuration_name("wk");
+    template
+        .image_id(image)
+        .instance_type("i3en.2xlarge")
+        .send()
+        .await
+        .unwrap();
+    let group = autoscaling
+        .create_auto_scaling_group()
+        .auto_scaling_group_name(GROUP);
+    let group = group
+        .launch_configuration_name("wk")
+        .availability_zones("eu-west-1a");
+    group
+        .min_size(0)
+        .max_size(21)
+        .desired_capacity(0)
+        .send()
+        .await
+        .unwrap();
+    let ids = running.iter().map(|(id, _)| id.clone()).collect();
+    let attach = autoscaling.attach_instances().auto_scaling_group_name(GROUP);
+    attach.set_instance_ids(Some(ids)).send().await.unwrap();
+    running
+}

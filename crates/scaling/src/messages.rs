@@ -1,0 +1,236 @@
+//! What the functions of the state machine hand to each other, as JSON.
+//!
+//! Fields may be added within a version. A message of another version is refused before anything else of it is read:
+//! between an update of one function and that of the next, two versions of wekactl may meet.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The version of the messages that this build writes, and the only one it reads.
+pub const VERSION: u64 = 1;
+
+/// From *fetch* to *scale*: the host group as AWS sees it, and how to log in to Weka.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Value")]
+pub struct HostGroupInfo {
+    /// Always empty: the user stands in [`sealed`](Self::sealed), or *scale* reads it from the table. The field is kept
+    /// because version 1 has it.
+    pub username: String,
+    /// Always empty, as `username`.
+    pub password: String,
+    /// User and password under the seal ([`seal::seal`](crate::seal::seal)); none when *scale* reads them itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
+    /// How many instances the Auto Scaling group is to have.
+    pub desired_capacity: u32,
+    /// The group's instances that have an address.
+    pub instances: Vec<Instance>,
+    /// The private addresses of the cluster's running backends, those outside the group too: whom to ask.
+    pub backend_ips: Vec<String>,
+    /// What the group's instances are in the cluster.
+    pub role: Role,
+    /// [`VERSION`].
+    pub version: u64,
+}
+
+/// An instance of the group.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Instance {
+    /// Its id, such as `i-0123456789abcdef0`.
+    pub id: String,
+    /// Its private address.
+    pub private_ip: String,
+}
+
+/// What the instances of a host group are in the Weka cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// They hold the data.
+    Backend,
+    /// They only use it.
+    Client,
+}
+
+/// A message that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BadMessage {
+    /// Another version of wekactl wrote it.
+    #[error(
+        "the {message} message is of version {found}, this build reads version {VERSION}: run wekactl cluster update"
+    )]
+    Version {
+        /// Which message.
+        message: &'static str,
+        /// What stands where the version should, `none` if nothing does.
+        found: String,
+    },
+    /// A field is missing or of another type.
+    #[error("the {message} message cannot be read: {reason}")]
+    Fields {
+        /// Which message.
+        message: &'static str,
+        /// What is missing, or what was expected. Never the value that stands there: it may be a secret.
+        reason: String,
+    },
+}
+
+impl TryFrom<Value> for HostGroupInfo {
+    type Error = BadMessage;
+
+    fn try_from(message: Value) -> Result<Self, BadMessage> {
+        /// The same fields, without the check of the version.
+        #[derive(Deserialize)]
+        struct Fields {
+            username: String,
+            password: String,
+            sealed: Option<String>,
+            desired_capacity: u32,
+            instances: Vec<Instance>,
+            backend_ips: Vec<String>,
+            role: Role,
+            version: u64,
+        }
+        let fields: Fields = read("fetch -> scale", message)?;
+        Ok(Self {
+            username: fields.username,
+            password: fields.password,
+            sealed: fields.sealed,
+            desired_capacity: fields.desired_capacity,
+            instances: fields.instances,
+            backend_ips: fields.backend_ips,
+            role: fields.role,
+            version: fields.version,
+        })
+    }
+}
+
+/// Reads a message, its version first.
+fn read<T: DeserializeOwned>(name: &'static str, message: Value) -> Result<T, BadMessage> {
+    match message.get("version") {
+        Some(version) if version.as_u64() == Some(VERSION) => {}
+        version => {
+            let found = version
+                .and_then(Value::as_u64)
+                .map_or_else(|| "unknown".to_owned(), |v| v.to_string());
+            return Err(BadMessage::Version { message: name, found });
+        }
+    }
+    serde_json::from_value(message).map_err(|error| {
+        let text = error.to_string();
+        let reason = match text.rsplit_once(", expected ") {
+            Some((_, expected)) => format!("a field is not {expected}"),
+            None if text.starts_with("missing field ") => text,
+            None => "a field is of another type".to_owned(),
+        };
+        BadMessage::Fields {
+            message: name,
+            reason,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn example() -> Value {
+        json!({
+            "username": "",
+            "password": "",
+            "sealed": "AAAA",
+            "desired_capacity": 6,
+            "instances": [{ "Id": "i-1", "PrivateIp": "10.0.0.1" }],
+            "backend_ips": ["10.0.0.1"],
+            "role": "backend",
+            "version": 1,
+        })
+    }
+
+    #[test]
+    fn is_written_as_it_is_read() {
+        let info: HostGroupInfo = serde_json::from_value(example()).unwrap();
+        assert_eq!(info.desired_capacity, 6);
+        assert_eq!(info.role, Role::Backend);
+        assert_eq!(serde_json::to_value(info).unwrap(), example());
+    }
+
+    #[test]
+    fn a_field_that_was_added_later_is_no_error() {
+        let mut message = example();
+        message["added"] = json!({ "in": "a later build" });
+        assert!(HostGroupInfo::try_from(message).is_ok());
+    }
+
+    #[test]
+    fn another_version_is_refused_before_anything_else_is_read() {
+        let error = HostGroupInfo::try_from(json!({ "version": 2 }))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("version 2") && error.contains("version 1"),
+            "{error}"
+        );
+        for version in [json!(null), json!("1"), json!(1.5), json!([])] {
+            let error = HostGroupInfo::try_from(json!({ "version": version }))
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("version unknown") && error.contains("version 1"),
+                "{error}"
+            );
+        }
+        let error = HostGroupInfo::try_from(json!([])).unwrap_err();
+        assert!(matches!(error, BadMessage::Version { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_bad_field_is_explained_without_its_value() {
+        let mut message = example();
+        message["desired_capacity"] = json!("hunter2, expected nothing");
+        let error = HostGroupInfo::try_from(message).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the fetch -> scale message cannot be read: a field is not u32"
+        );
+        let mut message = example();
+        message.as_object_mut().unwrap().remove("role");
+        let error = HostGroupInfo::try_from(message).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the fetch -> scale message cannot be read: missing field `role`"
+        );
+        let mut message = example();
+        message["role"] = json!("hunter2");
+        let error = HostGroupInfo::try_from(message).unwrap_err().to_string();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_message_survives_the_way(
+            sealed in proptest::option::of(".*"),
+            desired_capacity: u32,
+            instances in proptest::collection::vec((".*", ".*"), 0..5),
+            backend_ips in proptest::collection::vec(".*", 0..5),
+            client: bool,
+        ) {
+            let info = HostGroupInfo {
+                username: String::new(),
+                password: String::new(),
+                sealed,
+                desired_capacity,
+                instances: instances.into_iter().map(|(id, private_ip)| Instance { id, private_ip }).collect(),
+                backend_ips,
+                role: if client { Role::Client } else { Role::Backend },
+                version: VERSION,
+            };
+            let text = serde_json::to_string(&info).unwrap();
+            prop_assert_eq!(serde_json::from_str::<HostGroupInfo>(&text).unwrap(), info);
+        }
+    }
+}

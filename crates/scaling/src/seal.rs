@@ -1,0 +1,308 @@
+//! The seal under which *fetch* hands the credentials to *scale*.
+//!
+//! A state machine's data can be read by anyone who may look at its executions, so credentials never stand there in the
+//! clear. Import makes a key and puts it into the environment of the two functions; the credentials travel encrypted with
+//! AES-256-GCM, bound to the cluster and the host group, so that what was sealed for one cannot be replayed to another.
+
+use aes_gcm::aead::{Aead, KeyInit, Payload};
+use aes_gcm::{Aes256Gcm, Nonce};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, Zeroizing};
+
+/// The length of the key in bytes.
+pub const KEY_BYTES: usize = 32;
+/// The length of the nonce in bytes: what GCM is made for.
+pub const NONCE_BYTES: usize = 12;
+
+/// The key, 32 bytes: the functions' `SEAL_KEY`, in base64.
+#[derive(Clone)]
+pub struct SealKey(Zeroizing<[u8; KEY_BYTES]>);
+
+impl SealKey {
+    /// Reads the key as it stands in the environment.
+    ///
+    /// # Errors
+    /// [`BadSeal::Key`] if it is not 32 bytes in base64.
+    pub fn from_base64(text: &str) -> Result<Self, BadSeal> {
+        let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| BadSeal::Key)?);
+        let mut key = Zeroizing::new([0; KEY_BYTES]);
+        if bytes.len() != key.len() {
+            return Err(BadSeal::Key);
+        }
+        key.copy_from_slice(&bytes);
+        Ok(Self(key))
+    }
+
+    fn cipher(&self) -> Aes256Gcm {
+        Aes256Gcm::new((&*self.0).into())
+    }
+}
+
+impl std::fmt::Debug for SealKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SealKey(hidden)")
+    }
+}
+
+/// With whom wekactl logs in to Weka.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The user.
+    pub username: String,
+    /// The password.
+    pub password: SecretString,
+}
+
+/// Where sealed credentials are valid. It is not part of what is sealed: both sides know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Binding<'a> {
+    /// The cluster's name.
+    pub cluster: &'a str,
+    /// The host group's name, such as `Backends`.
+    pub host_group: &'a str,
+}
+
+impl Binding<'_> {
+    /// Written so that no two bindings look alike, whatever the names contain.
+    fn associated_data(&self) -> Vec<u8> {
+        serde_json::json!(["wekactl credentials 1", self.cluster, self.host_group])
+            .to_string()
+            .into_bytes()
+    }
+}
+
+/// Credentials that cannot be sealed or opened. None of these says anything of what was sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadSeal {
+    /// The key is not 32 bytes in base64.
+    #[error("the seal key is not {KEY_BYTES} bytes in base64")]
+    Key,
+    /// The cipher refused, which happens only to a text of many gigabytes.
+    #[error("the credentials are too long to be sealed")]
+    TooLong,
+    /// What was received is no sealed text at all.
+    #[error("the sealed credentials are cut off or not in base64")]
+    Form,
+    /// Sealed with another key, for another cluster or host group, or changed on the way.
+    #[error(
+        "the sealed credentials do not open: they were sealed with another key, for another host group, or were changed"
+    )]
+    Refused,
+    /// Opened, but what is inside is not what this version seals.
+    #[error("the sealed credentials open, but are not a user and a password")]
+    Content,
+}
+
+/// What is sealed: base64 as in the table, so that neither form shows a password at a glance.
+#[derive(Serialize, Deserialize)]
+struct Content {
+    username: Zeroed,
+    password: Zeroed,
+}
+
+/// Text that is wiped when dropped.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+struct Zeroed(String);
+
+impl Drop for Zeroed {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// Seals `credentials`: base64 of the nonce, the encrypted text and its tag.
+///
+/// `nonce` must be random for each call: two texts under one key and one nonce give both away. At one a minute a key
+/// lasts for thousands of years.
+///
+/// # Errors
+/// [`BadSeal::TooLong`].
+pub fn seal(
+    credentials: &Credentials,
+    key: &SealKey,
+    binding: Binding<'_>,
+    nonce: [u8; NONCE_BYTES],
+) -> Result<String, BadSeal> {
+    let content = Content {
+        username: Zeroed(STANDARD.encode(&credentials.username)),
+        password: Zeroed(STANDARD.encode(credentials.password.expose_secret())),
+    };
+    let plain = Zeroizing::new(serde_json::to_vec(&content).map_err(|_| BadSeal::Content)?);
+    let payload = Payload {
+        msg: &plain,
+        aad: &binding.associated_data(),
+    };
+    let encrypted = key
+        .cipher()
+        .encrypt(Nonce::from_slice(&nonce), payload)
+        .map_err(|_| BadSeal::TooLong)?;
+    Ok(STANDARD.encode([nonce.as_slice(), &encrypted].concat()))
+}
+
+/// Opens what [`seal`] made with the same key and binding.
+///
+/// # Errors
+/// [`BadSeal::Form`], [`BadSeal::Refused`] or [`BadSeal::Content`].
+pub fn open(sealed: &str, key: &SealKey, binding: Binding<'_>) -> Result<Credentials, BadSeal> {
+    let bytes = STANDARD.decode(sealed).map_err(|_| BadSeal::Form)?;
+    let (nonce, encrypted) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or(BadSeal::Form)?;
+    let payload = Payload {
+        msg: encrypted,
+        aad: &binding.associated_data(),
+    };
+    let plain = key
+        .cipher()
+        .decrypt(Nonce::from_slice(nonce), payload)
+        .map_err(|_| BadSeal::Refused)?;
+    let plain = Zeroizing::new(plain);
+    let content: Content = serde_json::from_slice(&plain).map_err(|_| BadSeal::Content)?;
+    let mut username = decoded(&content.username.0)?;
+    let mut password = decoded(&content.password.0)?;
+    Ok(Credentials {
+        username: std::mem::take(&mut *username),
+        password: SecretString::from(std::mem::take(&mut *password)),
+    })
+}
+
+fn decoded(text: &str) -> Result<Zeroizing<String>, BadSeal> {
+    let bytes = STANDARD.decode(text).map_err(|_| BadSeal::Content)?;
+    String::from_utf8(bytes).map(Zeroizing::new).map_err(|error| {
+        error.into_bytes().zeroize();
+        BadSeal::Content
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const HERE: Binding<'_> = Binding {
+        cluster: "wk",
+        host_group: "Backends",
+    };
+
+    fn key(byte: u8) -> SealKey {
+        SealKey::from_base64(&STANDARD.encode([byte; KEY_BYTES])).unwrap()
+    }
+
+    fn admin(password: &str) -> Credentials {
+        Credentials {
+            username: "admin".to_owned(),
+            password: SecretString::from(password),
+        }
+    }
+
+    #[test]
+    fn a_key_is_32_bytes_in_base64() {
+        for bad in [
+            "",
+            "AAAA",
+            "not base64!",
+            &STANDARD.encode([0; 31]),
+            &STANDARD.encode([0; 33]),
+        ] {
+            let error = SealKey::from_base64(bad).unwrap_err();
+            assert_eq!(error.to_string(), "the seal key is not 32 bytes in base64");
+        }
+        assert_eq!(format!("{:?}", key(7)), "SealKey(hidden)");
+    }
+
+    #[test]
+    fn opens_only_with_its_key_and_where_it_belongs() {
+        let sealed = seal(&admin("hunter2"), &key(1), HERE, [9; NONCE_BYTES]).unwrap();
+        let opened = open(&sealed, &key(1), HERE).unwrap();
+        assert_eq!(
+            (opened.username.as_str(), opened.password.expose_secret()),
+            ("admin", "hunter2")
+        );
+        assert_eq!(open(&sealed, &key(2), HERE).unwrap_err(), BadSeal::Refused);
+        for other in [
+            Binding {
+                cluster: "wk2",
+                ..HERE
+            },
+            Binding {
+                host_group: "Clients",
+                ..HERE
+            },
+            Binding {
+                cluster: "wk\",\"Backends",
+                host_group: "",
+            },
+        ] {
+            assert_eq!(open(&sealed, &key(1), other).unwrap_err(), BadSeal::Refused);
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_the_text() {
+        for bad in ["", "!", "AAAA", &STANDARD.encode([0; 11])] {
+            assert_eq!(open(bad, &key(1), HERE).unwrap_err(), BadSeal::Form, "{bad}");
+        }
+        assert_eq!(
+            open(&STANDARD.encode([0; 12]), &key(1), HERE).unwrap_err(),
+            BadSeal::Refused
+        );
+        let payload = Payload {
+            msg: b"{}",
+            aad: &HERE.associated_data(),
+        };
+        let foreign = key(1)
+            .cipher()
+            .encrypt(Nonce::from_slice(&[0; 12]), payload)
+            .unwrap();
+        let foreign = STANDARD.encode([[0; 12].as_slice(), &foreign].concat());
+        assert_eq!(open(&foreign, &key(1), HERE).unwrap_err(), BadSeal::Content);
+    }
+
+    #[test]
+    fn nothing_shows_the_password() {
+        let credentials = admin("hunter2");
+        assert!(!format!("{credentials:?}").contains("hunter2"));
+        let sealed = seal(&credentials, &key(1), HERE, [0; NONCE_BYTES]).unwrap();
+        let bytes = STANDARD.decode(&sealed).unwrap();
+        for secret in ["hunter2".to_owned(), STANDARD.encode("hunter2")] {
+            assert!(!sealed.contains(&secret));
+            assert!(
+                !bytes
+                    .windows(secret.len())
+                    .any(|window| window == secret.as_bytes())
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_credentials_survive_the_way(
+            username: String, password: String, cluster: String, host_group: String,
+            key_bytes: [u8; KEY_BYTES], nonce: [u8; NONCE_BYTES],
+        ) {
+            let key = SealKey::from_base64(&STANDARD.encode(key_bytes)).unwrap();
+            let binding = Binding { cluster: &cluster, host_group: &host_group };
+            let credentials = Credentials { username: username.clone(), password: SecretString::from(password.clone()) };
+            let opened = open(&seal(&credentials, &key, binding, nonce).unwrap(), &key, binding).unwrap();
+            prop_assert_eq!(opened.username, username);
+            prop_assert_eq!(opened.password.expose_secret(), password);
+        }
+
+        #[test]
+        fn one_changed_bit_is_noticed(bit in 0_usize..8 * 60) {
+            let sealed = seal(&admin("hunter2"), &key(1), HERE, [3; NONCE_BYTES]).unwrap();
+            let mut bytes = STANDARD.decode(&sealed).unwrap();
+            let bit = bit % (8 * bytes.len());
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            prop_assert_eq!(open(&STANDARD.encode(bytes), &key(1), HERE).unwrap_err(), BadSeal::Refused);
+        }
+
+        #[test]
+        fn another_nonce_gives_another_text(a: [u8; NONCE_BYTES], b: [u8; NONCE_BYTES]) {
+            let sealed = |nonce| seal(&admin("hunter2"), &key(1), HERE, nonce).unwrap();
+            prop_assert_eq!(sealed(a) == sealed(b), a == b);
+        }
+    }
+}
