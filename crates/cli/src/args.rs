@@ -166,3 +166,6 @@ impl std::fmt::Debug for Password {
         f.write_str("Password(hidden)")
     }
 }
+
+#[cfg(test)]
+mod tests;

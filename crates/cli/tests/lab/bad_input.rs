@@ -1,10 +1,6 @@
 //! Bad input: one clear line for each thing that is wrong, the right exit status, and nothing made.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its lab has failed")]
-
-mod common;
-
-use common::Lab;
+use crate::common::Lab;
 use lab::{Stack, StackOptions};
 
 /// Runs and checks that every line is said, that the status is right and that nothing was changed.

@@ -1,10 +1,6 @@
 //! `cluster import` end to end, on the lab.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its lab has failed")]
-
-mod common;
-
-use common::{Lab, PASSWORD};
+use crate::common::{Lab, PASSWORD};
 use lab::{MotoOptions, StackOptions};
 use serde_json::Value;
 use std::time::Duration;

@@ -1,0 +1,8 @@
+//! The program against the lab, as a user runs it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its lab has failed")]
+
+mod bad_input;
+mod common;
+mod import;
+mod reference;
