@@ -1,5 +1,6 @@
 //! Lab, test, bench and package: `cargo xtask <name>`.
 
+mod bench;
 mod lab;
 mod package;
 mod run;
@@ -17,6 +18,8 @@ enum Command {
     Lab(lab::Arguments),
     /// Run everything that CI runs
     Test,
+    /// Measure import with a network in between, and the functions
+    Bench(bench::Arguments),
     /// Build the functions' package for Lambda
     Package(package::Arguments),
 }
@@ -27,6 +30,7 @@ fn main() -> ExitCode {
     let root = manifest.parent().unwrap_or(manifest);
     let done: Result<(), Box<dyn Error>> = match Command::parse() {
         Command::Lab(arguments) => lab::run(root, &arguments).map_err(Box::<dyn Error>::from),
+        Command::Bench(arguments) => bench::run(root, &arguments).map_err(Box::from),
         Command::Test => test::run(root).map_err(Box::from),
         Command::Package(arguments) => package::run(root, &arguments).map(drop).map_err(Box::from),
     };

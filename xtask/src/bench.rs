@@ -1,0 +1,256 @@
+//! `cargo xtask bench`: how long an import takes with a network in between, and what the functions cost.
+
+use crate::run::{Error, cargo, print, step};
+use lab::lambda_runtime::{Function, Options};
+use lab::{Call, Moto, MotoOptions, StackOptions};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// What each answer takes longer, in place of a network.
+const LATENCY: Duration = Duration::from_millis(80);
+/// How many times a short thing is measured.
+const TIMES: usize = 20;
+/// Between an answer and the request that it gave rise to lie at most so many milliseconds.
+const REACTION_MS: f64 = 15.0;
+
+/// What to measure with.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Measure the development build, which is there already, in place of the release build
+    #[arg(long)]
+    dev: bool,
+}
+
+/// Runs it.
+pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), Error> {
+    let mut build = vec!["build", "--workspace", "--bins", "--locked"];
+    if !arguments.dev {
+        build.push("--release");
+    }
+    step("building", &mut cargo(root, &build))?;
+    let profile = if arguments.dev { "debug" } else { "release" };
+    let target = std::env::current_exe()
+        .ok()
+        .and_then(|program| program.parent()?.parent().map(Path::to_owned));
+    let folder = target.unwrap_or_else(|| root.join("target")).join(profile);
+    let package = root.join(format!(
+        "target/package/wekactl-lambda-{}.zip",
+        std::env::consts::ARCH
+    ));
+    if !package.is_file() {
+        return Err(Error::Other(
+            "there is no Lambda package: run `cargo xtask package` first".to_owned(),
+        ));
+    }
+    let wekactl = folder.join("wekactl");
+    print("import, 80 ms an answer\n");
+    print("backends  run    calls  changing  wall s  chain  chain s  ratio\n");
+    for backends in [6, 120] {
+        import(&wekactl, &package, backends)?;
+    }
+    version(&wekactl)?;
+    functions(&wekactl, &folder.join("bootstrap"), &package)
+}
+
+fn import(wekactl: &Path, package: &Path, backends: u32) -> Result<(), Error> {
+    let moto = Moto::start(MotoOptions {
+        latency: LATENCY,
+        record: true,
+        ..MotoOptions::default()
+    });
+    let moto = moto.map_err(Error::Lab)?;
+    let options = StackOptions {
+        backends,
+        clients: 0,
+        ..StackOptions::default()
+    };
+    lab::create(&moto, &options).map_err(Error::Lab)?;
+    for run in ["fresh", "again"] {
+        let before = moto.calls().map_err(Error::Lab)?.len();
+        let took = timed(&mut import_command(wekactl, package, &moto))?;
+        let calls = moto.calls().map_err(Error::Lab)?.split_off(before);
+        let chain = chain(&calls);
+        let least = LATENCY.as_secs_f64() * f64::from(u32::try_from(chain).unwrap_or(u32::MAX));
+        let wall = took.as_secs_f64();
+        print(&format!(
+            "{backends:>8}  {run:<5}  {:>5}  {:>8}  {wall:>6.2}  {chain:>5}  {least:>7.2}  {:>5.2}\n",
+            calls.len(),
+            calls.iter().filter(|call| call.mutating).count(),
+            wall / least,
+        ));
+    }
+    Ok(())
+}
+
+fn import_command(wekactl: &Path, package: &Path, moto: &Moto) -> Command {
+    let mut import = Command::new(wekactl);
+    import
+        .args([
+            "cluster",
+            "import",
+            "-n",
+            "wk",
+            "-u",
+            "admin",
+            "--yes",
+            "--lambda-package",
+        ])
+        .arg(package);
+    import
+        .envs(moto.env())
+        .env("WEKA_PASSWORD", "bench")
+        .stdin(Stdio::null());
+    import
+}
+
+/// Runs it silently, and says for how long.
+fn timed(command: &mut Command) -> Result<Duration, Error> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    #[expect(clippy::disallowed_methods, reason = "measuring time is what this is for")]
+    let begun = Instant::now();
+    let output = command
+        .output()
+        .map_err(|source| Error::Start { program, source })?;
+    let took = begun.elapsed();
+    if output.status.success() {
+        return Ok(took);
+    }
+    Err(Error::Other(String::from_utf8_lossy(&output.stderr).into_owned()))
+}
+
+/// How many calls the longest chain had: from the last answer back, each time to the call whose answer came last before
+/// the request. A chain breaks where a request was not a reaction to any answer; that is where the program began.
+fn chain(calls: &[Call]) -> usize {
+    let mut longest = vec![1_usize; calls.len()];
+    let mut order: Vec<usize> = (0..calls.len()).collect();
+    order.sort_by(|&a, &b| calls[a].start_ms.total_cmp(&calls[b].start_ms));
+    for &now in &order {
+        let before = order
+            .iter()
+            .filter(|&&other| {
+                let gap = calls[now].start_ms - calls[other].end_ms;
+                (0.0..=REACTION_MS).contains(&gap)
+            })
+            .map(|&other| longest[other] + 1)
+            .max();
+        longest[now] = before.unwrap_or(1);
+    }
+    longest.into_iter().max().unwrap_or(0)
+}
+
+fn version(wekactl: &Path) -> Result<(), Error> {
+    let mut times = Vec::new();
+    for _ in 0..TIMES {
+        times.push(timed(Command::new(wekactl).arg("--version"))?);
+    }
+    print(&format!(
+        "wekactl --version: {:.1} ms (median of {TIMES})\n",
+        median(&mut times).as_secs_f64() * 1000.0
+    ));
+    Ok(())
+}
+
+fn functions(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(), Error> {
+    let moto = Moto::start(MotoOptions::default()).map_err(Error::Lab)?;
+    lab::create(
+        &moto,
+        &StackOptions {
+            clients: 0,
+            ..StackOptions::default()
+        },
+    )
+    .map_err(Error::Lab)?;
+    timed(&mut import_command(wekactl, package, &moto))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::Other(error.to_string()))?;
+    let mut starts = Vec::new();
+    let mut memory = 0;
+    for _ in 0..TIMES {
+        let (start, peak) = runtime.block_on(join_once(bootstrap.to_owned(), &moto))?;
+        starts.push(start);
+        memory = memory.max(peak);
+    }
+    let zip = std::fs::metadata(package).map_err(|source| Error::File {
+        doing: "read",
+        path: package.display().to_string(),
+        source,
+    })?;
+    let median = median(&mut starts).as_secs_f64() * 1000.0;
+    let mebi = |bytes: u64| f64::from(u32::try_from(bytes / 1024).unwrap_or(u32::MAX)) / 1024.0;
+    print(&format!(
+        "join: init {median:.1} ms (median of {TIMES}), peak memory {:.1} MiB; package {:.2} MiB\n",
+        mebi(memory),
+        mebi(zip.len())
+    ));
+    Ok(())
+}
+
+/// Starts the join function, calls it once, and says how long the start took and how much memory it had at most.
+async fn join_once(bootstrap: PathBuf, moto: &Moto) -> Result<(Duration, u64), Error> {
+    let other = |error: &dyn std::error::Error| Error::Other(error.to_string());
+    let variables = [
+        ("LAMBDA", "join"),
+        ("REGION", "eu-west-1"),
+        ("CLUSTER_NAME", "wk"),
+        ("ASG_NAME", "wekactl-wk-Backends"),
+        ("TABLE_NAME", "wekactl-wk"),
+        ("ROLE", "backend"),
+        ("USE_DYNAMODB_ENDPOINT", "false"),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let function = Function::start(Options {
+        binary: bootstrap,
+        name: "wekactl-wk-join-Backends".to_owned(),
+        region: "eu-west-1".to_owned(),
+        timeout: Duration::from_secs(15),
+        environment: moto.env().into_iter().chain(variables).collect(),
+    })
+    .await
+    .map_err(|error| other(&error))?;
+    let event = json!({ "httpMethod": "GET", "path": "/wekactl-wk-Backends" });
+    let answer = function.invoke(&event).await.map_err(|error| other(&error))?;
+    if answer["statusCode"] != 200 {
+        return Err(Error::Other(format!("join answered {answer}")));
+    }
+    let peak = function.peak_memory().map_err(|error| other(&error))?;
+    let init = function.init_time();
+    function.stop().await;
+    Ok((init, peak))
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(start_ms: f64, end_ms: f64) -> Call {
+        Call {
+            service: "ec2".into(),
+            operation: "DescribeInstances".into(),
+            mutating: false,
+            status: 200,
+            start_ms,
+            end_ms,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn a_chain_is_of_calls_that_follow_from_each_other() {
+        // Two side by side, one that follows from either, and one much later that follows from none.
+        let calls = [
+            call(0.0, 80.0),
+            call(1.0, 82.0),
+            call(84.0, 165.0),
+            call(400.0, 480.0),
+        ];
+        assert_eq!(chain(&calls), 2);
+        assert_eq!(chain(&[]), 0);
+    }
+}
