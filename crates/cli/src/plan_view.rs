@@ -85,6 +85,7 @@ fn short(value: &Json) -> String {
     let text = match value {
         Json::Null => "(none)".to_owned(),
         Json::String(text) if text.is_empty() => "(empty)".to_owned(),
+        Json::Array(list) if list.is_empty() => "(none)".to_owned(),
         Json::String(text) => text.clone(),
         Json::Array(list) if list.len() > 3 => format!("{} values", list.len()),
         other => other.to_string(),

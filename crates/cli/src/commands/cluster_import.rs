@@ -29,7 +29,6 @@ use uuid::Uuid;
 
 /// Runs the command.
 pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) -> Result<u8, Failure> {
-    let begun = Instant::now();
     let wish = wish(&arguments)?;
     let package = package::find(arguments.lambda_package.as_deref())?;
     #[expect(
@@ -63,7 +62,7 @@ pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) 
         names,
         package: package.archive,
     };
-    carry_out(&cloud, &plan, &settings, begun, printer).await
+    carry_out(&cloud, &plan, &settings, printer).await
 }
 
 /// What the user asks for, all that is wrong with it said at once.
@@ -284,9 +283,9 @@ async fn carry_out(
     cloud: &Cloud,
     plan: &Plan,
     settings: &Settings,
-    begun: Instant,
     printer: &Printer,
 ) -> Result<u8, Failure> {
+    let begun = Instant::now();
     let mut progress = Progress::new(printer, plan);
     let (interrupt, interrupted) = watch::channel(false);
     let mut dns_name = None;

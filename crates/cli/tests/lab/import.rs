@@ -241,3 +241,55 @@ fn no_secret_is_in_what_stands_in_the_clear_or_in_the_diagnostics() {
     let again = lab.import(&["-vv"]).ok();
     assert!(!format!("{}{}", again.stdout, again.stderr).contains(&seal_key));
 }
+
+/// Starts an import over a slow network, sends it `signal` once it has changed something, and says how it ended.
+fn broken_off(lab: &Lab, signal: &str) -> Option<i32> {
+    let (package, before) = (lab.package(), lab.calls().len());
+    let mut import = std::process::Command::new(assert_cmd::cargo::cargo_bin("wekactl"))
+        .args(["cluster", "import", "-n", "wk", "-u", "admin", "--lambda-package"])
+        .arg(package)
+        .env_clear()
+        .envs(lab.moto.env())
+        .env("WEKA_PASSWORD", PASSWORD)
+        .stderr(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while lab.changes_since(before).len() < 30 && import.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    let pid = import.id().to_string();
+    std::process::Command::new("kill")
+        .args([signal, &pid])
+        .status()
+        .unwrap();
+    import.wait().unwrap().code()
+}
+
+#[test]
+fn a_broken_off_import_goes_on_when_it_is_run_again() {
+    for (signal, status) in [("-INT", Some(130)), ("-KILL", None)] {
+        let lab = Lab::start(MotoOptions {
+            latency: Duration::from_millis(30),
+            ..MotoOptions::default()
+        });
+        lab::create(
+            &lab.moto,
+            &StackOptions {
+                clients: 0,
+                ..StackOptions::default()
+            },
+        )
+        .unwrap();
+        assert_eq!(broken_off(&lab, signal), status);
+        let rest = lab.import(&[]).ok();
+        assert!(
+            !rest.stderr.contains("Plan: 0 to create"),
+            "it was not broken off:\n{}",
+            rest.stderr
+        );
+        let calls = lab.calls().len();
+        lab.import(&[]).ok();
+        assert_eq!(lab.changes_since(calls), [""; 0]);
+    }
+}
