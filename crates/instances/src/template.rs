@@ -5,12 +5,17 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
-const TEMPLATES: [(&str, &str); 9] = [
+const TEMPLATES: [(&str, &str); 14] = [
     ("common.sh", include_str!("../templates/common.sh")),
+    ("credentials.sh", include_str!("../templates/credentials.sh")),
+    ("fail.sh", include_str!("../templates/fail.sh")),
     ("retry.sh", include_str!("../templates/retry.sh")),
+    ("agent.sh", include_str!("../templates/agent.sh")),
     ("install.sh", include_str!("../templates/install.sh")),
     ("cores.sh", include_str!("../templates/cores.sh")),
+    ("network.sh", include_str!("../templates/network.sh")),
     ("ready.sh", include_str!("../templates/ready.sh")),
+    ("drives.sh", include_str!("../templates/drives.sh")),
     ("backend.sh", include_str!("../templates/backend.sh")),
     ("client.sh", include_str!("../templates/client.sh")),
     ("user-data.sh", include_str!("../templates/user-data.sh")),

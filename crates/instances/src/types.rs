@@ -1,10 +1,15 @@
 //! How many cores and how much memory Weka gets on an instance, by its type.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::str::FromStr;
 
 /// The cores of each kind of container.
+///
+/// Read from stored settings they are held to the same limits as from the command line: compute and drive have at least one,
+/// none has more than 128.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "StoredCores")]
 pub struct Cores {
     /// Cores of `compute0`.
     pub compute: u32,
@@ -19,17 +24,83 @@ impl Cores {
     pub fn io_cores(self) -> u32 {
         self.compute + self.frontend + self.drive
     }
+
+    /// What is wrong with these numbers, if anything is.
+    fn fault(self) -> Option<&'static str> {
+        if self.compute == 0 || self.drive == 0 {
+            return Some("give compute or drive no core, and a backend needs one of each");
+        }
+        [self.compute, self.frontend, self.drive]
+            .iter()
+            .any(|number| *number > MOST_CORES)
+            .then_some("give a container more than 128, which is taken for a slip")
+    }
 }
 
-/// The memory of `compute0`, as Weka takes it: `31796436575B`, `32.9GB`.
+/// A number above is taken for a slip: Weka's own sizing gives no container more than 14. The sum of three cannot overflow.
+const MOST_CORES: u32 = 128;
+
+/// Cores as they are stored, not looked at yet.
+#[derive(Deserialize)]
+struct StoredCores {
+    compute: u32,
+    frontend: u32,
+    drive: u32,
+}
+
+impl TryFrom<StoredCores> for Cores {
+    type Error = BadProfile;
+
+    fn try_from(stored: StoredCores) -> Result<Self, Self::Error> {
+        let StoredCores {
+            compute,
+            frontend,
+            drive,
+        } = stored;
+        let cores = Self {
+            compute,
+            frontend,
+            drive,
+        };
+        match cores.fault() {
+            None => Ok(cores),
+            Some(fault) => Err(BadProfile(format!(
+                "cores compute={compute},frontend={frontend},drive={drive} {fault}"
+            ))),
+        }
+    }
+}
+
+/// The memory of `compute0`, as Weka takes it: `31796436575B`, `32.9GB`. Read from stored settings it is checked as from the
+/// command line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct ComputeMemory(String);
 
 impl ComputeMemory {
     /// The size with its unit.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl fmt::Display for ComputeMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<ComputeMemory> for String {
+    fn from(memory: ComputeMemory) -> Self {
+        memory.0
+    }
+}
+
+impl TryFrom<String> for ComputeMemory {
+    type Error = BadProfile;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
     }
 }
 
@@ -70,9 +141,7 @@ impl FromStr for Cores {
             let number: u32 = number
                 .trim()
                 .parse()
-                .ok()
-                .filter(|number| *number <= 128)
-                .ok_or_else(|| bad(format!("have '{number}', which is no number up to 128")))?;
+                .map_err(|_| bad(format!("have '{number}', which is no number")))?;
             if slot.replace(number).is_some() {
                 return Err(bad(format!("give {} twice", name.trim())));
             }
@@ -83,12 +152,10 @@ impl FromStr for Cores {
             frontend: frontend.ok_or_else(|| missing("frontend"))?,
             drive: drive.ok_or_else(|| missing("drive"))?,
         };
-        if cores.compute == 0 || cores.drive == 0 {
-            return Err(bad(
-                "give compute or drive no core, and a backend needs one of each".to_owned(),
-            ));
+        match cores.fault() {
+            None => Ok(cores),
+            Some(fault) => Err(bad(fault.to_owned())),
         }
-        Ok(cores)
     }
 }
 
@@ -200,6 +267,8 @@ mod tests {
             ("compute=1,compute=1,drive=1", "compute twice"),
             ("compute=x,frontend=1,drive=1", "no number"),
             ("compute=-1,frontend=1,drive=1", "no number"),
+            ("compute=1,frontend=129,drive=1", "more than 128"),
+            ("compute=5000000000,frontend=1,drive=1", "no number"),
             ("compute=1,frontend=1,drive=1,disk=1", "'disk'"),
         ] {
             let error = text.parse::<Cores>().unwrap_err().to_string();
@@ -207,6 +276,33 @@ mod tests {
                 error.contains(reason) && error.contains("compute=N"),
                 "{text}: {error}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_stored_is_checked_as_it_is_read() {
+        let profile = profile_of("i3en.2xlarge").unwrap();
+        let stored = serde_json::to_value(&profile).unwrap();
+        assert_eq!(
+            stored,
+            serde_json::json!({
+                "cores": { "compute": 1, "frontend": 1, "drive": 1 },
+                "compute_memory": "31796436575B",
+            })
+        );
+        assert_eq!(
+            serde_json::from_value::<Profile>(stored.clone()).unwrap(),
+            profile
+        );
+        for (field, value, reason) in [
+            ("/cores/drive", serde_json::json!(0), "needs one of each"),
+            ("/cores/frontend", serde_json::json!(1000), "more than 128"),
+            ("/compute_memory", serde_json::json!("much"), "is no size"),
+        ] {
+            let mut bad = stored.clone();
+            *bad.pointer_mut(field).unwrap() = value;
+            let error = serde_json::from_value::<Profile>(bad).unwrap_err().to_string();
+            assert!(error.contains(reason), "{field}: {error}");
         }
     }
 

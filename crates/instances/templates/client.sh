@@ -1,19 +1,20 @@
 #!/bin/bash
 # Makes this instance a client of the Weka cluster.
-{ set +x; } 2>/dev/null
-set -euo pipefail
-
-export WEKA_USERNAME={{ username|shell }}
-export WEKA_PASSWORD={{ password|shell }}
-backends=({% for backend in backends %}{{ backend|shell }}{% if not loop.last %} {% endif %}{% endfor %})
+{% include "credentials.sh" %}
 
 {% include "common.sh" %}
 
+{% include "fail.sh" %}
+
 {% include "retry.sh" %}
+
+{% include "agent.sh" %}
 
 {% include "install.sh" %}
 
 {% include "cores.sh" %}
+
+{% include "network.sh" %}
 
 {% include "ready.sh" %}
 
@@ -22,11 +23,9 @@ prepare_filesystem
 find_backend || fail "no backend answers"
 install_weka
 
-token=$(imds_token) || fail "no token of the instance metadata service"
-address=$(imds_get local-ipv4) || fail "the instance metadata service does not tell the address"
+find_cores 1
+find_interfaces 1
 join_ips=$(IFS=,; echo "${backends[*]}")
-mapfile -t cores < <(list_cores)
-mapfile -t interfaces < <(list_interfaces)
 taken="" nets=()
 take_cores 1
 take_interfaces 1

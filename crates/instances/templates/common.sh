@@ -1,6 +1,5 @@
-# The lab runs these scripts beside the real machine: WEKACTL_ROOT goes before the paths of devices, mounts and kernel
-# files, WEKACTL_PAUSE stands for the seconds of a pause. On an instance neither is set.
-root="${WEKACTL_ROOT:-}"
+# The lab and the tests run this script on a machine that is no instance. WEKACTL_IMDS is then their metadata service, and
+# WEKACTL_PAUSE the seconds of every pause, so that no test waits. Neither is set on an instance.
 imds="${WEKACTL_IMDS:-http://169.254.169.254}"
 
 log() { echo "wekactl: $*"; }

@@ -1,3 +1,7 @@
+# The lab and the tests put this folder before the paths of devices, mounts and kernel files, to leave their own machine
+# alone; on an instance it is empty.
+root="${WEKACTL_ROOT:-}"
+
 # Weka's local filesystem, on the first of these devices that exists.
 prepare_filesystem() {
   local device="" candidate
@@ -47,7 +51,7 @@ find_backend() {
 }
 
 install_weka() {
-  curl --fail --silent --show-error --max-time 300 "http://$backend:14000/dist/v1/install" | sh || fail "installing from $backend failed"
+  install_agent "$backend" || fail "installing from $backend failed"
   weka version get --from "$backend:14000" "$version" --set-current || fail "weka version get failed"
   weka version prepare "$version" || fail "weka version prepare failed"
   # The version brings a default container, which would hold the ports.

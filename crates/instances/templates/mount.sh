@@ -6,6 +6,17 @@ FILESYSTEM=default
 MOUNT_POINT=/mnt/weka
 HOST={{ host|shell }}
 
-curl --fail --silent --show-error "http://$HOST:14000/dist/v1/install" | sh
-mkdir -p "$MOUNT_POINT"
-mount -t wekafs "$HOST/$FILESYSTEM" "$MOUNT_POINT"
+{% include "fail.sh" %}
+
+{% include "agent.sh" %}
+
+# WEKACTL_ROOT is set only where this script is tested, to leave that machine's folders alone.
+mount_point="${WEKACTL_ROOT:-}$MOUNT_POINT"
+
+if mountpoint -q "$mount_point"; then
+  echo "wekactl: $mount_point is mounted already"
+  exit 0
+fi
+install_agent "$HOST" || fail "installing from $HOST failed"
+mkdir -p "$mount_point"
+mount -t wekafs "$HOST/$FILESYSTEM" "$mount_point" || fail "$HOST/$FILESYSTEM could not be mounted at $mount_point"

@@ -1,0 +1,4 @@
+fail() {
+  echo "wekactl: $*" >&2
+  exit 1
+}

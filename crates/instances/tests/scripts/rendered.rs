@@ -1,0 +1,131 @@
+//! What is rendered: snapshots, shellcheck, limits, quoting, and what `Debug` tells.
+
+use crate::machine::{API_KEY, PASSWORD};
+use instances::{BackendJoin, ClientJoin, MountScript, Profile, UserData, profile_of};
+use proptest::prelude::*;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+/// EC2 takes no more user data than this, before it is encoded.
+const USER_DATA_LIMIT: usize = 16 * 1024;
+
+pub(crate) fn backend_join(profile: Profile, password: &str) -> BackendJoin {
+    BackendJoin {
+        backends: ["127.10.0.4", "127.10.0.5", "127.10.0.6"]
+            .map(str::to_owned)
+            .to_vec(),
+        username: "admin".into(),
+        password: password.into(),
+        profile,
+    }
+}
+
+pub(crate) fn backend() -> String {
+    backend_join(profile_of("i3en.2xlarge").unwrap(), PASSWORD).render()
+}
+
+pub(crate) fn client_join(password: &str) -> ClientJoin {
+    ClientJoin {
+        backends: ["127.10.0.4", "127.10.0.5"].map(str::to_owned).to_vec(),
+        username: "admin".into(),
+        password: password.into(),
+    }
+}
+
+pub(crate) fn user_data() -> UserData {
+    UserData {
+        join_url: "https://abc123.execute-api.eu-west-1.amazonaws.com/default/wekactl-wk-Backends".into(),
+        api_key: API_KEY.into(),
+        region: "eu-west-1".into(),
+        subnet: "subnet-1".into(),
+        security_groups: vec!["sg-1".into(), "sg-2".into()],
+        io_cores: 3,
+    }
+}
+
+pub(crate) fn mount() -> MountScript {
+    MountScript {
+        host: "wekactl-wk-1.eu-west-1.elb.amazonaws.com".into(),
+    }
+}
+
+fn all() -> [(&'static str, String); 4] {
+    // A plain password: shellcheck would remark on what is quoted in it.
+    let profile = profile_of("i3en.2xlarge").unwrap();
+    [
+        ("backend", backend_join(profile, "secret").render()),
+        ("client", client_join("secret").render()),
+        ("user_data", user_data().render()),
+        ("mount", mount().render()),
+    ]
+}
+
+#[test]
+fn by_snapshot() {
+    for (name, script) in all() {
+        insta::assert_snapshot!(name, script);
+    }
+}
+
+#[test]
+fn shellcheck_has_nothing_to_say() {
+    for (name, script) in all() {
+        let mut check = Command::new("shellcheck")
+            .args(["--norc", "--shell=bash", "--severity=style", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("shellcheck is needed: `cargo xtask test` installs it");
+        check.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+        let output = check.wait_with_output().unwrap();
+        assert!(
+            output.status.success(),
+            "{name}:\n{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+    }
+}
+
+#[test]
+fn user_data_is_within_ec2s_limit() {
+    let longest = UserData {
+        join_url: "u".repeat(1000),
+        api_key: "k".repeat(200),
+        region: "ap-southeast-2".into(),
+        subnet: "subnet-0123456789abcdef0".into(),
+        // The most that an interface can have.
+        security_groups: vec!["sg-0123456789abcdef0".into(); 16],
+        io_cores: 23,
+    };
+    let length = longest.render().len();
+    assert!(length < USER_DATA_LIMIT, "{length}");
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let profile = profile_of("i3en.2xlarge").unwrap();
+    let shown = [
+        format!("{:?}", backend_join(profile, "sesame")),
+        format!("{:?}", client_join("sesame")),
+        format!("{:?}", user_data()),
+    ]
+    .concat();
+    assert!(!shown.contains("sesame") && !shown.contains(API_KEY), "{shown}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever a name or password holds, the script's environment holds the same, and nothing else has been run or said.
+    #[test]
+    fn credentials_arrive_as_they_are(
+        username in r"[^\x00]{1,20}",
+        password in r#"([^\x00]|['"`$\\\n{}%!#]|\$\(echo no\)|\{\{ username \}\}){1,30}"#,
+    ) {
+        let script = ClientJoin { username: username.clone(), password: password.clone(), ..client_join("") }.render();
+        let head = script.split("backends=(").next().unwrap();
+        let ends = r#"printf '%s\0%s\0' "$WEKA_USERNAME" "$WEKA_PASSWORD""#;
+        let output = Command::new("bash").arg("-xvc").arg(format!("{head}\n{ends}")).output().unwrap();
+        prop_assert_eq!(output.stdout, format!("{username}\0{password}\0").into_bytes());
+    }
+}
