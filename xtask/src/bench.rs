@@ -35,10 +35,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), Error> {
         .ok()
         .and_then(|program| program.parent()?.parent().map(Path::to_owned));
     let folder = target.unwrap_or_else(|| root.join("target")).join(profile);
-    let package = root.join(format!(
-        "target/package/wekactl-lambda-{}.zip",
-        std::env::consts::ARCH
-    ));
+    let package = crate::package::path_here(root);
     if !package.is_file() {
         return Err(Error::Other(
             "there is no Lambda package: run `cargo xtask package` first".to_owned(),

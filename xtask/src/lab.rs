@@ -101,12 +101,7 @@ fn build(root: &Path) -> Result<Programs, Error> {
     step("wekactl", &mut cargo(root, &["build", "--workspace", "--locked"]))?;
     // Built by the same cargo into the same directory as this program.
     let wekactl = myself.with_file_name("wekactl");
-    let arch = if cfg!(target_arch = "aarch64") {
-        "arm64"
-    } else {
-        "x86_64"
-    };
-    let package = root.join(format!("target/package/wekactl-lambda-{arch}.zip"));
+    let package = crate::package::path_here(root);
     for path in [&wekactl, &package] {
         if !path.is_file() {
             return Err(Error::Other(format!(

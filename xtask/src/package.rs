@@ -111,6 +111,16 @@ fn hint(program: &str) -> &'static str {
     }
 }
 
+/// Where the package for a processor lies once it is made.
+fn path(root: &Path, arch: Arch) -> PathBuf {
+    root.join(format!("target/package/wekactl-lambda-{arch}.zip"))
+}
+
+/// Where the package for this machine's processor lies once it is made.
+pub(crate) fn path_here(root: &Path) -> PathBuf {
+    path(root, Arch::of_this_machine())
+}
+
 /// Builds, checks and zips the functions' binary. `root` is the workspace's.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<Package, Error> {
     let arch = arguments.arch;
@@ -128,7 +138,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<Package, Error> 
         return Err(Error::Binary { path: binary, reason });
     }
     let package = Package {
-        path: root.join(format!("target/package/wekactl-lambda-{arch}.zip")),
+        path: path(root, arch),
         bytes: archive::zip("bootstrap", &bytes).map_err(|source| Error::Archive { source })?,
     };
     std::fs::write(&package.path, &package.bytes).map_err(|source| Error::File {

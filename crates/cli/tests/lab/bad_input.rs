@@ -1,7 +1,7 @@
 //! Bad input: one clear line for each thing that is wrong, the right exit status, and nothing made.
 
-use crate::common::Lab;
-use lab::{Stack, StackOptions};
+use crate::common::{Lab, import_arguments};
+use lab::StackOptions;
 
 /// Runs and checks that every line is said, that the status is right and that nothing was changed.
 #[track_caller]
@@ -25,13 +25,9 @@ fn refused(lab: &Lab, arguments: &[&str], status: i32, lines: &[&str]) {
     assert_eq!(lab.changes_since(calls), [""; 0]);
 }
 
-fn stack(options: StackOptions) -> (Lab, Stack) {
-    Lab::with(&options)
-}
-
 #[test]
 fn arguments_are_checked_all_at_once_before_anything_is_asked() {
-    let (lab, _) = stack(StackOptions {
+    let (lab, _) = Lab::with(&StackOptions {
         clients: 0,
         ..StackOptions::default()
     });
@@ -94,7 +90,7 @@ fn arguments_are_checked_all_at_once_before_anything_is_asked() {
 
 #[test]
 fn usage_is_64() {
-    let (lab, _) = stack(StackOptions {
+    let (lab, _) = Lab::with(&StackOptions {
         clients: 0,
         ..StackOptions::default()
     });
@@ -111,23 +107,11 @@ fn usage_is_64() {
 
 #[test]
 fn a_password_is_needed_and_never_asked_for_without_a_terminal() {
-    let (lab, _) = stack(StackOptions {
+    let (lab, _) = Lab::with(&StackOptions {
         clients: 0,
         ..StackOptions::default()
     });
-    let package = lab.package();
-    let arguments = [
-        "cluster",
-        "import",
-        "-n",
-        "wk",
-        "-u",
-        "admin",
-        "--dry-run",
-        "--lambda-package",
-        package.to_str().unwrap(),
-    ];
-    let ran = lab.wekactl_with(&arguments, &[]);
+    let ran = lab.import_with("wk", &["--dry-run"], &[]);
     assert_eq!(ran.status, 64);
     assert!(
         ran.stderr
@@ -135,9 +119,7 @@ fn a_password_is_needed_and_never_asked_for_without_a_terminal() {
         "{}",
         ran.stderr
     );
-    let shown = lab
-        .wekactl_with(&[&arguments[..], &["-p", "visible"]].concat(), &[])
-        .ok();
+    let shown = lab.import_with("wk", &["--dry-run", "-p", "visible"], &[]).ok();
     assert!(
         shown
             .stderr
@@ -150,25 +132,12 @@ fn a_password_is_needed_and_never_asked_for_without_a_terminal() {
 
 #[test]
 fn region_credentials_and_package_are_needed() {
-    let (lab, _) = stack(StackOptions {
+    let (lab, _) = Lab::with(&StackOptions {
         clients: 0,
         ..StackOptions::default()
     });
-    let package = lab.package();
-    let arguments = [
-        "cluster",
-        "import",
-        "-n",
-        "wk",
-        "-u",
-        "admin",
-        "-p",
-        "x",
-        "--lambda-package",
-        package.to_str().unwrap(),
-    ];
     let nowhere = [("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "")];
-    let ran = lab.wekactl_with(&arguments, &nowhere);
+    let ran = lab.import_with("wk", &["-p", "x"], &nowhere);
     assert_eq!(ran.status, 64);
     assert!(
         ran.stderr
@@ -177,23 +146,14 @@ fn region_credentials_and_package_are_needed() {
         ran.stderr
     );
     let nobody = [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")];
-    let ran = lab.wekactl_with(&arguments, &nobody);
+    let ran = lab.import_with("wk", &["-p", "x"], &nobody);
     assert_eq!(ran.status, 1);
     assert!(
         ran.stderr.contains("no credentials were found: set AWS_PROFILE"),
         "{}",
         ran.stderr
     );
-    let ran = lab.wekactl(&[
-        "cluster",
-        "import",
-        "-n",
-        "wk",
-        "-u",
-        "a",
-        "--lambda-package",
-        "/no/such.zip",
-    ]);
+    let ran = lab.wekactl(&import_arguments("wk", "/no/such.zip"));
     assert_eq!(ran.status, 1);
     assert!(
         ran.stderr
@@ -201,16 +161,7 @@ fn region_credentials_and_package_are_needed() {
         "{}",
         ran.stderr
     );
-    let ran = lab.wekactl(&[
-        "cluster",
-        "import",
-        "-n",
-        "wk",
-        "-u",
-        "a",
-        "--lambda-package",
-        "/bin/sh",
-    ]);
+    let ran = lab.wekactl(&import_arguments("wk", "/bin/sh"));
     assert!(
         ran.stderr
             .contains("it is no zip archive; `cargo xtask package` makes one"),
@@ -221,23 +172,13 @@ fn region_credentials_and_package_are_needed() {
 
 #[test]
 fn a_stack_that_is_not_there_or_not_wekas() {
-    let (lab, _) = stack(StackOptions {
+    let (lab, _) = Lab::with(&StackOptions {
         description: "A shop".into(),
         clients: 0,
         ..StackOptions::default()
     });
     refused(&lab, &[], 1, &["stack 'wk' is not a Weka stack"]);
-    let package = lab.package();
-    let ran = lab.wekactl(&[
-        "cluster",
-        "import",
-        "-n",
-        "nope",
-        "-u",
-        "a",
-        "--lambda-package",
-        package.to_str().unwrap(),
-    ]);
+    let ran = lab.import_as("nope", &[]);
     assert_eq!(ran.status, 1);
     assert!(
         ran.stderr
@@ -249,7 +190,7 @@ fn a_stack_that_is_not_there_or_not_wekas() {
 
 #[test]
 fn too_few_backends_and_no_second_subnet() {
-    let (lab, _) = stack(StackOptions {
+    let (lab, _) = Lab::with(&StackOptions {
         backends: 4,
         second_subnet: false,
         clients: 0,
@@ -270,7 +211,7 @@ fn too_few_backends_and_no_second_subnet() {
 
 #[test]
 fn mixed_and_unknown_instance_types() {
-    let (lab, _) = stack(StackOptions {
+    let (lab, _) = Lab::with(&StackOptions {
         odd_backend_type: Some("i3en.6xlarge".into()),
         clients: 0,
         ..StackOptions::default()
@@ -281,7 +222,7 @@ fn mixed_and_unknown_instance_types() {
         1,
         &["the backend instances are of several instance types: i3en.2xlarge"],
     );
-    let (lab, _) = stack(StackOptions {
+    let (lab, _) = Lab::with(&StackOptions {
         backend_type: "m5.large".into(),
         clients: 0,
         ..StackOptions::default()
@@ -304,7 +245,7 @@ fn mixed_and_unknown_instance_types() {
 
 #[test]
 fn instances_that_are_gone_or_in_another_cluster() {
-    let (lab, stack) = stack(StackOptions {
+    let (lab, stack) = Lab::with(&StackOptions {
         clients: 0,
         terminated_backends: 1,
         ..StackOptions::default()
@@ -323,21 +264,9 @@ fn instances_that_are_gone_or_in_another_cluster() {
         &["gone or never existed: leave them out of --instance-ids"],
     );
     lab.import(&[]).ok();
-    let package = lab.package();
     let ids = stack.backends.join(",");
     let calls = lab.calls().len();
-    let ran = lab.wekactl(&[
-        "cluster",
-        "import",
-        "-n",
-        "other",
-        "-u",
-        "a",
-        "-i",
-        &ids,
-        "--lambda-package",
-        package.to_str().unwrap(),
-    ]);
+    let ran = lab.import_as("other", &["-i", &ids]);
     assert_eq!(ran.status, 1);
     assert!(
         ran.stderr

@@ -46,7 +46,12 @@ impl Lab {
 
     /// A lab with a stack.
     pub(crate) fn with(stack: &StackOptions) -> (Self, Stack) {
-        let lab = Self::start(MotoOptions::default());
+        Self::with_options(MotoOptions::default(), stack)
+    }
+
+    /// A lab of a certain kind with a stack.
+    pub(crate) fn with_options(options: MotoOptions, stack: &StackOptions) -> (Self, Stack) {
+        let lab = Self::start(options);
         let stack = lab::create(&lab.moto, stack).unwrap();
         (lab, stack)
     }
@@ -82,19 +87,19 @@ impl Lab {
 
     /// `cluster import` of the stack `wk`, with more arguments.
     pub(crate) fn import(&self, more: &[&str]) -> Ran {
+        self.import_as("wk", more)
+    }
+
+    /// `cluster import` under a name, with more arguments.
+    pub(crate) fn import_as(&self, name: &str, more: &[&str]) -> Ran {
+        self.import_with(name, more, &[("WEKA_PASSWORD", PASSWORD)])
+    }
+
+    /// `cluster import` with an environment other than the lab's alone.
+    pub(crate) fn import_with(&self, name: &str, more: &[&str], environment: &[(&str, &str)]) -> Ran {
         let package = self.package();
-        let mut arguments = vec![
-            "cluster",
-            "import",
-            "-n",
-            "wk",
-            "-u",
-            "admin",
-            "--lambda-package",
-            package.to_str().unwrap(),
-        ];
-        arguments.extend(more);
-        self.wekactl(&arguments)
+        let arguments = import_arguments(name, package.to_str().unwrap());
+        self.wekactl_with(&[&arguments[..], more].concat(), environment)
     }
 
     /// The calls since `from` that change something, as `service operation`.
@@ -110,6 +115,20 @@ impl Lab {
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.moto.calls().unwrap()
     }
+}
+
+/// The arguments of an import.
+pub(crate) fn import_arguments<'a>(name: &'a str, package: &'a str) -> [&'a str; 8] {
+    [
+        "cluster",
+        "import",
+        "-n",
+        name,
+        "-u",
+        "admin",
+        "--lambda-package",
+        package,
+    ]
 }
 
 impl Ran {

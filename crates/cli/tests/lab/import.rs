@@ -1,6 +1,6 @@
 //! `cluster import` end to end, on the lab.
 
-use crate::common::{Lab, PASSWORD};
+use crate::common::{Lab, PASSWORD, import_arguments};
 use lab::{MotoOptions, StackOptions};
 use serde_json::Value;
 use std::time::Duration;
@@ -115,20 +115,7 @@ fn instances_are_tagged_protected_and_attached_in_batches_of_twenty() {
 fn given_instances_are_imported_without_a_stack() {
     let (lab, stack) = Lab::with(&StackOptions::default());
     let ids = stack.backends.join(",");
-    let package = lab.package();
-    let arguments = [
-        "cluster",
-        "import",
-        "-n",
-        "other",
-        "-u",
-        "admin",
-        "-i",
-        &ids,
-        "--lambda-package",
-    ];
-    lab.wekactl(&[&arguments[..], &[package.to_str().unwrap()]].concat())
-        .ok();
+    lab.import_as("other", &["-i", &ids]).ok();
     let listed = lab.wekactl(&["cluster", "list", "-o", "json"]).ok();
     let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
     assert_eq!(listed[0]["name"], "other");
@@ -146,15 +133,11 @@ fn roles_that_spread_slowly_are_waited_for() {
         function_pending: Duration::from_secs(1),
         ..MotoOptions::default()
     };
-    let lab = Lab::start(slow);
-    lab::create(
-        &lab.moto,
-        &StackOptions {
-            clients: 0,
-            ..StackOptions::default()
-        },
-    )
-    .unwrap();
+    let stack = StackOptions {
+        clients: 0,
+        ..StackOptions::default()
+    };
+    let (lab, _) = Lab::with_options(slow, &stack);
     lab.import(&[]).ok();
     let refused = lab
         .calls()
@@ -246,8 +229,7 @@ fn no_secret_is_in_what_stands_in_the_clear_or_in_the_diagnostics() {
 fn broken_off(lab: &Lab, signal: &str) -> Option<i32> {
     let (package, before) = (lab.package(), lab.calls().len());
     let mut import = std::process::Command::new(assert_cmd::cargo::cargo_bin("wekactl"))
-        .args(["cluster", "import", "-n", "wk", "-u", "admin", "--lambda-package"])
-        .arg(package)
+        .args(import_arguments("wk", package.to_str().unwrap()))
         .env_clear()
         .envs(lab.moto.env())
         .env("WEKA_PASSWORD", PASSWORD)
@@ -269,18 +251,15 @@ fn broken_off(lab: &Lab, signal: &str) -> Option<i32> {
 #[test]
 fn a_broken_off_import_goes_on_when_it_is_run_again() {
     for (signal, status) in [("-INT", Some(130)), ("-KILL", None)] {
-        let lab = Lab::start(MotoOptions {
+        let slow = MotoOptions {
             latency: Duration::from_millis(30),
             ..MotoOptions::default()
-        });
-        lab::create(
-            &lab.moto,
-            &StackOptions {
-                clients: 0,
-                ..StackOptions::default()
-            },
-        )
-        .unwrap();
+        };
+        let stack = StackOptions {
+            clients: 0,
+            ..StackOptions::default()
+        };
+        let (lab, _) = Lab::with_options(slow, &stack);
         assert_eq!(broken_off(&lab, signal), status);
         let rest = lab.import(&[]).ok();
         assert!(
