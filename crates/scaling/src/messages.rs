@@ -3,6 +3,8 @@
 //! Fields may be added within a version. A message of another version is refused before anything else of it is read:
 //! between an update of one function and that of the next, two versions of wekactl may meet.
 
+use crate::ids::{HostId, InstanceId};
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,7 +14,6 @@ pub const VERSION: u64 = 1;
 
 /// From *fetch* to *scale*: the host group as AWS sees it, and how to log in to Weka.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Value")]
 pub struct HostGroupInfo {
     /// Always empty: the user stands in [`sealed`](Self::sealed), or *scale* reads it from the table. The field is kept
     /// because version 1 has it.
@@ -32,6 +33,65 @@ pub struct HostGroupInfo {
     pub role: Role,
     /// [`VERSION`].
     pub version: u64,
+}
+
+/// From *scale* to *terminate*: what the cluster looks like after the run, and which instances it needs no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScaleResponse {
+    /// The containers that the run looked at, as they were in the list that it read last.
+    pub hosts: Vec<Container>,
+    /// The group's instances whose containers were all removed from the cluster.
+    pub to_terminate: Vec<Instance>,
+    /// The address of every host that Weka knows at the end of the run, clients too. *terminate* refuses a message
+    /// without it: it could not tell who failed to join.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<Vec<String>>,
+    /// What went wrong without stopping the run; null when nothing did, which is what the state machine looks at.
+    #[serde(rename = "TransientErrors")]
+    pub transient_errors: Option<Vec<String>>,
+    /// [`VERSION`].
+    pub version: u64,
+}
+
+/// A container, as *scale* saw it last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    /// The instance that Weka says it runs on.
+    pub instance_id: Option<InstanceId>,
+    /// The address of its machine.
+    pub private_ip: String,
+    /// Its state: `INACTIVE` is out of the cluster, anything else is not.
+    pub status: String,
+    /// When it was added to the cluster.
+    pub added_time: Option<Timestamp>,
+    /// Its id.
+    pub host_id: HostId,
+}
+
+/// From *terminate* to *transient*.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TerminateResponse {
+    /// The instances that AWS was told to terminate.
+    pub set_to_terminate_instances: Vec<Terminated>,
+    /// Those of the *scale* run and those of this one; null when there were none.
+    #[serde(rename = "TransientErrors")]
+    pub transient_errors: Option<Vec<String>>,
+    /// [`VERSION`].
+    pub version: u64,
+}
+
+/// An instance that AWS was told to terminate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terminated {
+    /// Its id.
+    pub instance_id: InstanceId,
+    /// When it was launched.
+    pub creation_date: Option<Timestamp>,
+}
+
+/// The errors as messages carry them: null when there are none.
+pub fn transient_errors(errors: Vec<String>) -> Option<Vec<String>> {
+    (!errors.is_empty()).then_some(errors)
 }
 
 /// An instance of the group.
@@ -77,38 +137,30 @@ pub enum BadMessage {
     },
 }
 
-impl TryFrom<Value> for HostGroupInfo {
-    type Error = BadMessage;
+/// A message between two functions.
+pub trait Message: Serialize + DeserializeOwned {
+    /// From whom to whom.
+    const NAME: &'static str;
+}
 
-    fn try_from(message: Value) -> Result<Self, BadMessage> {
-        /// The same fields, without the check of the version.
-        #[derive(Deserialize)]
-        struct Fields {
-            username: String,
-            password: String,
-            sealed: Option<String>,
-            desired_capacity: u32,
-            instances: Vec<Instance>,
-            backend_ips: Vec<String>,
-            role: Role,
-            version: u64,
-        }
-        let fields: Fields = read("fetch -> scale", message)?;
-        Ok(Self {
-            username: fields.username,
-            password: fields.password,
-            sealed: fields.sealed,
-            desired_capacity: fields.desired_capacity,
-            instances: fields.instances,
-            backend_ips: fields.backend_ips,
-            role: fields.role,
-            version: fields.version,
-        })
-    }
+impl Message for HostGroupInfo {
+    const NAME: &'static str = "fetch -> scale";
+}
+
+impl Message for ScaleResponse {
+    const NAME: &'static str = "scale -> terminate";
+}
+
+impl Message for TerminateResponse {
+    const NAME: &'static str = "terminate -> transient";
 }
 
 /// Reads a message, its version first.
-fn read<T: DeserializeOwned>(name: &'static str, message: Value) -> Result<T, BadMessage> {
+///
+/// # Errors
+/// [`BadMessage`].
+pub fn read<T: Message>(message: Value) -> Result<T, BadMessage> {
+    let name = T::NAME;
     match message.get("version") {
         Some(version) if version.as_u64() == Some(VERSION) => {}
         version => {
@@ -153,22 +205,60 @@ mod tests {
 
     #[test]
     fn is_written_as_it_is_read() {
-        let info: HostGroupInfo = serde_json::from_value(example()).unwrap();
+        let info: HostGroupInfo = read(example()).unwrap();
         assert_eq!(info.desired_capacity, 6);
         assert_eq!(info.role, Role::Backend);
         assert_eq!(serde_json::to_value(info).unwrap(), example());
     }
 
     #[test]
+    fn what_scale_and_terminate_say_is_the_specification_s() {
+        let scale = json!({
+            "hosts": [{
+                "instance_id": "i-1", "private_ip": "10.0.0.1", "status": "INACTIVE",
+                "added_time": "2026-01-31T08:00:00Z", "host_id": "HostId<4>",
+            }],
+            "to_terminate": [{ "Id": "i-1", "PrivateIp": "10.0.0.1" }],
+            "members": ["10.0.0.2"],
+            "TransientErrors": null,
+            "version": 1,
+        });
+        let read_back: ScaleResponse = read(scale.clone()).unwrap();
+        assert_eq!(serde_json::to_value(read_back).unwrap(), scale);
+        let terminate = json!({
+            "set_to_terminate_instances": [{ "instance_id": "i-1", "creation_date": "2026-01-31T08:00:00Z" }],
+            "TransientErrors": ["deactivating drives of 10.0.0.2: no"],
+            "version": 1,
+        });
+        let read_back: TerminateResponse = read(terminate.clone()).unwrap();
+        assert_eq!(serde_json::to_value(read_back).unwrap(), terminate);
+    }
+
+    #[test]
+    fn members_that_are_not_said_are_told_from_none() {
+        let message = |members: Value| {
+            let mut message =
+                json!({ "hosts": [], "to_terminate": [], "TransientErrors": null, "version": 1 });
+            if members != json!("missing") {
+                message["members"] = members;
+            }
+            read::<ScaleResponse>(message).unwrap().members
+        };
+        assert_eq!(message(json!("missing")), None);
+        assert_eq!(message(json!(null)), None);
+        assert_eq!(message(json!([])), Some(vec![]));
+    }
+
+    #[test]
     fn a_field_that_was_added_later_is_no_error() {
         let mut message = example();
         message["added"] = json!({ "in": "a later build" });
-        assert!(HostGroupInfo::try_from(message).is_ok());
+        assert!(read::<HostGroupInfo>(message).is_ok());
     }
 
     #[test]
     fn another_version_is_refused_before_anything_else_is_read() {
-        let error = HostGroupInfo::try_from(json!({ "version": 2 }))
+        let error = read::<HostGroupInfo>(json!({ "version": 2 }))
             .unwrap_err()
             .to_string();
         assert!(
@@ -176,7 +266,7 @@ mod tests {
             "{error}"
         );
         for version in [json!(null), json!("1"), json!(1.5), json!([])] {
-            let error = HostGroupInfo::try_from(json!({ "version": version }))
+            let error = read::<HostGroupInfo>(json!({ "version": version }))
                 .unwrap_err()
                 .to_string();
             assert!(
@@ -184,7 +274,7 @@ mod tests {
                 "{error}"
             );
         }
-        let error = HostGroupInfo::try_from(json!([])).unwrap_err();
+        let error = read::<HostGroupInfo>(json!([])).unwrap_err();
         assert!(matches!(error, BadMessage::Version { .. }), "{error}");
     }
 
@@ -192,21 +282,21 @@ mod tests {
     fn a_bad_field_is_explained_without_its_value() {
         let mut message = example();
         message["desired_capacity"] = json!("hunter2, expected nothing");
-        let error = HostGroupInfo::try_from(message).unwrap_err().to_string();
+        let error = read::<HostGroupInfo>(message).unwrap_err().to_string();
         assert_eq!(
             error,
             "the fetch -> scale message cannot be read: a field is not u32"
         );
         let mut message = example();
         message.as_object_mut().unwrap().remove("role");
-        let error = HostGroupInfo::try_from(message).unwrap_err().to_string();
+        let error = read::<HostGroupInfo>(message).unwrap_err().to_string();
         assert_eq!(
             error,
             "the fetch -> scale message cannot be read: missing field `role`"
         );
         let mut message = example();
         message["role"] = json!("hunter2");
-        let error = HostGroupInfo::try_from(message).unwrap_err().to_string();
+        let error = read::<HostGroupInfo>(message).unwrap_err().to_string();
         assert!(!error.contains("hunter2"), "{error}");
     }
 
@@ -230,7 +320,7 @@ mod tests {
                 version: VERSION,
             };
             let text = serde_json::to_string(&info).unwrap();
-            prop_assert_eq!(serde_json::from_str::<HostGroupInfo>(&text).unwrap(), info);
+            prop_assert_eq!(read::<HostGroupInfo>(serde_json::from_str(&text).unwrap()).unwrap(), info);
         }
     }
 }
