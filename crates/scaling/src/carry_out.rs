@@ -41,11 +41,11 @@ impl Outcome {
 
 /// Carries a plan out: its tasks one after the other, each up to its first call that fails. `call` sends one call;
 /// `goes_on` is asked before each task, so that a run ends in good order before its time is up.
-pub async fn carry_out<E: Display>(
-    plan: &Plan,
-    goes_on: impl Fn() -> bool,
-    call: impl AsyncFn(&Call) -> Result<(), E>,
-) -> Outcome {
+pub async fn carry_out<E, F>(plan: &Plan, goes_on: impl Fn() -> bool, call: impl Fn(Call) -> F) -> Outcome
+where
+    E: Display,
+    F: Future<Output = Result<(), E>>,
+{
     let mut outcome = Outcome::default();
     for (done, task) in plan.tasks.iter().enumerate() {
         if !goes_on() {
@@ -57,7 +57,7 @@ pub async fn carry_out<E: Display>(
         }
         let mut complete = true;
         for step in &task.calls {
-            complete = outcome.note(task, step, call(step).await);
+            complete = outcome.note(task, step, call(step.clone()).await);
             if !complete {
                 break;
             }

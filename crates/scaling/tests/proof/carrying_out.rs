@@ -19,9 +19,9 @@ fn carried_out(refuses: impl Fn(&Call) -> bool) -> (Vec<Call>, Outcome) {
     let outcome = carry_out(
         &plan,
         || true,
-        async |call: &Call| {
+        async |call: Call| {
             calls.borrow_mut().push(call.clone());
-            if refuses(call) { Err("no") } else { Ok(()) }
+            if refuses(&call) { Err("no") } else { Ok(()) }
         },
     )
     .now_or_never()
@@ -101,7 +101,7 @@ fn a_run_whose_time_is_up_begins_nothing_more_and_says_so() {
             3
         ],
     };
-    let outcome = carry_out(&plan, || false, async |_: &Call| Err("never called"))
+    let outcome = carry_out(&plan, || false, async |_: Call| Err("never called"))
         .now_or_never()
         .unwrap();
     assert_eq!(
