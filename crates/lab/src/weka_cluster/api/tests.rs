@@ -1,0 +1,254 @@
+use super::super::model::{Credentials, Fault, NewBackend, Settings};
+use super::*;
+use scaling::lists::{Drives, Hosts, Lists, Nodes, Overrides, Status};
+
+const TO: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 10, 0, 1));
+
+fn cluster() -> Model {
+    let mut model = Model::new(Settings::default());
+    for last in 1..=6 {
+        model.found(&NewBackend::new(
+            std::net::Ipv4Addr::new(127, 10, 0, last).into(),
+            &format!("i-{last}"),
+        ));
+    }
+    model
+}
+
+/// The status and the body of an answer.
+fn ask(model: &mut Model, token: Option<&str>, method: &str, params: Value) -> (u16, Value) {
+    let body = json!({ "jsonrpc": "2.0", "id": 7, "method": method, "params": params }).to_string();
+    match answer(model, TO, token, body.as_bytes()) {
+        Outcome::Answer { status, body, after } if after.is_zero() => {
+            let body: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!((&body["jsonrpc"], &body["id"]), (&json!("2.0"), &json!(7)));
+            (status, body)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn result(model: &mut Model, token: &str, method: &str, params: Value) -> Value {
+    let (status, mut body) = ask(model, Some(token), method, params);
+    assert_eq!((status, &body["error"]), (200, &Value::Null), "{method}");
+    body["result"].take()
+}
+
+fn log_in(model: &mut Model) -> String {
+    let Credentials { username, password } = Credentials::default();
+    let (_, body) = ask(model, None, "user_login", json!([username, password]));
+    assert_eq!(body["result"]["expires_in"], 300);
+    body["result"]["access_token"].as_str().unwrap().to_owned()
+}
+
+fn code(answer: &(u16, Value)) -> (u16, i64) {
+    (answer.0, answer.1["error"]["code"].as_i64().unwrap())
+}
+
+#[test]
+fn what_it_says_is_what_the_loop_reads() {
+    let mut model = cluster();
+    model.set_override("skip_scale_down");
+    model.upgrade = Some("4.3".to_owned());
+    model.machine_down("127.10.0.6".parse().unwrap());
+    let token = log_in(&mut model);
+    let token = token.as_str();
+    let mut read = |method| result(&mut model, token, method, json!({}));
+    let lists = Lists {
+        status: serde_json::from_value::<Status>(read("status")).unwrap(),
+        hosts: serde_json::from_value::<Hosts>(read("hosts_list")).unwrap(),
+        drives: serde_json::from_value::<Drives>(read("disks_list")).unwrap(),
+        nodes: serde_json::from_value::<Nodes>(read("nodes_list")).unwrap(),
+        overrides: serde_json::from_value::<Overrides>(read("manual_override_list")).unwrap(),
+    };
+    assert_eq!(lists.status.io_status, "STARTED");
+    assert_eq!(lists.status.upgrade.as_deref(), Some("4.3"));
+    assert_eq!(lists.overrides.0, ["skip_scale_down"]);
+    assert_eq!(
+        (lists.hosts.0.len(), lists.drives.0.len(), lists.nodes.0.len()),
+        (18, 6, 36)
+    );
+    let host = &lists.hosts.0[15];
+    assert_eq!(host.host_ip, Some("127.10.0.6".parse().unwrap()));
+    assert_eq!(host.instance_id, Some("i-6".into()));
+    assert_eq!(host.status.word(), "DOWN");
+    assert_eq!(host.state.word(), "ACTIVE");
+    assert_eq!(host.mode.word(), "backend");
+    assert_eq!(host.container_name.as_deref(), Some("drives0"));
+    assert_eq!(host.added_time, Some(model.now()));
+    assert_eq!(host.machine_identifier, lists.hosts.0[16].machine_identifier);
+    assert_ne!(host.machine_identifier, lists.hosts.0[0].machine_identifier);
+    let managing: Vec<_> = lists
+        .nodes
+        .0
+        .iter()
+        .filter(|node| node.id.is_management())
+        .collect();
+    assert_eq!(managing.len(), 18);
+    assert_eq!(managing[15].last_fencing_time, Some(model.now()));
+    assert_eq!(managing[15].host, Some(host.id));
+    assert_eq!(managing[0].up_since, Some(model.now()));
+    let counts = model.request_counts();
+    assert_eq!(counts.values().sum::<usize>(), 6, "{counts:?}");
+}
+
+#[test]
+fn only_who_is_logged_in_is_answered() {
+    let mut model = cluster();
+    let not = (401, Refusal::NOT_LOGGED_IN);
+    assert_eq!(code(&ask(&mut model, None, "status", json!({}))), not);
+    assert_eq!(code(&ask(&mut model, Some("x"), "status", json!({}))), not);
+    let wrong = ask(&mut model, None, "user_login", json!(["admin", "x"]));
+    assert_eq!(code(&wrong), (200, Refusal::CREDENTIALS));
+    let (_, body) = ask(&mut model, None, "client_query_backend", json!({}));
+    assert_eq!(body["result"], json!({ "software_release": "4.2.9" }));
+
+    let token = log_in(&mut model);
+    result(&mut model, &token, "status", json!({}));
+    model.advance(Duration::from_secs(299));
+    result(&mut model, &token, "status", json!({}));
+    model.advance(Duration::from_secs(1));
+    assert_eq!(code(&ask(&mut model, Some(&token), "status", json!({}))), not);
+    let token = log_in(&mut model);
+    model.log_everyone_out();
+    assert_eq!(code(&ask(&mut model, Some(&token), "status", json!({}))), not);
+}
+
+#[test]
+fn a_refresh_token_is_good_once_and_not_for_ever() {
+    let mut model = cluster();
+    let Credentials { username, password } = Credentials::default();
+    let (_, body) = ask(&mut model, None, "user_login", json!([username, password]));
+    let first = body["result"]["refresh_token"].clone();
+    let (_, body) = ask(&mut model, None, "user_refresh_token", json!([first]));
+    let token = body["result"]["access_token"].as_str().unwrap().to_owned();
+    result(&mut model, &token, "status", json!({}));
+    let second = body["result"]["refresh_token"].clone();
+    let again = ask(&mut model, None, "user_refresh_token", json!([first]));
+    assert_eq!(code(&again), (200, Refusal::CREDENTIALS));
+    model.advance(Duration::from_secs(24 * 3600));
+    let late = ask(&mut model, None, "user_refresh_token", json!([second]));
+    assert_eq!(code(&late), (200, Refusal::CREDENTIALS));
+}
+
+#[test]
+fn a_machine_is_taken_out_by_calls() {
+    let mut model = cluster();
+    let token = log_in(&mut model);
+    let uuids: Vec<_> = model
+        .drives_of("127.10.0.6".parse().unwrap())
+        .map(|drive| drive.uuid.clone())
+        .collect();
+    result(
+        &mut model,
+        &token,
+        "cluster_deactivate_drives",
+        json!({ "drive_uuids": uuids }),
+    );
+    let hosts =
+        json!({ "host_ids": ["HostId<15>", "HostId<16>", "HostId<17>"], "skip_resource_validation": false });
+    result(&mut model, &token, "cluster_deactivate_hosts", hosts);
+    result(
+        &mut model,
+        &token,
+        "events_trigger_custom",
+        json!({ "message": "6 -> 5" }),
+    );
+    assert_eq!(model.events()[0].message, "6 -> 5");
+    model.advance(Duration::from_secs(3600));
+    let token = log_in(&mut model);
+    for id in 15..18 {
+        result(
+            &mut model,
+            &token,
+            "cluster_remove_host",
+            json!({ "host_id": id, "no_wait": true }),
+        );
+    }
+    let drives = result(&mut model, &token, "disks_list", json!({}));
+    assert_eq!(drives["DiskId<5>"]["host_id"], "HostId<INVALID>");
+    result(
+        &mut model,
+        &token,
+        "cluster_remove_drives",
+        json!({ "drive_uuids": uuids }),
+    );
+    assert_eq!(model.containers().count(), 15);
+    assert_eq!(model.drives().count(), 5);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let mut model = cluster();
+    let token = log_in(&mut model);
+    let mut refused = |method, params| code(&ask(&mut model, Some(&token), method, params)).1;
+    assert_eq!(refused("no_such_method", json!({})), METHOD_NOT_FOUND);
+    for (method, params) in [
+        ("cluster_remove_host", json!({ "host_id": "HostId<1>" })),
+        ("cluster_deactivate_hosts", json!({ "host_ids": [1] })),
+        ("cluster_deactivate_hosts", json!({ "host_ids": ["1"] })),
+        ("cluster_deactivate_drives", json!({ "uuids": [] })),
+        ("cluster_remove_drives", json!({})),
+        ("user_login", json!({ "username": "admin" })),
+    ] {
+        assert_eq!(refused(method, params), INVALID_PARAMS, "{method}");
+    }
+    assert_eq!(
+        refused("cluster_remove_host", json!({ "host_id": 1 })),
+        Refusal::REFUSED
+    );
+    for (body, wanted) in [("{", PARSE_ERROR), ("[]", INVALID_REQUEST)] {
+        let Outcome::Answer { body, .. } = answer(&mut model, TO, None, body.as_bytes()) else {
+            panic!("no answer")
+        };
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["error"]["code"], wanted);
+    }
+}
+
+#[test]
+fn faults_concern_what_they_are_made_for_and_requests_are_kept() {
+    let mut model = cluster();
+    let token = log_in(&mut model);
+    let event =
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "events_trigger_custom", "params": { "message": "x" } });
+    let event = event.to_string();
+    let send = |fault: FaultKind| {
+        let mut model = cluster();
+        let token = log_in(&mut model);
+        model.add_fault(TO, Fault::new(fault).on("events_trigger_custom").times(1));
+        result(&mut model, &token, "status", json!({}));
+        let outcome = answer(&mut model, TO, Some(&token), event.as_bytes());
+        result(
+            &mut model,
+            &token,
+            "events_trigger_custom",
+            json!({ "message": "after it" }),
+        );
+        let request = &model.requests()[2];
+        assert_eq!((request.to, request.carried_out), (TO, model.events().len() == 2));
+        (outcome, model.events().len() == 2)
+    };
+    assert_eq!(send(FaultKind::HangUp), (Outcome::HangUp, true));
+    let second = Duration::from_secs(1);
+    let slow = send(FaultKind::Slow(second));
+    assert!(matches!(slow, (Outcome::Answer { after, .. }, true) if after == second));
+    let busy = send(FaultKind::Status(503));
+    assert!(matches!(busy, (Outcome::Answer { status: 503, .. }, false)));
+    let refused = send(FaultKind::Refuse(Refusal::new(
+        METHOD_NOT_FOUND,
+        "an old backend",
+    )));
+    assert!(matches!(&refused, (Outcome::Answer { body, .. }, false) if body.contains("an old backend")));
+    assert!(matches!(send(FaultKind::Garbage), (Outcome::Answer { .. }, true)));
+
+    // Another backend's faults are its own.
+    model.add_fault("127.10.0.2".parse().unwrap(), Fault::new(FaultKind::HangUp));
+    result(&mut model, &token, "status", json!({}));
+    model.add_fault(TO, Fault::new(FaultKind::HangUp));
+    model.clear_faults(TO);
+    result(&mut model, &token, "status", json!({}));
+    // No secret is kept.
+    assert!(!format!("{:?}", model.take_requests()).contains("password"));
+    assert!(model.requests().is_empty());
+}

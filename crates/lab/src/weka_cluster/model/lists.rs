@@ -1,0 +1,89 @@
+//! The lists of the management API, in Weka's words.
+
+use super::{Container, Model, PROCESSES};
+use serde_json::{Map, Value, json};
+
+impl Model {
+    pub(crate) fn status(&self) -> Value {
+        json!({ "io_status": self.io_status, "upgrade": self.upgrade })
+    }
+
+    pub(crate) fn hosts_list(&self) -> Value {
+        let entries = self
+            .containers
+            .values()
+            .map(|container| (host_id(container.id), self.host(container)));
+        Value::Object(entries.collect())
+    }
+
+    /// The containers as the command line lists them.
+    pub(crate) fn container_list(&self) -> Value {
+        let entries = self.containers.values().map(|container| {
+            let mut fields = self.host(container);
+            fields["host_id"] = host_id(container.id).into();
+            fields
+        });
+        Value::Array(entries.collect())
+    }
+
+    fn host(&self, container: &Container) -> Value {
+        let machine = &self.machines[container.machine];
+        json!({
+            "added_time": container.added.to_string(),
+            "state_changed_time": container.state_changed.to_string(),
+            "state": container.state,
+            "status": container.status(),
+            "host_ip": machine.address.to_string(),
+            "hostname": format!("ip-{}", machine.address.to_string().replace(['.', ':'], "-")),
+            "aws": { "instance_id": machine.instance_id },
+            "container_name": container.name,
+            "mode": container.mode,
+            "machine_identifier": machine.identifier,
+            "auto_remove_timeout": container.auto_remove.map(|time| time.as_secs()),
+        })
+    }
+
+    pub(crate) fn disks_list(&self) -> Value {
+        let entries = self.drives.values().map(|drive| {
+            let fields = json!({
+                "host_id": drive.container.map_or_else(|| "HostId<INVALID>".to_owned(), host_id),
+                "status": drive.status,
+                "uuid": drive.uuid,
+                "should_be_active": drive.should_be_active,
+            });
+            (format!("DiskId<{}>", drive.id), fields)
+        });
+        Value::Object(entries.collect())
+    }
+
+    pub(crate) fn nodes_list(&self) -> Value {
+        let mut list = Map::new();
+        for container in self.containers.values() {
+            for (number, process) in (container.id * PROCESSES..).zip(&container.processes) {
+                let fields = json!({
+                    "host_id": host_id(container.id),
+                    "status": if process.up { "UP" } else { "DOWN" },
+                    "last_fencing_time": process.fenced.map(|time| time.to_string()),
+                    "up_since": process.up_since.map(|time| time.to_string()),
+                });
+                list.insert(format!("NodeId<{number}>"), fields);
+            }
+        }
+        Value::Object(list)
+    }
+
+    pub(crate) fn manual_override_list(&self) -> Value {
+        let entries = self.overrides.iter().enumerate();
+        let entries = entries.map(|(number, key)| {
+            (
+                format!("ManualOverrideId<{number}>"),
+                json!({ "key": key, "value": true, "enabled": true }),
+            )
+        });
+        Value::Object(entries.collect())
+    }
+}
+
+fn host_id(id: u32) -> String {
+    format!("HostId<{id}>")
+}

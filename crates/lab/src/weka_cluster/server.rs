@@ -1,0 +1,168 @@
+//! A backend's port: HTTP and HTTPS on one, told apart by the first byte of a connection.
+
+use super::Shared;
+use super::api::{self, Outcome};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// With what a TLS connection begins: the type of a handshake record.
+const HANDSHAKE: u8 = 0x16;
+/// The most that a request may have, in bytes.
+const MOST: usize = 1 << 20;
+
+/// The listener of one backend and its connections. Dropping it closes all of them.
+#[derive(Debug)]
+pub(super) struct Server {
+    accepting: JoinHandle<()>,
+    connections: Arc<Mutex<JoinSet<()>>>,
+}
+
+impl Server {
+    pub(super) fn start(shared: Weak<Shared>, address: SocketAddr) -> io::Result<Self> {
+        // Bound before this returns: whoever made the backend may connect at once.
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        let connections = Arc::new(Mutex::new(JoinSet::new()));
+        let opened = Arc::clone(&connections);
+        let accepting = tokio::spawn(async move {
+            loop {
+                let Ok((stream, _)) = listener.accept().await else {
+                    continue;
+                };
+                let shared = shared.clone();
+                let mut open = opened.lock().unwrap_or_else(PoisonError::into_inner);
+                while open.try_join_next().is_some() {}
+                open.spawn(async move {
+                    // Connections break off: that is the client's affair.
+                    let _ = converse(stream, shared, address.ip()).await;
+                });
+            }
+        });
+        Ok(Self {
+            accepting,
+            connections,
+        })
+    }
+
+    /// Refuses new connections from now on. Connections that are open break off at once if `at_once`, or else with
+    /// their next request: one of them may be the very one whose request made the container leave.
+    pub(super) async fn close(mut self, at_once: bool) {
+        if !at_once {
+            self.connections
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .detach_all();
+        }
+        self.accepting.abort();
+        // That it was aborted is what is waited for.
+        let _ = (&mut self.accepting).await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .abort_all();
+    }
+}
+
+async fn converse(stream: TcpStream, shared: Weak<Shared>, to: IpAddr) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut first = [0];
+    if stream.peek(&mut first).await? == 0 {
+        return Ok(());
+    }
+    if first[0] != HANDSHAKE {
+        return serve(stream, shared, to).await;
+    }
+    let Some(acceptor) = shared.upgrade().map(|shared| shared.identity.acceptor.clone()) else {
+        return Ok(());
+    };
+    serve(acceptor.accept(stream).await?, shared, to).await
+}
+
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+    shared: Weak<Shared>,
+    to: IpAddr,
+) -> io::Result<()> {
+    let service = service_fn(|request| {
+        let shared = shared.clone();
+        async move { respond(request, shared, to).await }
+    });
+    hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+        .map_err(io::Error::other)
+}
+
+/// An error closes the connection without an answer.
+async fn respond(
+    request: Request<Incoming>,
+    shared: Weak<Shared>,
+    to: IpAddr,
+) -> io::Result<Response<Full<Bytes>>> {
+    let (head, body) = request.into_parts();
+    let body = Limited::new(body, MOST)
+        .collect()
+        .await
+        .map_err(io::Error::other)?
+        .to_bytes();
+    let shared = shared.upgrade().ok_or_else(hung_up)?;
+    if !shared.model().serving().contains(&to) {
+        return Err(hung_up());
+    }
+    match (&head.method, head.uri.path()) {
+        (&Method::POST, "/api/v1") => {}
+        (&Method::GET, "/dist/v1/install") => {
+            return Ok(response(200, "text/plain", super::INSTALLER.to_owned()));
+        }
+        _ => return Ok(response(404, "text/plain", "there is no such path\n".to_owned())),
+    }
+    let authorization = head
+        .headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let token = authorization.and_then(|value| value.strip_prefix("Bearer "));
+    let outcome = api::answer(&mut shared.model(), to, token, &body);
+    // A container that left has no port: whoever asks next is to see that.
+    shared.listen().await?;
+    match outcome {
+        Outcome::HangUp => Err(hung_up()),
+        Outcome::Answer { status, body, after } => {
+            if !after.is_zero() {
+                tokio::time::sleep(after).await;
+            }
+            Ok(response(status, "application/json", body))
+        }
+    }
+}
+
+fn response(status: u16, content_type: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() =
+        hyper::StatusCode::from_u16(status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        hyper::header::HeaderValue::from_static(content_type),
+    );
+    response
+}
+
+fn hung_up() -> io::Error {
+    io::Error::from(io::ErrorKind::ConnectionAborted)
+}

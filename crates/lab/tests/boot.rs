@@ -1,0 +1,270 @@
+//! An instance boots with the user data and the join script that wekactl renders, and is a member of the simulated cluster.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its machine has failed"
+)]
+
+use instances::{BackendJoin, ClientJoin, Profile, UserData, profile_of};
+use lab::lambda_runtime::http::{Answer, serve};
+use lab::machine::{Boot, BootOptions, Outcome, boot};
+use lab::weka_cluster::{
+    DriveStatus, Fault, FaultKind, Mode, NewBackend, Options, State, Status, WekaCluster,
+};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+const API_KEY: &str = "the-api-key-0123456789";
+const PASSWORD: &str = "p'a\"s$s`w\\o rd!";
+/// Three network interfaces beside the primary, as user data attaches them.
+const INTERFACES: &str = r#"
+for n in 1 2 3; do
+  aws ec2 create-network-interface --description "number $n"
+  aws ec2 attach-network-interface --network-interface-id "eni-$((n - 1))"
+done"#;
+
+fn ip(last: u8) -> IpAddr {
+    Ipv4Addr::new(127, 10, 201, last).into()
+}
+
+async fn cluster() -> WekaCluster {
+    let mut options = Options {
+        port: 0,
+        ..Options::default()
+    };
+    options.settings.credentials.password = PASSWORD.to_owned();
+    let cluster = WekaCluster::start(options).await.unwrap();
+    let found = cluster.change(|model| {
+        for last in 1..=5 {
+            model.found(&NewBackend::new(ip(last), &format!("i-{last}")));
+        }
+    });
+    found.await.unwrap();
+    cluster
+}
+
+fn backend(password: &str) -> String {
+    let profile: Profile = profile_of("i3en.2xlarge").unwrap();
+    // The first of them answers to nobody.
+    let backends = [9, 1, 2].map(|last| ip(last).to_string()).to_vec();
+    let username = "admin".to_owned();
+    let password = password.to_owned();
+    let join = BackendJoin {
+        backends,
+        username,
+        password,
+        profile,
+    };
+    join.render()
+}
+
+fn client() -> String {
+    let join = ClientJoin {
+        backends: vec![ip(1).to_string()],
+        username: "admin".to_owned(),
+        password: PASSWORD.to_owned(),
+    };
+    join.render()
+}
+
+fn options(cluster: &WekaCluster, last: u8, io_cores: u32) -> BootOptions {
+    let user_data = UserData {
+        join_url: "https://abc123.execute-api.eu-west-1.amazonaws.com/default/wekactl-wk-Backends".to_owned(),
+        api_key: API_KEY.to_owned(),
+        region: "eu-west-1".to_owned(),
+        subnet: "subnet-1".to_owned(),
+        security_groups: vec!["sg-1".to_owned()],
+        io_cores,
+    };
+    BootOptions {
+        instance_id: format!("i-{last}"),
+        private_ip: ip(last),
+        user_data: user_data.render(),
+        join_url: None,
+        control_url: cluster.control_url(),
+        weka_port: cluster.port(),
+        cores: 4,
+        drives: 2,
+        pause: Duration::ZERO,
+    }
+}
+
+/// Boots with a join API that answers with this, and tells how often it was asked.
+async fn boot_with(mut options: BootOptions, status: u16, script: &str) -> (Boot, usize) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    options.join_url = Some(format!("http://{}/default/join", listener.local_addr().unwrap()));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (counted, script) = (Arc::clone(&asked), Arc::new(script.to_owned()));
+    let join_api = serve(listener, move |request| {
+        assert_eq!(
+            (request.method.as_str(), request.path.as_str()),
+            ("GET", "/default/join")
+        );
+        counted.fetch_add(1, Ordering::Relaxed);
+        let script = Arc::clone(&script);
+        async move { Answer::new(status, "text/x-shellscript", script.as_bytes().to_vec()) }
+    });
+    let boot = tokio::select! {
+        boot = boot(options) => boot.unwrap(),
+        () = join_api => unreachable!("it serves until it is dropped"),
+    };
+    for secret in [API_KEY, PASSWORD] {
+        assert!(!boot.log.contains(secret), "{}", boot.log);
+    }
+    (boot, asked.load(Ordering::Relaxed))
+}
+
+#[tokio::test]
+async fn a_backend_that_boots_is_a_member() {
+    let cluster = cluster().await;
+    let (boot, asked) = boot_with(options(&cluster, 6, 3), 200, &backend(PASSWORD)).await;
+    assert_eq!((boot.outcome, asked), (Outcome::Joined, 1), "{}", boot.log);
+    assert!(boot.log.contains("wekactl: joined"), "{}", boot.log);
+    cluster.look(|model| {
+        let names: Vec<_> = model
+            .containers_of(ip(6))
+            .map(|container| {
+                (
+                    container.name.as_str(),
+                    container.mode,
+                    container.state,
+                    container.status(),
+                )
+            })
+            .collect();
+        let member = |name| (name, Mode::Backend, State::Active, Status::Up);
+        assert_eq!(names, ["drives0", "compute0", "frontend0"].map(member));
+        let drives: Vec<_> = model.drives_of(ip(6)).map(|drive| drive.status).collect();
+        assert_eq!(drives, [DriveStatus::PhasingIn; 2]);
+        assert_eq!(model.machines().last().unwrap().instance_id, "i-6");
+        assert!(model.serving().contains(&ip(6)));
+        let said = &model.events().last().unwrap().message;
+        assert!(
+            said.contains(&format!("{} has joined the cluster", ip(6))),
+            "{said}"
+        );
+    });
+}
+
+#[tokio::test]
+async fn a_client_that_boots_is_a_member() {
+    let cluster = cluster().await;
+    let (boot, _) = boot_with(options(&cluster, 20, 1), 200, &client()).await;
+    assert_eq!(boot.outcome, Outcome::Joined, "{}", boot.log);
+    cluster.look(|model| {
+        let containers: Vec<_> = model.containers_of(ip(20)).collect();
+        assert_eq!(containers.len(), 1);
+        assert_eq!(
+            (containers[0].name.as_str(), containers[0].mode),
+            ("client0", Mode::Client)
+        );
+        assert!(!model.serving().contains(&ip(20)));
+        assert_eq!(model.drives_of(ip(20)).count(), 0);
+    });
+}
+
+#[tokio::test]
+async fn without_a_script_the_instance_shuts_itself_down() {
+    let cluster = cluster().await;
+    let (boot, asked) = boot_with(options(&cluster, 6, 1), 500, "{}").await;
+    assert_eq!((boot.outcome, asked), (Outcome::ShutDown, 7), "{}", boot.log);
+    assert!(boot.log.contains("could not join; shutting down"), "{}", boot.log);
+    assert_eq!(cluster.look(|model| model.containers_of(ip(6)).count()), 0);
+}
+
+#[tokio::test]
+async fn the_wrong_password_makes_no_member() {
+    let cluster = cluster().await;
+    let (boot, _) = boot_with(options(&cluster, 6, 3), 200, &backend("another")).await;
+    assert_eq!(boot.outcome, Outcome::ShutDown, "{}", boot.log);
+    assert!(
+        boot.log.contains("weka: wrong username or password"),
+        "{}",
+        boot.log
+    );
+    assert_eq!(cluster.look(|model| model.containers_of(ip(6)).count()), 0);
+}
+
+/// The script by itself, as user data would run it again after each failure.
+#[tokio::test]
+async fn a_backend_without_drives_takes_itself_out_again() {
+    let cluster = cluster().await;
+    let mut options = options(&cluster, 6, 3);
+    options.user_data = format!("{INTERFACES}\n{}", backend(PASSWORD));
+    options.drives = 0;
+    let boot = boot(options).await.unwrap();
+    assert!(matches!(boot.outcome, Outcome::Failed(_)), "{}", boot.log);
+    assert!(boot.log.contains("the drives could not be added"), "{}", boot.log);
+    cluster.look(|model| {
+        let states: Vec<_> = model
+            .containers_of(ip(6))
+            .map(|container| container.state)
+            .collect();
+        assert_eq!(states, [State::Deactivating; 3]);
+    });
+}
+
+#[tokio::test]
+async fn it_waits_for_backends_that_are_not_well() {
+    let cluster = cluster().await;
+    let unwell = cluster.change(|model| {
+        for last in 1..=5 {
+            model.add_fault(
+                ip(last),
+                Fault::new(FaultKind::Status(503))
+                    .on("client_query_backend")
+                    .times(1),
+            );
+        }
+    });
+    unwell.await.unwrap();
+    let (boot, asked) = boot_with(options(&cluster, 6, 3), 200, &backend(PASSWORD)).await;
+    assert_eq!((boot.outcome, asked), (Outcome::Joined, 2), "{}", boot.log);
+    assert_eq!(cluster.look(|model| model.containers_of(ip(6)).count()), 3);
+}
+
+#[tokio::test]
+async fn a_boot_that_is_given_up_ends_its_processes() {
+    let cluster = cluster().await;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let mut options = options(&cluster, 6, 1);
+    options.join_url = Some(format!("http://{}/", listener.local_addr().unwrap()));
+    // The join API takes the connection and says nothing.
+    let connection = tokio::select! {
+        boot = boot(options) => panic!("{boot:?}"),
+        connection = listener.accept() => connection.unwrap().0,
+    };
+    // The boot is given up: curl, a child's child, goes too, and with it the connection.
+    let mut rest = Vec::new();
+    loop {
+        connection.readable().await.unwrap();
+        match connection.try_read_buf(&mut rest) {
+            Ok(0) => break,
+            Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => break,
+            Ok(_) | Err(_) => {}
+        }
+    }
+}
+
+#[test]
+fn shellcheck_has_nothing_to_say_about_the_stand_ins() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("machine");
+    let programs = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let output = Command::new("shellcheck")
+        .args(["--norc", "--shell=bash", "--severity=style"])
+        .args(programs)
+        .output()
+        .expect("shellcheck is needed: `cargo xtask test` installs it");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
