@@ -128,6 +128,12 @@ pub(crate) struct Import {
     /// The VPC has a DynamoDB endpoint: the scale function reads the credentials through it
     #[arg(short = 'd', long)]
     pub(crate) use_dynamodb_endpoint: bool,
+    /// Certificates (PEM) of which a backend's API must show one, or one that they vouch for
+    #[arg(long, value_name = "FILE", conflicts_with = "weka_http")]
+    pub(crate) weka_ca: Option<PathBuf>,
+    /// The backends' API speaks plain HTTP: Weka's password crosses the network in the clear
+    #[arg(long)]
+    pub(crate) weka_http: bool,
     /// Leave the stack's clients alone
     #[arg(long)]
     pub(crate) no_clients: bool,

@@ -10,6 +10,7 @@ mod plan_view;
 mod printer;
 mod progress;
 mod session;
+mod weka_ca;
 
 use args::{Arguments, Command};
 use clap::Parser;
