@@ -34,6 +34,12 @@ pub enum Failure {
     /// The message is of the other host group.
     #[error("the message is about another host group than this function's")]
     OtherRole,
+    /// The certificates by which backends are known cannot be read.
+    #[error("the certificates of --weka-ca cannot be read")]
+    BadCa {
+        /// Why.
+        source: weka::BadCa,
+    },
     /// Weka could not be asked, or its answer not be read.
     #[error("the Weka cluster cannot be read")]
     Weka {
@@ -89,6 +95,7 @@ impl Failure {
             Self::Aws { .. } => "AwsRequestFailed",
             Self::Message { .. } => "BadMessage",
             Self::OtherRole => "OtherHostGroup",
+            Self::BadCa { .. } => "BadCa",
             Self::Weka { source } => source.name(),
             Self::Refused { refusal } => refusal.name(),
             Self::Violation { .. } => "InvariantBroken",

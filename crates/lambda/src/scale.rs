@@ -47,8 +47,9 @@ pub async fn scale(
         .checked_sub(FOR_THE_ANSWER)
         .unwrap_or(moment.deadline);
     let weka = |source| Failure::Weka { source };
+    let protocol = Protocol::of(info.weka.as_ref()).map_err(|source| Failure::BadCa { source })?;
     let options = Options {
-        protocol: Protocol::default(),
+        protocol,
         ..Options::default()
     };
     let client = Client::new(backends, credentials, &options, last_answer).map_err(weka)?;

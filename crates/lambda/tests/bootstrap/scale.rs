@@ -92,6 +92,7 @@ impl Scene {
                 .map(|number| self.address(number).to_string())
                 .collect(),
             role: Role::Backend,
+            weka: None,
             version: VERSION,
         };
         serde_json::to_value(info).unwrap()
@@ -284,6 +285,39 @@ async fn a_change_whose_answer_is_lost_is_not_sent_again() {
     let response = scene.run(6).await.unwrap();
     assert_eq!(response.transient_errors, None);
     assert_eq!(changing(&scene.called().await), ["cluster_deactivate_hosts"]);
+    assert_no_secrets(scene.function).await;
+}
+
+#[tokio::test]
+async fn backends_are_spoken_to_as_the_settings_say() {
+    let scene = Scene::new(8, 6).await;
+    let ca = scene.weka.certificate_pem().to_owned();
+    let other = rcgen::generate_simple_self_signed(["weka".to_owned()])
+        .unwrap()
+        .cert
+        .pem();
+    for (weka, error) in [
+        (json!({ "protocol": "https", "ca": ca }), None),
+        (json!({ "protocol": "http" }), None),
+        (
+            json!({ "protocol": "https", "ca": other }),
+            Some("WekaCertificateRefused"),
+        ),
+        (
+            json!({ "protocol": "https", "ca": "no certificate" }),
+            Some("BadCa"),
+        ),
+    ] {
+        let mut told = scene.told(6);
+        told["weka"] = weka.clone();
+        let said = scene
+            .function
+            .invoke(&told)
+            .await
+            .err()
+            .map(|error| error.error_type);
+        assert_eq!(said.as_deref(), error, "{weka}");
+    }
     assert_no_secrets(scene.function).await;
 }
 
