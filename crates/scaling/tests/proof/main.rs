@@ -7,6 +7,8 @@ mod any;
 mod carrying_out;
 mod checker;
 mod cluster;
+mod model;
 mod oracle;
 mod planner;
 mod rules;
+mod simulation;
