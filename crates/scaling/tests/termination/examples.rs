@@ -364,6 +364,15 @@ fn the_checker_names_what_is_wrong() {
         said,
         "7 instances are terminated for never having joined, at most 6 may be"
     );
+    let group: Vec<_> = (0..75).map(member).collect();
+    let said = violation(&message(&[999]), &group, too_many(8, Why::NeverJoined));
+    assert!(said.ends_with("at most 7 may be"), "{said}");
+    let young = Termination {
+        launched: Some(ago(30)),
+        ..terminate(1, Why::NeverJoined)
+    };
+    let said = violation(&message(&[2]), &[launched(1, ago(30))], vec![young]);
+    assert!(said.contains("without a reason"), "{said}");
     let detach = Plan {
         detach: vec![id(1)],
         terminate: vec![],
