@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use deployment::settings::CREDENTIALS_KEY;
+use deployment::Settings;
+use deployment::settings::{CREDENTIALS_KEY, SETTINGS_KEY};
 use secrecy::SecretString;
 use serde_json::{Map, Value as Json, json};
 use std::collections::HashMap;
@@ -64,6 +65,16 @@ pub async fn credentials(client: &Client, table: &str) -> Result<Credentials> {
         username: text("Username")?,
         password: SecretString::from(text("Password")?),
     })
+}
+
+/// Reads the cluster's settings.
+///
+/// # Errors
+/// As [`item`]; the item is missing or unreadable.
+pub async fn settings(client: &Client, table: &str) -> Result<Settings> {
+    let item = item(client, table, SETTINGS_KEY).await?;
+    let item = item.ok_or_else(|| Error::other(GET, format!("table {table} has no item {SETTINGS_KEY}")))?;
+    Settings::from_item(&item).map_err(|error| Error::other(GET, error.to_string()))
 }
 
 /// The attributes of an item in DynamoDB's JSON, as the SDK takes them.
@@ -185,6 +196,25 @@ mod tests {
         let error = item(&Client::new(&config(replay)), "t", "k").await.unwrap_err();
         assert_eq!(error.code(), Some("ResourceNotFoundException"));
         assert!(error.to_string().starts_with("dynamodb GetItem: "), "{error}");
+    }
+
+    #[tokio::test]
+    async fn reads_the_settings() {
+        let (client, _) = dynamodb(&json!({ "Item": {
+            "Key": { "S": "cluster-settings" }, "Backends": { "M": {} }, "WekaCA": { "S": "pem" },
+        } }));
+        let read = settings(&client, "wekactl-wk").await.unwrap();
+        assert_eq!(read.weka_ca.as_deref(), Some("pem"));
+        for (answer, reason) in [
+            (json!({}), "table wekactl-wk has no item cluster-settings"),
+            (
+                json!({ "Item": { "Key": { "S": "cluster-settings" } } }),
+                "missing field `Backends`",
+            ),
+        ] {
+            let error = settings(&dynamodb(&answer).0, "wekactl-wk").await.unwrap_err();
+            assert!(format!("{error:?} {error}").contains(reason), "{error:?}");
+        }
     }
 
     #[tokio::test]

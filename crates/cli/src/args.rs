@@ -54,6 +54,9 @@ pub(crate) enum Command {
     /// Host groups
     #[command(subcommand, alias = "hostgroups")]
     Hostgroup(Hostgroup),
+    /// Single steps, for support
+    #[command(subcommand, hide = true)]
+    Debug(Debug),
     /// Prints a shell's completion script
     Completion {
         /// The shell
@@ -78,6 +81,39 @@ pub(crate) enum Cluster {
 pub(crate) enum Hostgroup {
     /// Lists the host groups of a cluster
     List(Named),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Debug {
+    /// Calls a method of the Weka management API and prints its result
+    Jrpc(Jrpc),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Jrpc {
+    /// The method, such as status or hosts_list
+    #[arg(short, long)]
+    pub(crate) method: String,
+    /// The method's parameters, as JSON
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    pub(crate) params: String,
+    /// A backend's address or name; several are asked one after the other until one can be
+    #[arg(long, required = true, value_delimiter = ',')]
+    pub(crate) host: Vec<String>,
+    /// The port of its API
+    #[arg(long, default_value_t = weka::DEFAULT_PORT)]
+    pub(crate) port: u16,
+    /// Weka's user
+    #[arg(short, long)]
+    pub(crate) username: String,
+    #[command(flatten)]
+    pub(crate) password: Password,
+    /// The API speaks plain HTTP
+    #[arg(long)]
+    pub(crate) http: bool,
+    /// Certificates (PEM) of which the backend must show one, or one that they vouch for
+    #[arg(long, value_name = "FILE", conflicts_with = "http")]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -128,6 +164,12 @@ pub(crate) struct Import {
     /// The VPC has a DynamoDB endpoint: the scale function reads the credentials through it
     #[arg(short = 'd', long)]
     pub(crate) use_dynamodb_endpoint: bool,
+    /// Certificates (PEM) of which a backend's API must show one, or one that they vouch for
+    #[arg(long, value_name = "FILE", conflicts_with = "weka_http")]
+    pub(crate) weka_ca: Option<PathBuf>,
+    /// The backends' API speaks plain HTTP: Weka's password crosses the network in the clear
+    #[arg(long)]
+    pub(crate) weka_http: bool,
     /// Leave the stack's clients alone
     #[arg(long)]
     pub(crate) no_clients: bool,

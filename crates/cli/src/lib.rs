@@ -10,6 +10,7 @@ mod plan_view;
 mod printer;
 mod progress;
 mod session;
+mod weka_ca;
 
 use args::{Arguments, Command};
 use clap::Parser;
@@ -66,6 +67,7 @@ async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure> {
         Command::Hostgroup(args::Hostgroup::List(list)) => {
             commands::hostgroup_list::run(list, connect, printer).await
         }
+        Command::Debug(args::Debug::Jrpc(jrpc)) => commands::debug_jrpc::run(jrpc, printer).await,
         Command::Completion { shell } => commands::about::completion(shell, printer),
         Command::Version => commands::about::version(printer),
     }

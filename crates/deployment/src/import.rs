@@ -11,7 +11,7 @@ use crate::desired::instance_tags;
 use crate::names::{ClusterName, HostGroup, Names};
 use crate::plan::Standing;
 use crate::resource::{AttachedInstances, Body, PreparedInstances, ResourceId};
-use crate::settings::{GroupSettings, Settings, Volume};
+use crate::settings::{GroupSettings, Settings, Volume, WekaProtocol};
 use crate::tags::Tags;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,6 +41,10 @@ pub struct Wish {
     pub dns_zone_id: Option<String>,
     /// `--use-dynamodb-endpoint`.
     pub use_dynamodb_endpoint: bool,
+    /// `--weka-http`, or HTTPS.
+    pub weka_protocol: WekaProtocol,
+    /// The certificates of `--weka-ca`, in PEM.
+    pub weka_ca: Option<String>,
     /// Whether clients get a host group: not with `--no-clients`.
     pub clients: bool,
     /// `--cores` and `--compute-memory`.
@@ -259,6 +263,8 @@ impl Settings {
             dns_alias: wish.dns_alias.clone(),
             dns_zone_id: wish.dns_zone_id.clone(),
             use_dynamodb_endpoint: wish.use_dynamodb_endpoint,
+            weka_protocol: wish.weka_protocol,
+            weka_ca: wish.weka_ca.clone(),
             classic_load_balancer: found.classic_load_balancers.first().cloned(),
             backends,
             clients,

@@ -52,11 +52,28 @@ pub struct Settings {
     /// Whether `scale` reads the credentials from the table itself, through an endpoint in the VPC.
     #[serde(default, rename = "UseDynamoDBEndpoint", deserialize_with = "or_default")]
     pub use_dynamodb_endpoint: bool,
+    /// How the backends' management API is spoken to. Not known to the Go tool, which takes any certificate.
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_default")]
+    pub weka_protocol: WekaProtocol,
+    /// Certificates in PEM, of which a backend must show one or one that they vouch for. Not known to the Go tool.
+    #[serde(default, rename = "WekaCA", skip_serializing_if = "Option::is_none")]
+    pub weka_ca: Option<String>,
     /// The stack's classic load balancer, where there is one. Not known to the Go tool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classic_load_balancer: Option<String>,
     #[serde(flatten)]
     pub(crate) other: Map<String, Json>,
+}
+
+/// The protocol of the Weka management API.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WekaProtocol {
+    /// As Weka does by itself.
+    #[default]
+    Https,
+    /// Without encryption.
+    Http,
 }
 
 /// What a host group's launch template copies from the imported instances.
@@ -177,6 +194,10 @@ fn or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Plain JSON from an attribute value in DynamoDB's JSON.

@@ -5,10 +5,12 @@ use crate::{Clients, Environment, random};
 use aws::backends::Running;
 use aws::group::Group;
 use deployment::HostGroup;
-use scaling::messages::{HostGroupInfo, Instance, Role, VERSION};
+use deployment::settings::{self, Settings};
+use scaling::messages::{HostGroupInfo, Instance, Role, VERSION, WekaApi, WekaProtocol};
 use scaling::seal::{Binding, Credentials, seal};
 
-/// Reads the group, its instances, the running backends and, where *scale* is not to read them itself, the credentials.
+/// Reads the group, its instances, the running backends, how they are spoken to and, where *scale* is not to read them
+/// itself, the credentials.
 ///
 /// # Errors
 /// A read that failed: *scale* is handed the whole of it or nothing.
@@ -36,9 +38,20 @@ pub async fn fetch(environment: &Environment, clients: &Clients) -> Result<HostG
                 source,
             })
     };
-    let ((group, instances), backends, sealed) =
-        tokio::try_join!(group, backends, sealed(environment, clients))?;
-    let info = info(environment.host_group, &group, instances, backends, sealed);
+    let settings = async {
+        aws::table::settings(clients.dynamodb(), &environment.table)
+            .await
+            .map_err(|source| Failure::Aws {
+                doing: "reading the settings",
+                source,
+            })
+    };
+    let ((group, instances), backends, settings, sealed) =
+        tokio::try_join!(group, backends, settings, sealed(environment, clients))?;
+    let info = HostGroupInfo {
+        weka: weka(settings),
+        ..info(environment.host_group, &group, instances, backends, sealed)
+    };
     tracing::info!(
         desired_capacity = info.desired_capacity,
         instances = info.instances.len(),
@@ -74,7 +87,19 @@ async fn sealed(environment: &Environment, clients: &Clients) -> Result<Option<S
         .map_err(|source| Failure::Seal { source })
 }
 
-/// The message of what was read.
+/// How the backends are spoken to, where it is not as always.
+fn weka(settings: Settings) -> Option<WekaApi> {
+    let weka = WekaApi {
+        protocol: match settings.weka_protocol {
+            settings::WekaProtocol::Https => WekaProtocol::Https,
+            settings::WekaProtocol::Http => WekaProtocol::Http,
+        },
+        ca: settings.weka_ca,
+    };
+    (weka != WekaApi::default()).then_some(weka)
+}
+
+/// The message of what was read of the group.
 pub fn info(
     host_group: HostGroup,
     group: &Group,
@@ -97,6 +122,7 @@ pub fn info(
             HostGroup::Backends => Role::Backend,
             HostGroup::Clients => Role::Client,
         },
+        weka: None,
         version: VERSION,
     }
 }

@@ -31,6 +31,9 @@ pub struct HostGroupInfo {
     pub backend_ips: Vec<String>,
     /// What the group's instances are in the cluster.
     pub role: Role,
+    /// How the backends are spoken to; none: HTTPS with any certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weka: Option<WekaApi>,
     /// [`VERSION`].
     pub version: u64,
 }
@@ -112,6 +115,28 @@ pub enum Role {
     Backend,
     /// They only use it.
     Client,
+}
+
+/// How the Weka management API of the backends is spoken to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WekaApi {
+    /// HTTPS or plain HTTP.
+    #[serde(default)]
+    pub protocol: WekaProtocol,
+    /// Certificates in PEM of which a backend must show one, or one that they vouch for; none: any certificate will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
+}
+
+/// The protocol of the Weka management API.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WekaProtocol {
+    /// As Weka does by itself.
+    #[default]
+    Https,
+    /// Without encryption.
+    Http,
 }
 
 /// A message that cannot be read.
@@ -250,6 +275,31 @@ mod tests {
     }
 
     #[test]
+    fn how_weka_is_spoken_to_may_be_missing_and_may_not_be_nonsense() {
+        let weka = |value: Value| {
+            let mut message = example();
+            message["weka"] = value;
+            read::<HostGroupInfo>(message)
+        };
+        assert_eq!(read::<HostGroupInfo>(example()).unwrap().weka, None);
+        assert_eq!(weka(json!(null)).unwrap().weka, None);
+        assert_eq!(weka(json!({})).unwrap().weka, Some(WekaApi::default()));
+        let pinned = json!({ "protocol": "https", "ca": "-----BEGIN" });
+        let read_back = weka(pinned.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&read_back).unwrap()["weka"], pinned);
+        let http = weka(json!({ "protocol": "http", "ca": null }))
+            .unwrap()
+            .weka
+            .unwrap();
+        assert_eq!((http.protocol, http.ca), (WekaProtocol::Http, None));
+        let error = weka(json!({ "protocol": "ftp" })).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the fetch -> scale message cannot be read: a field is not `https` or `http`"
+        );
+    }
+
+    #[test]
     fn a_field_that_was_added_later_is_no_error() {
         let mut message = example();
         message["added"] = json!({ "in": "a later build" });
@@ -308,6 +358,7 @@ mod tests {
             instances in proptest::collection::vec((".*", ".*"), 0..5),
             backend_ips in proptest::collection::vec(".*", 0..5),
             client: bool,
+            ca in proptest::option::of(".*"),
         ) {
             let info = HostGroupInfo {
                 username: String::new(),
@@ -317,6 +368,7 @@ mod tests {
                 instances: instances.into_iter().map(|(id, private_ip)| Instance { id, private_ip }).collect(),
                 backend_ips,
                 role: if client { Role::Client } else { Role::Backend },
+                weka: ca.map(|ca| WekaApi { protocol: WekaProtocol::Https, ca: Some(ca) }),
                 version: VERSION,
             };
             let text = serde_json::to_string(&info).unwrap();

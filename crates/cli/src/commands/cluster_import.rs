@@ -7,7 +7,7 @@ use crate::plan_view;
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::session::{Connect, Session};
-use crate::{confirm, password};
+use crate::{confirm, password, weka_ca};
 use aws::apply::apply;
 use aws::cloud::Cloud;
 use aws::discover::{self, NotFound};
@@ -19,6 +19,7 @@ use deployment::desired::{self, MOST_ROLES, Request};
 use deployment::import::{Imported, Wish, standing_instances};
 use deployment::plan::{Conflict, Observed, Plan};
 use deployment::resource::Body;
+use deployment::settings::WekaProtocol;
 use deployment::{Account, ClusterName, HostGroup, Names, Output, ResourceId, Secret, Settings, Tags};
 use instances::{ComputeMemory, Cores, MountScript, Profile};
 use serde_json::{Value as Json, json};
@@ -30,6 +31,9 @@ use uuid::Uuid;
 /// Runs the command.
 pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) -> Result<u8, Failure> {
     let wish = wish(&arguments)?;
+    if arguments.weka_http {
+        printer.warn("--weka-http: the functions send Weka's password to the backends unencrypted");
+    }
     let package = package::find(arguments.lambda_package.as_deref())?;
     #[expect(
         clippy::disallowed_methods,
@@ -102,6 +106,10 @@ fn wish(arguments: &Import) -> Result<Wish, Failure> {
     if arguments.dns_alias.is_some() != arguments.dns_zone_id.is_some() {
         errors.push("--dns-alias and --dns-zone-id go together: give both or neither".to_owned());
     }
+    let weka_ca = arguments.weka_ca.as_deref().and_then(|path| {
+        let ca = weka_ca::read("--weka-ca", path).map_err(|error| errors.push(error));
+        ca.ok().map(|ca| ca.pem().to_owned())
+    });
     if arguments.username.is_empty() {
         errors.push("--username is empty".to_owned());
     }
@@ -124,6 +132,12 @@ fn wish(arguments: &Import) -> Result<Wish, Failure> {
         dns_alias: arguments.dns_alias.clone(),
         dns_zone_id: arguments.dns_zone_id.clone(),
         use_dynamodb_endpoint: arguments.use_dynamodb_endpoint,
+        weka_protocol: if arguments.weka_http {
+            WekaProtocol::Http
+        } else {
+            WekaProtocol::Https
+        },
+        weka_ca,
         clients: !arguments.no_clients,
         profile,
         build_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -76,6 +76,29 @@ fn arguments_are_checked_all_at_once_before_anything_is_asked() {
         64,
         &["there is no provider 'gcp': there is 'aws'"],
     );
+    let package = lab.package();
+    let package = package.to_str().unwrap();
+    refused(
+        &lab,
+        &["--weka-ca", "/nowhere/ca.pem", "--dns-alias", "weka.example.com"],
+        64,
+        &[
+            "--weka-ca /nowhere/ca.pem cannot be read: No such file",
+            "--dns-alias and --dns-zone-id go together",
+        ],
+    );
+    let text = lab.file("text.pem", "no certificate");
+    let none = format!("--weka-ca {text}: there is no certificate in it");
+    refused(&lab, &["--weka-ca", &text], 64, &[&none]);
+    refused(
+        &lab,
+        &["--weka-ca", package],
+        64,
+        &["cannot be read: stream did not contain valid UTF-8"],
+    );
+    let ran = lab.import(&["--weka-ca", &text, "--weka-http"]);
+    assert_eq!(ran.status, 64);
+    assert!(ran.stderr.contains("cannot be used with"), "{}", ran.stderr);
     refused(&lab, &["-r", "Ireland"], 64, &["'Ireland' is no region"]);
     for (name, reason) in [
         ("1wk", "does not begin with a letter"),

@@ -60,6 +60,13 @@ impl Lab {
         self.folder.path().join("package.zip")
     }
 
+    /// A file with this text; its path.
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
     /// Runs wekactl, with an environment of nothing but the lab's.
     pub(crate) fn wekactl(&self, arguments: &[&str]) -> Ran {
         self.wekactl_with(arguments, &[("WEKA_PASSWORD", PASSWORD)])

@@ -32,6 +32,42 @@ fn a_second_import_changes_nothing_and_sends_nothing_that_changes_anything() {
 }
 
 #[test]
+fn how_weka_is_spoken_to_stands_in_the_settings() {
+    let (lab, _) = Lab::with(&StackOptions {
+        clients: 0,
+        ..StackOptions::default()
+    });
+    let pem = rcgen::generate_simple_self_signed(["weka".to_owned()])
+        .unwrap()
+        .cert
+        .pem();
+    let ca = lab.file("ca.pem", &pem);
+    lab.import(&["--weka-ca", &ca]).ok();
+    let stands = || lab::dump(&lab.moto).unwrap().to_string();
+    assert!(
+        stands().contains("WekaCA") && stands().contains("BEGIN CERTIFICATE"),
+        "{}",
+        stands()
+    );
+    let calls = lab.calls().len();
+    lab.import(&["--weka-ca", &ca]).ok();
+    assert_eq!(lab.changes_since(calls), [""; 0]);
+    let http = lab.import(&["--weka-http"]).ok();
+    assert!(
+        http.stderr
+            .contains("--weka-http: the functions send Weka's password"),
+        "{}",
+        http.stderr
+    );
+    assert_eq!(lab.changes_since(calls), ["dynamodb PutItem"]);
+    assert!(
+        stands().contains("WekaProtocol") && !stands().contains("WekaCA"),
+        "{}",
+        stands()
+    );
+}
+
+#[test]
 fn a_dry_run_shows_the_plan_and_sends_nothing_that_changes_anything() {
     let (lab, _) = Lab::with(&StackOptions::default());
     let calls = lab.calls().len();

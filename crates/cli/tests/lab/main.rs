@@ -5,4 +5,5 @@
 mod bad_input;
 mod common;
 mod import;
+mod jrpc;
 mod reference;

@@ -15,6 +15,8 @@ fn wish() -> Wish {
         dns_alias: None,
         dns_zone_id: None,
         use_dynamodb_endpoint: false,
+        weka_protocol: WekaProtocol::Https,
+        weka_ca: None,
         clients: true,
         profile: None,
         build_version: "2.0.0".into(),

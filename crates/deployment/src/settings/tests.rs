@@ -59,6 +59,35 @@ fn keeps_what_a_newer_version_added() {
 }
 
 #[test]
+fn how_weka_is_spoken_to_is_https_unless_it_says_otherwise() {
+    let read = |fields: Json| {
+        let mut item = go_item();
+        item.extend(fields.as_object().unwrap().clone());
+        (Settings::from_item(&item), item)
+    };
+    let (settings, _) = read(json!({ "WekaProtocol": { "NULL": true }, "WekaCA": { "NULL": true } }));
+    let settings = settings.unwrap();
+    assert_eq!(
+        (settings.weka_protocol, &settings.weka_ca),
+        (WekaProtocol::Https, &None)
+    );
+    assert_eq!(settings.to_item(), go_item());
+    let (settings, item) = read(json!({ "WekaProtocol": { "S": "http" } }));
+    let settings = settings.unwrap();
+    assert_eq!(
+        (settings.weka_protocol, settings.to_item()),
+        (WekaProtocol::Http, item)
+    );
+    let (settings, item) = read(json!({ "WekaCA": { "S": "-----BEGIN CERTIFICATE-----\n" } }));
+    assert_eq!(settings.unwrap().to_item(), item);
+    let error = read(json!({ "WekaProtocol": { "S": "ftp" } }))
+        .0
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("expected `https` or `http`"), "{error}");
+}
+
+#[test]
 fn says_which_field_is_unreadable() {
     let mut item = go_item();
     item.insert("VpcId".to_owned(), json!({ "B": "AA==" }));

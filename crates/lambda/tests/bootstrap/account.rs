@@ -26,7 +26,9 @@ pub(crate) struct Cluster {
     pub(crate) backends: Vec<(&'static str, &'static str)>,
     pub(crate) instance_type: String,
     pub(crate) password: Value,
-    /// The operation that is refused.
+    /// Fields of the settings beside those that all have.
+    pub(crate) settings: Value,
+    /// The operation that is refused, or the item that may not be read.
     pub(crate) refusing: Option<&'static str>,
     /// Whether no request is answered.
     pub(crate) silent: bool,
@@ -39,6 +41,7 @@ impl Account {
             backends: BACKENDS.to_vec(),
             instance_type: "i3en.2xlarge".to_owned(),
             password: json!({ "S": BASE64_STANDARD.encode(PASSWORD) }),
+            settings: json!({}),
             refusing: None,
             silent: false,
             requests: 0,
@@ -98,7 +101,11 @@ impl Cluster {
 
     fn item(&self, request: &Value) -> Answer {
         assert_eq!(request["TableName"], "wekactl-wk");
-        let item = match request["Key"]["Key"]["S"].as_str().unwrap() {
+        let key = request["Key"]["Key"]["S"].as_str().unwrap();
+        if self.refusing == Some(key) {
+            return refusal("GetItem");
+        }
+        let mut item = match key {
             "cluster-creds" => json!({
                 "Key": { "S": "cluster-creds" },
                 "Username": { "S": BASE64_STANDARD.encode(USER) },
@@ -112,6 +119,10 @@ impl Cluster {
             }),
             key => panic!("no function reads {key}"),
         };
+        if key == "cluster-settings" {
+            let more = self.settings.as_object().unwrap().clone();
+            item.as_object_mut().unwrap().extend(more);
+        }
         let answer = json!({ "Item": item });
         Answer::new(200, "application/x-amz-json-1.0", answer.to_string().into_bytes())
     }

@@ -247,10 +247,32 @@ async fn fetch_hands_on_the_group_and_sealed_credentials() {
 }
 
 #[tokio::test]
+async fn fetch_says_how_the_backends_are_spoken_to() {
+    let mut account = Account::with_cluster().await;
+    let function = started(&account, &[("LAMBDA", "fetch")]).await;
+    let answer = function.invoke(&json!({})).await.unwrap();
+    assert_eq!(answer.get("weka"), None);
+    for (settings, weka) in [
+        (
+            json!({ "WekaProtocol": { "S": "http" } }),
+            json!({ "protocol": "http" }),
+        ),
+        (
+            json!({ "WekaCA": { "S": "pem" } }),
+            json!({ "protocol": "https", "ca": "pem" }),
+        ),
+    ] {
+        account.change(|cluster| cluster.settings = settings);
+        assert_eq!(function.invoke(&json!({})).await.unwrap()["weka"], weka);
+    }
+    assert_no_secrets(function).await;
+}
+
+#[tokio::test]
 async fn fetch_leaves_the_credentials_to_scale_where_that_reads_the_table() {
     let mut account = Account::with_cluster().await;
     // It must not even ask for them.
-    account.change(|cluster| cluster.refusing = Some("GetItem"));
+    account.change(|cluster| cluster.refusing = Some("cluster-creds"));
     let function = started(
         &account,
         &[("LAMBDA", "fetch"), ("USE_DYNAMODB_ENDPOINT", "true")],
@@ -270,7 +292,8 @@ async fn fetch_fails_as_a_whole_and_by_name() {
     for (refusing, doing) in [
         ("DescribeAutoScalingGroups", "reading the Auto Scaling group"),
         ("DescribeInstances", "ec2 DescribeInstances"),
-        ("GetItem", "reading the credentials"),
+        ("cluster-creds", "reading the credentials"),
+        ("cluster-settings", "reading the settings"),
     ] {
         let mut account = Account::with_cluster().await;
         account.change(|cluster| cluster.refusing = Some(refusing));

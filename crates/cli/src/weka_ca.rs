@@ -1,0 +1,12 @@
+use std::path::Path;
+use weka::Ca;
+
+/// Reads a file of certificates that a flag names.
+///
+/// # Errors
+/// A line that says what is wrong with it.
+pub(crate) fn read(flag: &str, path: &Path) -> Result<Ca, String> {
+    let pem = std::fs::read_to_string(path)
+        .map_err(|error| format!("{flag} {} cannot be read: {error}", path.display()))?;
+    Ca::from_pem(&pem).map_err(|error| format!("{flag} {}: {error}", path.display()))
+}

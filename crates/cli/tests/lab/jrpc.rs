@@ -1,0 +1,114 @@
+//! `debug jrpc` against a backend of Weka's API.
+
+use crate::common::PASSWORD;
+use assert_cmd::Command;
+use lab::lambda_runtime::http::{Answer, Request, serve};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+/// A backend that repeats the parameters of any method but one.
+struct Backend {
+    port: u16,
+    _runtime: Runtime,
+}
+
+impl Backend {
+    fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        runtime.spawn(serve(listener, |request| async move { answer(&request) }));
+        Self {
+            port,
+            _runtime: runtime,
+        }
+    }
+
+    fn jrpc(&self, arguments: &[&str]) -> (i32, String, String) {
+        let port = self.port.to_string();
+        let output = Command::cargo_bin("wekactl")
+            .unwrap()
+            .args(["debug", "jrpc", "--username", "admin", "--port", &port])
+            .args(arguments)
+            .env_clear()
+            .env("WEKA_PASSWORD", PASSWORD)
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+        assert!(
+            !format!("{stdout}{stderr}").contains(PASSWORD),
+            "{stdout}{stderr}"
+        );
+        (output.status.code().unwrap(), stdout, stderr)
+    }
+}
+
+fn answer(request: &Request) -> Answer {
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
+    let answer = match body["method"].as_str().unwrap() {
+        "user_login" if body["params"] == json!(["admin", PASSWORD]) => {
+            json!({ "result": { "access_token": "an-access-token", "refresh_token": "a-refresh-token", "expires_in": 300, "token_type": "Bearer" } })
+        }
+        "nonsense" => json!({ "error": { "code": -32602, "message": "Invalid params" } }),
+        _ => json!({ "result": body["params"] }),
+    };
+    Answer::new(200, "application/json", answer.to_string().into_bytes())
+}
+
+#[test]
+fn prints_the_result_as_json() {
+    let backend = Backend::start();
+    let params = r#"{"a":[1,null,"x"]}"#;
+    let hosts = [
+        "--http",
+        "--host",
+        "127.0.0.1",
+        "-m",
+        "status",
+        "--params",
+        params,
+    ];
+    let (status, stdout, stderr) = backend.jrpc(&hosts);
+    assert_eq!((status, stderr.as_str()), (0, ""));
+    assert_eq!(
+        serde_json::from_str::<Value>(&stdout).unwrap(),
+        json!({ "a": [1, null, "x"] })
+    );
+}
+
+#[test]
+fn says_what_weka_or_the_way_to_it_has_against_it() {
+    let backend = Backend::start();
+    for (arguments, status, said) in [
+        (
+            &["--http", "--host", "127.0.0.1", "-m", "nonsense"][..],
+            1,
+            "nonsense: 127.0.0.1 refuses it: Invalid params (code -32602)",
+        ),
+        (
+            &["--host", "127.0.0.1", "-m", "status"],
+            1,
+            "status: no backend could be asked: 127.0.0.1 cannot be connected to",
+        ),
+        (
+            &["--host", "127.0.0.1", "-m", "status", "--params", "{"],
+            64,
+            "--params is not JSON",
+        ),
+        (
+            &["--host", "127.0.0.1", "-m", "status", "--ca", "/nowhere"],
+            64,
+            "--ca /nowhere cannot be read",
+        ),
+    ] {
+        let (code, stdout, stderr) = backend.jrpc(arguments);
+        assert_eq!((code, stdout.as_str()), (status, ""), "{stderr}");
+        assert!(stderr.contains(said), "{said:?} in {stderr}");
+    }
+}

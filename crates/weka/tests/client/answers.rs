@@ -1,0 +1,184 @@
+//! Answers of Weka as they come, and as they must not.
+
+use crate::fleet::{Fleet, Say, empty};
+use scaling::ids::{DiskId, HostId, InstanceId, NodeId};
+use scaling::lists::{
+    DriveHost, DriveStatus, HostState, HostStatus, Lists, Mode, NodeStatus, Overrides, SKIP_SCALE_DOWN,
+};
+use serde_json::Value;
+use std::path::Path;
+
+/// A backend that answers with the files of `tests/answers`, and with `spoiled` to one method.
+async fn fleet(spoiled: Option<(&'static str, &'static str)>) -> Fleet {
+    Fleet::http(2, move |asked| match asked.method.as_str() {
+        method if spoiled.is_some_and(|(of, _)| of == method) => {
+            Say::Bytes(spoiled.unwrap().1.as_bytes().to_vec())
+        }
+        "user_login" => empty(asked),
+        method => {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/answers/{method}.json"));
+            Say::Bytes(std::fs::read(path).unwrap())
+        }
+    })
+    .await
+}
+
+async fn read() -> Lists {
+    fleet(None).await.client().snapshot().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_status_and_the_overrides() {
+    let lists = read().await;
+    assert_eq!(
+        (lists.status.io_status.as_str(), lists.status.upgrade),
+        ("STARTED", None)
+    );
+    assert_eq!(
+        lists.overrides,
+        Overrides(vec![SKIP_SCALE_DOWN.to_owned(), "other".to_owned()])
+    );
+}
+
+#[tokio::test]
+async fn containers_with_everything_and_with_nothing() {
+    let hosts = read().await.hosts.0;
+    let whole = &hosts[0];
+    assert_eq!((whole.id, whole.mode), (HostId(0), Mode::Backend));
+    assert_eq!((whole.state, whole.status), (HostState::Active, HostStatus::Up));
+    assert_eq!(whole.host_ip, Some("10.0.1.20".parse().unwrap()));
+    assert_eq!(whole.instance_id, Some(InstanceId::from("i-0a1b2c3d4e5f60718")));
+    assert_eq!(whole.container_name.as_deref(), Some("drives0"));
+    assert_eq!(
+        whole.machine_identifier.as_deref(),
+        Some("7b8f6f0e-0d58-4b52-94f4-6c02d2f3c1aa")
+    );
+    assert_eq!(
+        whole.added_time,
+        Some("2026-01-30T09:12:44.120482Z".parse().unwrap())
+    );
+    assert_eq!(
+        whole.state_changed_time,
+        Some("2026-01-30T09:13:02Z".parse().unwrap())
+    );
+    let bare = &hosts[1];
+    assert_eq!((bare.id, bare.mode), (HostId(1), Mode::Client));
+    assert_eq!((bare.state, bare.status), (HostState::Unknown, HostStatus::Down));
+    assert_eq!(
+        (&bare.host_ip, &bare.instance_id, &bare.added_time),
+        (&None, &None, &None)
+    );
+    assert_eq!(hosts.len(), 3);
+}
+
+#[tokio::test]
+async fn drives_of_a_container_of_none_and_of_who_knows_whom() {
+    let drives = read().await.drives.0;
+    let hosts: Vec<_> = drives
+        .iter()
+        .map(|drive| (drive.id, drive.host, drive.status))
+        .collect();
+    assert_eq!(
+        hosts,
+        [
+            (DiskId(0), DriveHost::Host(HostId(0)), DriveStatus::Active),
+            (DiskId(7), DriveHost::None, DriveStatus::Inactive),
+            (DiskId(8), DriveHost::Unknown, DriveStatus::Unknown),
+        ]
+    );
+    let should: Vec<_> = drives.iter().map(|drive| drive.should_be_active).collect();
+    assert_eq!(should, [Some(true), Some(false), None]);
+    assert_eq!(drives[0].uuid.as_str(), "0c9e2b74-6a7d-4f9e-8e0c-1f0f8b3a5d11");
+}
+
+#[tokio::test]
+async fn processes_with_and_without_times() {
+    let nodes = read().await.nodes.0;
+    assert_eq!(
+        (nodes[0].id, nodes[0].host, nodes[0].status),
+        (NodeId(0), Some(HostId(0)), NodeStatus::Up)
+    );
+    assert_eq!(nodes[0].up_since, Some("2026-01-30T09:13:01.5Z".parse().unwrap()));
+    assert_eq!((nodes[0].last_fencing_time, nodes[1].host), (None, None));
+    assert_eq!(
+        nodes[1].last_fencing_time,
+        Some("2026-01-30T09:13:01.000001Z".parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_makes_no_sense_names_method_and_field_and_asks_nobody_else() {
+    for (method, answer, said) in [
+        (
+            "status",
+            r#"{"result":{"upgrade":null}}"#,
+            "result has a missing field `io_status`",
+        ),
+        ("status", r#"{"result":null}"#, "result is not struct Status"),
+        (
+            "hosts_list",
+            r#"{"result":{"HostId<1>":{"mode":7}}}"#,
+            "result.HostId<1>.mode is not a word",
+        ),
+        (
+            "hosts_list",
+            r#"{"result":{"HostId<1>":{"host_ip":"10.0.0"}}}"#,
+            "result.HostId<1>.host_ip is not an address",
+        ),
+        (
+            "hosts_list",
+            r#"{"result":{"HostId<1>":{"aws":{"instance_id":1}}}}"#,
+            "result.HostId<1>.aws.instance_id is not a text",
+        ),
+        (
+            "hosts_list",
+            r#"{"result":{"HostId<INVALID>":{}}}"#,
+            "cannot be read",
+        ),
+        (
+            "disks_list",
+            r#"{"result":{"DiskId<1>":{"host_id":4}}}"#,
+            "result.DiskId<1>.host_id is not HostId<number>",
+        ),
+        (
+            "nodes_list",
+            r#"{"result":{"NodeId<1>":{"up_since":"yesterday"}}}"#,
+            "result.NodeId<1>.up_since is not a time",
+        ),
+        (
+            "nodes_list",
+            r#"{"result":{"NodeId<1>":{"#,
+            "the answer breaks off",
+        ),
+        (
+            "manual_override_list",
+            r#"{"result":[]}"#,
+            "result is not a map by id",
+        ),
+        ("manual_override_list", "", "the answer breaks off"),
+    ] {
+        let fleet = fleet(Some((method, answer))).await;
+        let error = fleet.client().snapshot().await.unwrap_err();
+        assert_eq!(error.name(), "WekaBadAnswer", "{answer}");
+        let text = error.to_string();
+        assert!(
+            text.starts_with(&format!("{method}: the answer of 127.0.0.1 cannot be read: ")),
+            "{text}"
+        );
+        assert!(text.contains(said), "{text}");
+        assert!(fleet.asked().iter().all(|asked| asked.backend == 0));
+    }
+}
+
+#[tokio::test]
+async fn a_long_list_comes_whole() {
+    let mut one: Value = serde_json::from_str(include_str!("../answers/hosts_list.json")).unwrap();
+    let one = one["result"]["HostId<0>"].take();
+    let many: serde_json::Map<_, _> = (0..5000).map(|n| (format!("HostId<{n}>"), one.clone())).collect();
+    let fleet = Fleet::http(1, move |asked| match asked.method.as_str() {
+        "hosts_list" => Say::Result(Value::Object(many.clone())),
+        _ => empty(asked),
+    })
+    .await;
+    assert_eq!(fleet.client().hosts().await.unwrap().0.len(), 5000);
+}
