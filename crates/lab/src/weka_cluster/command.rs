@@ -187,3 +187,6 @@ fn has_release(model: &Model, release: &str) -> Result<String, Refusal> {
 fn number(text: &str) -> Result<u32, Refusal> {
     text.parse().map_err(|_| wrong(format!("'{text}' is no number")))
 }
+
+#[cfg(test)]
+mod tests;
