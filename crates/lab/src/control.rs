@@ -204,10 +204,7 @@ impl Control {
         let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
         let (api, rest) = host.split_once(".execute-api.")?;
         let region = rest.strip_suffix(".amazonaws.com")?;
-        Some(format!(
-            "{}/lab/execute-api/{region}/{api}/{path}",
-            self.endpoint
-        ))
+        Some(format!("{}/lab/execute-api/{region}/{api}/{path}", self.endpoint))
     }
 
     async fn ask<T: DeserializeOwned>(&self, operation: &'static str, mut body: Value) -> Result<T, Error> {

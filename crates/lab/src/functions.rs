@@ -77,10 +77,15 @@ impl Functions {
     pub async fn serve(binary: &Path) -> Result<Self, Error> {
         let failed = |source| Error::Functions { source };
         if !binary.is_file() {
-            let missing = format!("there is no {}; `cargo build --workspace` makes it", binary.display());
+            let missing = format!(
+                "there is no {}; `cargo build --workspace` makes it",
+                binary.display()
+            );
             return Err(failed(io::Error::new(io::ErrorKind::NotFound, missing)));
         }
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .map_err(failed)?;
         let url = format!("http://{}/invoke", listener.local_addr().map_err(failed)?);
         let shared = Arc::new(Shared {
             binary: binary.to_owned(),
@@ -181,7 +186,10 @@ impl Named {
     /// Gives up a process that has ended or was killed: the next invocation has a new one.
     async fn give_up(&self, ended: &Arc<Function>) {
         let mut running = self.running.lock().await;
-        if running.as_ref().is_some_and(|now| Arc::ptr_eq(&now.function, ended)) {
+        if running
+            .as_ref()
+            .is_some_and(|now| Arc::ptr_eq(&now.function, ended))
+        {
             *running = None;
             self.retire();
         }

@@ -41,11 +41,12 @@ pub struct LoopOptions {
     pub hardware: Hardware,
 }
 
-/// The loop of one group.
+/// The loop of one group. Machines of the cluster's other group boot and die, too; its rule does not run.
 #[derive(Debug)]
 pub struct Loop {
     control: Control,
     weka: WekaCluster,
+    cluster: String,
     group: String,
     rule: String,
     hardware: Hardware,
@@ -90,7 +91,10 @@ impl Minute {
         failed
             .map(|execution| {
                 let name = execution.error.as_deref().unwrap_or(&execution.status);
-                format!("{name}: {}", message_of(execution.cause.as_deref().unwrap_or_default()))
+                format!(
+                    "{name}: {}",
+                    message_of(execution.cause.as_deref().unwrap_or_default())
+                )
             })
             .collect()
     }
@@ -109,13 +113,13 @@ impl Loop {
     /// # Errors
     /// The local AWS or the simulated cluster does not do its part.
     pub async fn start(control: Control, weka: WekaCluster, options: LoopOptions) -> Result<Self, Error> {
-        let cluster = options.cluster.as_str().to_owned();
         let names = Names::new(options.cluster);
         let mut this = Self {
             control,
             weka,
             group: names.of(options.group),
             rule: names.rule(options.group),
+            cluster: names.cluster().as_str().to_owned(),
             hardware: options.hardware,
             known: BTreeMap::new(),
             minutes: 0,
@@ -124,7 +128,7 @@ impl Loop {
             let (Some(address), "running") = (instance.address, instance.state.as_str()) else {
                 continue;
             };
-            if instance.tags.get(deployment::tags::CLUSTER_NAME) != Some(&cluster) {
+            if !this.is_ours(&instance) {
                 continue;
             }
             let backend = is_backend(&instance);
@@ -134,19 +138,21 @@ impl Loop {
                     backend.drives = this.hardware.drives;
                     model.found(&backend);
                 } else {
-                    let auto_remove = None;
-                    let instance_id = instance.id.clone();
                     model.join_client(&NewClient {
                         address,
-                        instance_id,
-                        auto_remove,
+                        instance_id: instance.id.clone(),
+                        auto_remove: None,
                     });
                 }
             });
-            founded
-                .await
-                .map_err(|source| Error::WekaCluster { source })?;
-            this.known.insert(instance.id, Known { address, running: true });
+            founded.await.map_err(|source| Error::WekaCluster { source })?;
+            this.known.insert(
+                instance.id,
+                Known {
+                    address,
+                    running: true,
+                },
+            );
         }
         Ok(this)
     }
@@ -237,6 +243,10 @@ impl Loop {
         })
     }
 
+    fn is_ours(&self, instance: &Instance) -> bool {
+        instance.tags.get(deployment::tags::CLUSTER_NAME) == Some(&self.cluster)
+    }
+
     /// Takes from the cluster the machines of instances that do not run any more, and tells which of them are gone.
     async fn notice(&mut self) -> Result<Vec<String>, Error> {
         let mut terminated = Vec::new();
@@ -269,13 +279,20 @@ impl Loop {
     async fn boot(&mut self) -> Result<Vec<(String, Boot)>, Error> {
         let mut boots = JoinSet::new();
         for instance in self.control.instances().await? {
-            if self.known.contains_key(&instance.id) || instance.group.as_ref() != Some(&self.group) {
+            let launched = instance.group.is_some() && instance.state == "running" && self.is_ours(&instance);
+            if self.known.contains_key(&instance.id) || !launched {
                 continue;
             }
             let options = self.boot_options(&instance)?;
             let address = options.private_ip;
             let id = instance.id.clone();
-            self.known.insert(instance.id, Known { address, running: true });
+            self.known.insert(
+                instance.id,
+                Known {
+                    address,
+                    running: true,
+                },
+            );
             boots.spawn(async move {
                 match boot(options).await {
                     Ok(boot) => Ok((id, boot)),

@@ -99,7 +99,13 @@ impl Moto {
             command.arg("--functions").arg(url);
         }
         // moto calls itself by boto3, which would look for them here.
-        for name in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "HTTP_PROXY", "http_proxy"] {
+        for name in [
+            "AWS_PROFILE",
+            "AWS_SESSION_TOKEN",
+            "AWS_ENDPOINT_URL",
+            "HTTP_PROXY",
+            "http_proxy",
+        ] {
             command.env_remove(name);
         }
         if let Some(file) = &record {

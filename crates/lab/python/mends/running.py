@@ -4,6 +4,7 @@ runtime: the interpreter of state machines takes a while to load.
 
 import http.client
 import json
+import logging
 import os
 import threading
 import time
@@ -28,6 +29,9 @@ from .turn import given_up
 
 # Before the first machine is made: moto has machines that run and machines that do not in different places.
 default_user_config["stepfunctions"] = {"execute_state_machine": True}
+
+# What a state fails with stands in the execution; moto writes it to standard error as well, with all that it knows.
+logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
 
 # moto waits out the pauses between the tries of a task. A minute of the lab is not to take one.
 PACE = 0.05
