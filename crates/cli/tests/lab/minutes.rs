@@ -71,3 +71,57 @@ async fn what_the_group_launches_boots_and_becomes_a_member() {
     }
     assert_eq!((minute.healthy, minute.unhealthy, minute.draining), (8, 0, 0));
 }
+
+/// What answers at the join URL, without the instance that would ask.
+#[tokio::test]
+async fn the_join_url_wants_the_key_that_import_made() {
+    let mut cluster = Scaled::start(35).await;
+    cluster.minutes.set_desired(7).await.unwrap();
+    cluster.minute().await;
+    let instances = cluster.minutes.control().instances().await.unwrap();
+    let user_data = instances
+        .iter()
+        .find_map(|instance| {
+            instance
+                .user_data
+                .as_deref()
+                .filter(|text| text.contains("x-api-key"))
+        })
+        .unwrap();
+    let assigned = |name| {
+        let value = user_data
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap();
+        value.trim_matches('\'')
+    };
+    let (url, key) = (assigned("join_url="), assigned("api_key="));
+    let url = cluster.minutes.control().execute_api(url).unwrap();
+    let (status, script) = get(&url, key).await;
+    assert_eq!((status, &script[..11]), (200, "#!/bin/bash"));
+    for wrong in ["", "another-key", &key[1..]] {
+        let (status, body) = get(&url, wrong).await;
+        assert_eq!((status, body.as_str()), (403, r#"{"message": "Forbidden"}"#));
+    }
+    let (status, _) = get(&format!("{url}/more"), key).await;
+    assert_eq!(status, 403);
+}
+
+async fn get(url: &str, key: &str) -> (u16, String) {
+    let output = tokio::process::Command::new("curl")
+        .args([
+            "--noproxy",
+            "*",
+            "--silent",
+            "--write-out",
+            "\n%{http_code}",
+            "-H",
+        ])
+        .args([&format!("x-api-key: {key}"), url])
+        .output()
+        .await
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (body, status) = text.rsplit_once('\n').unwrap();
+    (status.parse().unwrap(), body.to_owned())
+}
