@@ -4,6 +4,7 @@
 use crate::machine::{Boot, BootOptions, Outcome, boot};
 use crate::weka_cluster::{DriveStatus, Mode, Model, NewBackend, NewClient, State, Status, WekaCluster};
 use crate::{Control, Error, Execution, Instance, InstanceState};
+use deployment::names::BadClusterName;
 use deployment::{ClusterName, HostGroup, Names};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -39,6 +40,20 @@ pub struct LoopOptions {
     pub group: HostGroup,
     /// The machines.
     pub hardware: Hardware,
+}
+
+impl LoopOptions {
+    /// The loop of a cluster's backends.
+    ///
+    /// # Errors
+    /// No cluster can have this name.
+    pub fn backends_of(cluster: &str, hardware: Hardware) -> Result<Self, BadClusterName> {
+        Ok(Self {
+            cluster: cluster.parse()?,
+            group: HostGroup::Backends,
+            hardware,
+        })
+    }
 }
 
 /// The loop of one group. Machines of the cluster's other group boot and die, too; its rule does not run.

@@ -37,11 +37,7 @@ impl Scaled {
         let mut options = weka_cluster::Options::default();
         options.settings.credentials.password = PASSWORD.to_owned();
         let weka = WekaCluster::start(options).await.unwrap();
-        let options = LoopOptions {
-            cluster: stack.name.parse().unwrap(),
-            group: HostGroup::Backends,
-            hardware: Hardware::default(),
-        };
+        let options = LoopOptions::backends_of(&stack.name, Hardware::default()).unwrap();
         let minutes = Loop::start(Control::of(&lab.moto), weka, options).await.unwrap();
         Self {
             _lab: lab,
