@@ -31,7 +31,9 @@ from moto.moto_server.werkzeug_app import (  # noqa: E402
 )
 from werkzeug.serving import ThreadedWSGIServer  # noqa: E402
 
+import controls  # noqa: E402
 import mends  # noqa: E402
+from mends.turn import LOCK  # noqa: E402
 
 # The services that wekactl and the lab call: as a request's signature names them, and as botocore does.
 SERVICES = {
@@ -103,8 +105,6 @@ class Lab:
 
     def __init__(self, latency, record):
         self.moto = DomainDispatcherApplication(create_backend_app)
-        # moto's backends are plain dictionaries; with 16 callers at once they break.
-        self.lock = threading.Lock()
         self.latency = latency
         self.record = open(record, "a", buffering=1, encoding="utf-8") if record else None
 
@@ -113,6 +113,8 @@ class Lab:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         body = environ["wsgi.input"].read(length) if length else b""
         environ["wsgi.input"] = io.BytesIO(body)
+        if environ["PATH_INFO"].startswith("/lab/"):
+            return controls.answer(environ, body, start_response)
         status = "500 Internal Server Error"
         headers = [("Content-Type", "application/json")]
 
@@ -121,7 +123,7 @@ class Lab:
             status, headers = new_status, new_headers
             return lambda _data: None
 
-        with self.lock:
+        with LOCK:
             try:
                 answer = b"".join(self.moto(environ, take))
             except Exception as error:  # noqa: BLE001
@@ -205,9 +207,10 @@ def main():
     parser.add_argument("--record", help="file to which each call is added, a line of JSON each")
     parser.add_argument("--iam-delay-ms", type=float, default=0, help="how long a new role cannot be assumed yet")
     parser.add_argument("--function-pending-ms", type=float, default=0, help="how long functions stay Pending")
+    parser.add_argument("--functions", help="where functions are run; without it neither they nor state machines do")
     args = parser.parse_args()
     without_waste()
-    mends.configure(iam_delay=args.iam_delay_ms / 1000, function_pending=args.function_pending_ms / 1000)
+    mends.configure(args.iam_delay_ms / 1000, args.function_pending_ms / 1000, args.functions)
     lab = Lab(args.latency_ms / 1000, args.record)
     lab.warm_up()
     server = Server("127.0.0.1", 0, lab, handler=Handler)

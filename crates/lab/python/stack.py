@@ -21,6 +21,8 @@ DEFAULTS = {
     # An image that moto has from the start, with the root device /dev/sda1.
     "image": "ami-03cf127a",
     "http_tokens": "optional",
+    # The VPC is 127.<network>.0.0/16.
+    "network": 10,
     # Resources that are no instances, to make the list of the stack's resources longer than one page (100).
     "other_resources": 0,
     # One that is not Weka's begins differently.
@@ -65,6 +67,7 @@ def create(file, options):
         "ClientType": options["client_type"],
         "ImageId": options["image"],
         "HttpTokens": options["http_tokens"],
+        "Network": str(options["network"]),
     }
     id_ = cloudformation.create_stack(
         StackName=name,

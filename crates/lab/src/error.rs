@@ -50,4 +50,48 @@ pub enum Error {
         /// Why.
         source: serde_json::Error,
     },
+    /// The local AWS could not be reached, or broke off.
+    #[error("the local AWS did not answer {operation}")]
+    Unreachable {
+        /// What it was asked for.
+        operation: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The local AWS could not do what it was asked for.
+    #[error("the local AWS refused {operation}: {said}")]
+    Refused {
+        /// What it was asked for.
+        operation: &'static str,
+        /// What it said.
+        said: String,
+    },
+    /// The functions could not be served.
+    #[error("the functions cannot be served")]
+    Functions {
+        /// Why.
+        source: io::Error,
+    },
+    /// The simulated cluster could not be served.
+    #[error("the simulated cluster cannot be served")]
+    WekaCluster {
+        /// Why.
+        source: io::Error,
+    },
+    /// A machine could not be started.
+    #[error("instance {instance} cannot be booted")]
+    Boot {
+        /// Which.
+        instance: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// An instance that should be there is not, or is not as it must be.
+    #[error("instance {instance} {problem}")]
+    Instance {
+        /// Which.
+        instance: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
 }

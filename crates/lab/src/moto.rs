@@ -28,6 +28,9 @@ pub struct MotoOptions {
     pub function_pending: Duration,
     /// The region that [`Moto::env`] names.
     pub region: String,
+    /// [`Functions::url`](crate::Functions::url): where functions run. Without it neither they nor state machines do: an
+    /// invocation fails, an execution does nothing.
+    pub functions: Option<String>,
 }
 
 impl Default for MotoOptions {
@@ -38,6 +41,7 @@ impl Default for MotoOptions {
             iam_delay: Duration::ZERO,
             function_pending: Duration::ZERO,
             region: REGION.to_owned(),
+            functions: None,
         }
     }
 }
@@ -91,6 +95,19 @@ impl Moto {
         ] {
             command.arg(name).arg((value.as_secs_f64() * 1000.0).to_string());
         }
+        if let Some(url) = &options.functions {
+            command.arg("--functions").arg(url);
+        }
+        // moto calls itself by boto3, which would look for them here.
+        for name in [
+            "AWS_PROFILE",
+            "AWS_SESSION_TOKEN",
+            "AWS_ENDPOINT_URL",
+            "HTTP_PROXY",
+            "http_proxy",
+        ] {
+            command.env_remove(name);
+        }
         if let Some(file) = &record {
             command.arg("--record").arg(file.path());
         }
@@ -131,6 +148,10 @@ impl Moto {
     /// Its address, for `AWS_ENDPOINT_URL`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    pub(crate) fn region(&self) -> &str {
+        &self.region
     }
 
     /// The environment that makes a program use it, and nothing else of this machine's AWS set-up.

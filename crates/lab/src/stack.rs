@@ -28,6 +28,9 @@ pub struct StackOptions {
     pub client_type: String,
     /// `optional` or `required`, as the instances' metadata service wants tokens.
     pub http_tokens: String,
+    /// The VPC is 127.<network>.0.0/16. Clusters that run side by side on one machine have different ones, because a
+    /// backend's API listens on its instance's address.
+    pub network: u8,
     /// How many resources there are beside the usual, to have several pages (of 100) of them.
     pub other_resources: u32,
     /// The template's description; Weka's begins with `[WekaIO]`.
@@ -47,6 +50,7 @@ impl Default for StackOptions {
             odd_backend_type: None,
             client_type: "c5.2xlarge".to_owned(),
             http_tokens: "optional".to_owned(),
+            network: 10,
             other_resources: 0,
             description: "[WekaIO] A Weka cluster in the lab".to_owned(),
         }
@@ -60,7 +64,7 @@ pub struct Stack {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// The VPC, 127.10.0.0/16.
+    /// The VPC.
     pub vpc: String,
     /// The route table of its subnets.
     pub route_table: String,

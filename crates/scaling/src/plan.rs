@@ -7,6 +7,7 @@ use crate::messages::{Instance, Role};
 use crate::picture::{ContainerHealth, Machine, MachineState, Picture};
 use crate::policy::{Group, UNHEALTHY_AT_ONCE};
 use crate::report::{Counts, Decision, NotOurs, NotYet, Report, Verdict, Why};
+use crate::termination::never_joined_limit;
 use jiff::Timestamp;
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -152,6 +153,8 @@ fn of_picture(picture: &Picture<'_>, group: &Group, now: Timestamp) -> (Plan, Re
         },
         desired: counts.desired,
         size: ours.len(),
+        may_forget: never_joined_limit(group.instances.len()),
+        forgotten: 0,
         plan: Plan::default(),
         leaving: Vec::new(),
         decisions: Vec::new(),
@@ -208,6 +211,9 @@ struct Deciding {
     room: Room,
     desired: usize,
     size: usize,
+    /// How many machines of the group a run may forget, and has forgotten.
+    may_forget: usize,
+    forgotten: usize,
     plan: Plan,
     /// The tasks of machines that have left: the last of the plan, after what is urgent.
     leaving: Vec<Task>,
@@ -219,7 +225,7 @@ impl Deciding {
         sort(&mut ours);
         for (place, machine) in ours.into_iter().enumerate() {
             let verdict = if machine.has_left() {
-                self.remove(machine)
+                self.remove_ours(machine)
             } else {
                 self.stay_or_go(machine, place < to_deactivate)
             };
@@ -330,6 +336,19 @@ impl Deciding {
             calls,
             then_terminate: None,
         });
+    }
+
+    /// Forgets a machine of the group that has left, unless this run has forgotten as many as *terminate* would find again:
+    /// if the last look fails, nobody is told which instances nothing is left on.
+    fn remove_ours(&mut self, machine: &Machine<'_>) -> Verdict {
+        if self.forgotten >= self.may_forget {
+            return Verdict::RemoveLater {
+                limit: self.may_forget,
+            };
+        }
+        let verdict = self.remove(machine);
+        self.forgotten += usize::from(verdict == Verdict::Remove);
+        verdict
     }
 
     /// Forgets a machine that has left: first its containers, then, when none is left, its drives.

@@ -65,6 +65,11 @@ pub enum Verdict {
     },
     /// It has left the cluster and is forgotten; its instance, if it is one of the group, is terminated.
     Remove,
+    /// It has left the cluster; a later run forgets it.
+    RemoveLater {
+        /// How many a run forgets at most.
+        limit: usize,
+    },
     /// It has left the cluster, but is not forgotten whole yet.
     RemovePartly(NotYet),
     /// Nothing is decided about it.
@@ -123,7 +128,7 @@ impl Verdict {
         match self {
             Self::Keep => "keep",
             Self::Deactivate(_) => "deactivate",
-            Self::Wait { .. } => "wait",
+            Self::Wait { .. } | Self::RemoveLater { .. } => "wait",
             Self::Remove => "remove",
             Self::RemovePartly(_) => "remove in part",
             Self::LeaveAlone(_) | Self::NotOurs(_) | Self::NoAddress => "leave alone",
@@ -145,6 +150,12 @@ impl fmt::Display for Verdict {
                 )
             }
             Self::Remove => f.write_str("all its containers have left the cluster"),
+            Self::RemoveLater { limit } => {
+                write!(
+                    f,
+                    "all its containers have left the cluster; a run forgets {limit} machines at most"
+                )
+            }
             Self::RemovePartly(NotYet::Runs(host)) => {
                 write!(f, "it has left the cluster, but {host} still runs")
             }

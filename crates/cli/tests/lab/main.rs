@@ -6,4 +6,6 @@ mod bad_input;
 mod common;
 mod import;
 mod jrpc;
+mod minutes;
 mod reference;
+mod scaled;

@@ -4,12 +4,16 @@ Each mend says what AWS does, or what moto does instead. Written against the mot
 whose target is gone fails at import, so that a newer moto is not mended in silence.
 """
 
-OPTIONS = {"iam_delay": 0.0, "function_pending": 0.0}
+OPTIONS = {"iam_delay": 0.0, "function_pending": 0.0, "functions": None}
 
 from . import ec2, functions, gateway, groups, others  # noqa: E402, F401
 
 
-def configure(iam_delay, function_pending):
-    """Both in seconds: how long a new role cannot be assumed, and how long a new or changed function is not ready."""
+def configure(iam_delay, function_pending, functions):
+    """How long a new role cannot be assumed, and how long a new or changed function is not ready, both in seconds; where
+    the lab runs functions, or None: then they do not run."""
     OPTIONS["iam_delay"] = iam_delay
     OPTIONS["function_pending"] = function_pending
+    OPTIONS["functions"] = functions
+    if functions:
+        from . import running  # noqa: F401

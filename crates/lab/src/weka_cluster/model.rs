@@ -13,7 +13,7 @@ pub use logins::Credentials;
 pub use members::{NewBackend, NewClient, NewContainer};
 pub use settings::Settings;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use logins::Logins;
 use serde::Serialize;
 use serde_json::Value;
@@ -29,6 +29,8 @@ const PROCESSES: u32 = 20;
 pub struct Model {
     settings: Settings,
     now: Timestamp,
+    /// What its lists' times are later than its own clock's.
+    ahead: SignedDuration,
     machines: Vec<Machine>,
     containers: BTreeMap<u32, Container>,
     drives: BTreeMap<u32, Drive>,
@@ -239,6 +241,7 @@ impl Model {
     pub fn new(settings: Settings) -> Self {
         Self {
             now: settings.start,
+            ahead: SignedDuration::ZERO,
             machines: Vec::new(),
             containers: BTreeMap::new(),
             drives: BTreeMap::new(),
@@ -258,6 +261,12 @@ impl Model {
     /// What its clock shows.
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// Makes what is `now` by this cluster's clock `time` in its lists, and all other times there accordingly: for who
+    /// reads them with another clock, which nobody moves.
+    pub fn show_now_as(&mut self, time: Timestamp) {
+        self.ahead = time.duration_since(self.now);
     }
 
     /// How it was made.

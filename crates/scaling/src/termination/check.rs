@@ -96,7 +96,7 @@ pub fn check(
                 .iter()
                 .any(|asked| asked.id == id.0 && is(&asked.private_ip, address)),
             _ if is_known => return Err(Violation::KnownTerminated(id.clone())),
-            Why::Stopped => !member.healthy && member.protected && ec2.state == State::Stopped,
+            Why::Stopped => !member.healthy && ec2.state == State::Stopped,
             Why::NeverJoined => {
                 let at = ec2.launched.ok_or_else(|| unknown("launch time"))?;
                 now.duration_since(at) > SignedDuration::from_mins(30)

@@ -146,7 +146,8 @@ impl Judge<'_> {
         if let Some(addresses) = asked {
             return self.asked_for(member, ec2, addresses);
         }
-        if !member.healthy && member.protected && ec2.state == State::Stopped {
+        // Unprotected too: a run that was broken off may have left it so, and to detach it alone would leave it behind.
+        if !member.healthy && ec2.state == State::Stopped {
             return self.unless_member(member, ec2, Why::Stopped);
         }
         match self.never_joined(member, ec2) {

@@ -2,11 +2,14 @@
 //! whole.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "a search tells how much it searched")]
 
 mod any;
 mod carrying_out;
 mod checker;
 mod cluster;
+mod model;
 mod oracle;
 mod planner;
 mod rules;
+mod simulation;

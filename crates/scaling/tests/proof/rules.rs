@@ -243,6 +243,22 @@ fn a_machine_that_has_left_is_forgotten_and_its_instance_let_go() {
 }
 
 #[test]
+fn a_run_forgets_as_many_machines_as_terminate_would_find_again() {
+    let mut lists = cluster(9);
+    for machine in [1, 3, 5] {
+        lists.left(machine);
+    }
+    let (plan, report) = decide(&lists, &group(6, 9));
+    assert_eq!(addresses(&plan), [1, 3]);
+    assert_eq!(
+        said(&report, 5),
+        "wait: all its containers have left the cluster; a run forgets 2 machines at most"
+    );
+    // What is no instance of the group is not terminated.
+    assert_eq!(addresses(&decide(&lists, &group(9, 1)).0), [1, 3, 5]);
+}
+
+#[test]
 fn inactive_drives_of_no_container_are_forgotten() {
     let mut lists = cluster(6);
     for (drive, host) in lists

@@ -68,11 +68,9 @@ pub(crate) fn qualifies(scene: &Scene, member: &Member, why: Why) -> bool {
         .any(|text| same(text, address));
     let reason = match why {
         Why::Left => is_asked && asked.all(|asked| same(&asked.private_ip, address)),
-        Why::Stopped => {
-            !is_asked && !known && !member.healthy && member.protected && ec2.state == State::Stopped
-        }
+        Why::Stopped => !is_asked && !known && !member.healthy && ec2.state == State::Stopped,
         Why::NeverJoined => {
-            let stopped = !member.healthy && member.protected && ec2.state == State::Stopped;
+            let stopped = !member.healthy && ec2.state == State::Stopped;
             let old = |launched| now().duration_since(launched) > SignedDuration::from_mins(30);
             !is_asked && !known && !stopped && ec2.launched.is_some_and(old)
         }

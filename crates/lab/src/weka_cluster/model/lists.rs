@@ -1,6 +1,7 @@
 //! The lists of the management API, in Weka's words.
 
 use super::{Container, Model, PROCESSES};
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 impl Model {
@@ -26,11 +27,15 @@ impl Model {
         Value::Array(entries.collect())
     }
 
+    fn shown(&self, time: Timestamp) -> String {
+        (time + self.ahead).to_string()
+    }
+
     fn host(&self, container: &Container) -> Value {
         let machine = &self.machines[container.machine];
         json!({
-            "added_time": container.added.to_string(),
-            "state_changed_time": container.state_changed.to_string(),
+            "added_time": self.shown(container.added),
+            "state_changed_time": self.shown(container.state_changed),
             "state": container.state,
             "status": container.status(),
             "host_ip": machine.address.to_string(),
@@ -63,8 +68,8 @@ impl Model {
                 let fields = json!({
                     "host_id": host_id(container.id),
                     "status": if process.up { "UP" } else { "DOWN" },
-                    "last_fencing_time": process.fenced.map(|time| time.to_string()),
-                    "up_since": process.up_since.map(|time| time.to_string()),
+                    "last_fencing_time": process.fenced.map(|time| self.shown(time)),
+                    "up_since": process.up_since.map(|time| self.shown(time)),
                 });
                 list.insert(format!("NodeId<{number}>"), fields);
             }
