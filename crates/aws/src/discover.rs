@@ -2,6 +2,7 @@
 
 use crate::cloud::Clients;
 use crate::error::{Asked, Error, Result};
+use crate::group::described_by_id;
 use aws_sdk_cloudformation::types::StackResourceSummary;
 use aws_sdk_ec2::types::{Filter, Instance as Found};
 use deployment::import::{Endpoint, Imported, Instance, Network, RouteTable, Source, Subnet};
@@ -39,22 +40,10 @@ pub async fn stack(clients: &Clients, name: &ClusterName) -> Result<Imported, No
             let ask = cloudformation.describe_stacks().stack_name(name.as_str());
             ask.send().await.asked("cloudformation DescribeStacks")
         },
-        async {
-            let pages = cloudformation
-                .list_stack_resources()
-                .stack_name(name.as_str())
-                .into_paginator();
-            let resources = pages
-                .items()
-                .send()
-                .collect::<Result<Vec<StackResourceSummary>, _>>()
-                .await;
-            resources.asked("cloudformation ListStackResources")
-        }
+        stack_resources(clients, name),
     );
     let stack = match stack {
-        // A stack that is not there is a ValidationError, as is every other bad argument; the name is checked already.
-        Err(error) if error.is(&["ValidationError"]) => return Err(NotFound::Stack(name.clone())),
+        Err(error) => return Err(not_found(name, error)),
         answer => answer?
             .stacks
             .unwrap_or_default()
@@ -81,6 +70,44 @@ pub async fn stack(clients: &Clients, name: &ClusterName) -> Result<Imported, No
     Ok(cluster(clients, source, of_type("AWS::EC2::Instance"), classic).await?)
 }
 
+async fn stack_resources(clients: &Clients, name: &ClusterName) -> Result<Vec<StackResourceSummary>> {
+    let ask = clients
+        .cloudformation
+        .list_stack_resources()
+        .stack_name(name.as_str());
+    let pages = ask.into_paginator().items().send();
+    pages
+        .collect::<Result<Vec<_>, _>>()
+        .await
+        .asked("cloudformation ListStackResources")
+}
+
+/// A stack that is not there is a ValidationError, as is every other bad argument; the name is checked already.
+fn not_found(name: &ClusterName, error: Error) -> NotFound {
+    if error.is(&["ValidationError"]) {
+        NotFound::Stack(name.clone())
+    } else {
+        NotFound::Asked(error)
+    }
+}
+
+/// The instances of a stack that EC2 still knows, ordered by id.
+///
+/// # Errors
+/// There is no such stack, or a request failed.
+pub async fn stack_instances(clients: &Clients, name: &ClusterName) -> Result<Vec<Found>, NotFound> {
+    let resources = stack_resources(clients, name).await;
+    let resources = resources.map_err(|error| not_found(name, error))?;
+    let ids: Vec<_> = resources
+        .into_iter()
+        .filter(|resource| resource.resource_type() == Some("AWS::EC2::Instance"))
+        .filter_map(|resource| resource.physical_resource_id)
+        .collect();
+    let mut instances = described_by_id(&clients.ec2, &ids).await?;
+    instances.sort_by(|a, b| a.instance_id.cmp(&b.instance_id));
+    Ok(instances)
+}
+
 /// Finds the cluster of given instances.
 ///
 /// # Errors
@@ -96,7 +123,7 @@ async fn cluster(
     ids: Vec<String>,
     classic_load_balancers: Vec<String>,
 ) -> Result<Imported> {
-    let (found, groups) = tokio::try_join!(instances(clients, &ids), groups(clients, &ids))?;
+    let (found, groups) = tokio::try_join!(described_by_id(&clients.ec2, &ids), groups(clients, &ids))?;
     let vpcs: BTreeSet<_> = found
         .iter()
         .filter_map(|instance| instance.vpc_id().map(str::to_owned))
@@ -115,36 +142,6 @@ async fn cluster(
         classic_load_balancers,
         network,
     })
-}
-
-async fn instances(clients: &Clients, ids: &[String]) -> Result<Vec<Found>> {
-    // By filter and not by id: an instance of the stack that was terminated long ago would fail the request for all.
-    let batches = ids.chunks(FILTER_VALUES).map(|ids| async {
-        let filter = Filter::builder()
-            .name("instance-id")
-            .set_values(Some(ids.to_vec()))
-            .build();
-        let mut pages = clients
-            .ec2
-            .describe_instances()
-            .filters(filter)
-            .into_paginator()
-            .send();
-        let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            let reservations = page
-                .asked("ec2 DescribeInstances")?
-                .reservations
-                .unwrap_or_default();
-            found.extend(
-                reservations
-                    .into_iter()
-                    .flat_map(|of| of.instances.unwrap_or_default()),
-            );
-        }
-        Ok::<_, Error>(found)
-    });
-    Ok(try_join_all(batches).await?.into_iter().flatten().collect())
 }
 
 /// The Auto Scaling group of each instance that is in one.

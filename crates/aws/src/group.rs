@@ -4,6 +4,7 @@ use crate::backends::{Running, described, running_of};
 use crate::error::{Asked, Error, Result};
 use aws_sdk_autoscaling::types::AutoScalingGroup;
 use aws_sdk_ec2::types::{Filter, Instance};
+use deployment::{HostGroup, tags};
 use futures::future::try_join_all;
 
 /// How many values an EC2 filter takes.
@@ -56,6 +57,60 @@ pub(crate) async fn standing(client: &aws_sdk_autoscaling::Client, name: &str) -
     group.ok_or_else(|| Error::other(ASK, format!("there is no group {name}")))
 }
 
+/// A host group's Auto Scaling group, with its instances.
+#[derive(Debug, Clone)]
+pub struct HostGroupInstances {
+    /// The group's name.
+    pub group: String,
+    /// The cluster's.
+    pub cluster: String,
+    /// How many instances it is to have.
+    pub desired_capacity: i32,
+    /// Those it has.
+    pub instances: Vec<aws_sdk_autoscaling::types::Instance>,
+}
+
+/// The groups of a cluster, or the one group that has this name itself (what the Go tool asked for). Only what wekactl has
+/// tagged as its own counts.
+///
+/// # Errors
+/// The request failed.
+pub async fn of_cluster_or_group(
+    client: &aws_sdk_autoscaling::Client,
+    name: &str,
+) -> Result<Vec<HostGroupInstances>> {
+    let of_cluster = HostGroup::ALL.map(|group| format!("wekactl-{name}-{group}"));
+    let asked = of_cluster.iter().cloned().chain([name.to_owned()]).collect();
+    let ask = client
+        .describe_auto_scaling_groups()
+        .set_auto_scaling_group_names(Some(asked));
+    let groups = ask
+        .send()
+        .await
+        .asked(ASK)?
+        .auto_scaling_groups
+        .unwrap_or_default();
+    let mut found: Vec<_> = groups
+        .into_iter()
+        .filter_map(|group| {
+            let tag = group
+                .tags()
+                .iter()
+                .find(|tag| tag.key() == Some(tags::CLUSTER_NAME));
+            let cluster = tag?.value()?.to_owned();
+            let found = HostGroupInstances {
+                group: group.auto_scaling_group_name?,
+                cluster,
+                desired_capacity: group.desired_capacity.unwrap_or_default(),
+                instances: group.instances.unwrap_or_default(),
+            };
+            (found.group == name || found.cluster == name).then_some(found)
+        })
+        .collect();
+    found.sort_by(|a, b| a.group.cmp(&b.group));
+    Ok(found)
+}
+
 /// The addresses of instances, ordered by id. One that has none (it is gone, or not up yet) is left out.
 ///
 /// # Errors
@@ -65,7 +120,10 @@ pub async fn addresses(client: &aws_sdk_ec2::Client, instances: &[String]) -> Re
 }
 
 /// Instances by their ids. One that EC2 does not know is left out.
-pub(crate) async fn described_by_id(client: &aws_sdk_ec2::Client, ids: &[String]) -> Result<Vec<Instance>> {
+///
+/// # Errors
+/// A request failed.
+pub async fn described_by_id(client: &aws_sdk_ec2::Client, ids: &[String]) -> Result<Vec<Instance>> {
     // By filter and not by id: an id that is already forgotten would fail the request for all.
     let batches = ids.chunks(FILTER_VALUES).map(|ids| {
         let filter = Filter::builder()

@@ -3,7 +3,7 @@
 mod batches;
 mod carry_out;
 
-pub use carry_out::{Outcome, Step, To, Undone, carry_out};
+pub use carry_out::{Outcome, Step, To, Undone, carry_out, detach};
 
 use crate::error::Result;
 use crate::group::{described_by_id, standing};

@@ -1,3 +1,7 @@
+mod support;
+
+pub(crate) use support::{DetachInstances, GetJoinParams, Support};
+
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -87,6 +91,8 @@ pub(crate) enum Hostgroup {
 pub(crate) enum Debug {
     /// Calls a method of the Weka management API and prints its result
     Jrpc(Jrpc),
+    #[command(flatten)]
+    Support(Support),
 }
 
 #[derive(Debug, Args)]

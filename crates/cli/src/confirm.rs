@@ -7,9 +7,33 @@ use std::io::{BufRead, IsTerminal};
 /// # Errors
 /// The answer was no.
 pub(crate) fn ask(printer: &Printer, yes: bool, question: &str) -> Result<(), Failure> {
-    if yes || !std::io::stdin().is_terminal() || !printer.is_live() {
+    if yes || !is_possible(printer) {
         return Ok(());
     }
+    answered(printer, question)
+}
+
+/// Asks whether to go on; without a terminal, who has not said so beforehand does not.
+///
+/// # Errors
+/// The answer was no, or nobody can be asked.
+pub(crate) fn insist(printer: &Printer, yes: bool, question: &str) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    if !is_possible(printer) {
+        return Err(Failure::usage(
+            "nothing was done: there is no terminal to ask on, and --yes was not given",
+        ));
+    }
+    answered(printer, question)
+}
+
+fn is_possible(printer: &Printer) -> bool {
+    std::io::stdin().is_terminal() && printer.is_live()
+}
+
+fn answered(printer: &Printer, question: &str) -> Result<(), Failure> {
     printer.line(&format!("{question} [y/N]"));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);

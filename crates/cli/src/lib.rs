@@ -67,6 +67,9 @@ async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure> {
         Command::Hostgroup(args::Hostgroup::List(list)) => {
             commands::hostgroup_list::run(list, connect, printer).await
         }
+        Command::Debug(args::Debug::Support(step)) => {
+            commands::debug_instances::run(step, connect, printer).await
+        }
         Command::Debug(args::Debug::Jrpc(jrpc)) => commands::debug_jrpc::run(jrpc, printer).await,
         Command::Completion { shell } => commands::about::completion(shell, printer),
         Command::Version => commands::about::version(printer),

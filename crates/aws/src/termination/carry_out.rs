@@ -133,6 +133,39 @@ pub async fn carry_out(to: To<'_>, plan: &Plan) -> Outcome {
     outcome
 }
 
+const DETACH: &str = "autoscaling DetachInstances";
+
+/// Detaches instances from a group, as many a call as AWS takes, one call after the other; with `lower`, the desired capacity
+/// goes down by as many, else the group launches others. Gives those it was done with, and the others with the reason.
+pub async fn detach(
+    autoscaling: &aws_sdk_autoscaling::Client,
+    group: &str,
+    ids: &[String],
+    lower: bool,
+) -> (Vec<InstanceId>, Vec<Undone>) {
+    let mut outcome = Outcome::default();
+    let sorted = sort(batches(ids, DETACHED), 1, |ids| {
+        detach_batch(autoscaling, group, ids, lower)
+    });
+    let detached = outcome.note(Step::Detach, sorted.await);
+    (detached.into_iter().map(InstanceId).collect(), outcome.undone)
+}
+
+async fn detach_batch(
+    autoscaling: &aws_sdk_autoscaling::Client,
+    group: &str,
+    ids: Vec<String>,
+    lower: bool,
+) -> Result<Vec<String>> {
+    let ask = autoscaling
+        .detach_instances()
+        .auto_scaling_group_name(group)
+        .set_instance_ids(Some(ids.clone()))
+        .should_decrement_desired_capacity(lower);
+    ask.send().await.asked(DETACH)?;
+    Ok(ids)
+}
+
 fn batches(ids: &[String], size: usize) -> Vec<Vec<String>> {
     ids.chunks(size).map(<[String]>::to_vec).collect()
 }
@@ -191,16 +224,8 @@ impl To<'_> {
     }
 
     async fn detach(self, ids: Vec<String>) -> Result<Vec<String>> {
-        const ASK: &str = "autoscaling DetachInstances";
-        let ask = self
-            .autoscaling
-            .detach_instances()
-            .auto_scaling_group_name(self.group)
-            .set_instance_ids(Some(ids.clone()))
-            .should_decrement_desired_capacity(false)
-            .send();
-        self.in_time(ASK, async { ask.await.asked(ASK) }).await?;
-        Ok(ids)
+        let detached = detach_batch(self.autoscaling, self.group, ids, false);
+        self.in_time(DETACH, detached).await
     }
 
     async fn in_time<T>(self, ask: &'static str, answer: impl Future<Output = Result<T>>) -> Result<T> {

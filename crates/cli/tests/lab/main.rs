@@ -5,6 +5,7 @@
 mod bad_input;
 mod common;
 mod import;
+mod instances;
 mod jrpc;
 mod minutes;
 mod reference;
