@@ -9,3 +9,4 @@ mod jrpc;
 mod minutes;
 mod reference;
 mod scaled;
+mod scaling;
