@@ -98,7 +98,7 @@ pub(crate) struct Jrpc {
     #[arg(long, value_name = "JSON", default_value = "{}")]
     pub(crate) params: String,
     /// A backend's address or name; several are asked one after the other until one can be
-    #[arg(long, required = true, value_delimiter = ',')]
+    #[arg(long, required = true, num_args = 1.., value_delimiter = ',')]
     pub(crate) host: Vec<String>,
     /// The port of its API
     #[arg(long, default_value_t = weka::DEFAULT_PORT)]

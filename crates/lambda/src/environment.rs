@@ -16,7 +16,7 @@ pub struct Environment {
     pub table: String,
     /// `ROLE`: whose function this is.
     pub host_group: HostGroup,
-    /// `SEAL_KEY`, in *fetch* without `USE_DYNAMODB_ENDPOINT`: under what credentials travel. Where there is none they do
+    /// `SEAL_KEY`, in *fetch* and *scale* without `USE_DYNAMODB_ENDPOINT`: under what credentials travel. Where there is none they do
     /// not travel.
     pub seal_key: Option<SealKey>,
 }
@@ -73,7 +73,8 @@ impl Environment {
                 });
             }
         };
-        let seal_key = if function == FunctionType::Fetch && !scale_reads_the_table {
+        let seals = matches!(function, FunctionType::Fetch | FunctionType::Scale);
+        let seal_key = if seals && !scale_reads_the_table {
             let key = SealKey::from_base64(&required("SEAL_KEY")?);
             Some(key.map_err(|error| BadEnvironment::Invalid {
                 name: "SEAL_KEY",

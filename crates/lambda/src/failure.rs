@@ -1,5 +1,8 @@
 use deployment::FunctionType;
 use lambda_runtime::Diagnostic;
+use scaling::check::Violation;
+use scaling::messages::BadMessage;
+use scaling::plan::Refusal;
 use scaling::seal::BadSeal;
 use std::error::Error;
 
@@ -21,6 +24,48 @@ pub enum Failure {
         doing: &'static str,
         /// AWS's answer.
         source: aws::Error,
+    },
+    /// The message of the function before cannot be read.
+    #[error(transparent)]
+    Message {
+        /// Why.
+        source: BadMessage,
+    },
+    /// The message is of the other host group.
+    #[error("the message is about another host group than this function's")]
+    OtherRole,
+    /// The certificates by which backends are known cannot be read.
+    #[error("the certificates of --weka-ca cannot be read")]
+    BadCa {
+        /// Why.
+        source: weka::BadCa,
+    },
+    /// Weka could not be asked, or its answer not be read.
+    #[error("the Weka cluster cannot be read")]
+    Weka {
+        /// Why.
+        source: weka::Error,
+    },
+    /// The cluster is not to be scaled now, or not to this size.
+    #[error("{refusal}")]
+    Refused {
+        /// Why.
+        refusal: Refusal,
+    },
+    /// The plan breaks an invariant: a defect of this program.
+    #[error("the plan is not carried out, because it breaks an invariant: {violation}")]
+    Violation {
+        /// Which.
+        violation: Violation,
+    },
+    /// The message has no credentials, and the function is not to read them itself.
+    #[error("the message has no credentials: update the cluster, so that fetch and scale are of one version")]
+    NoCredentials,
+    /// The credentials cannot be opened.
+    #[error("the credentials cannot be opened")]
+    Unseal {
+        /// Why.
+        source: BadSeal,
     },
     /// The credentials could not be sealed.
     #[error("the credentials cannot be sealed")]
@@ -48,6 +93,14 @@ impl Failure {
         match self {
             Self::NotInThisVersion { .. } => "NotInThisVersion",
             Self::Aws { .. } => "AwsRequestFailed",
+            Self::Message { .. } => "BadMessage",
+            Self::OtherRole => "OtherHostGroup",
+            Self::BadCa { .. } => "BadCa",
+            Self::Weka { source } => source.name(),
+            Self::Refused { refusal } => refusal.name(),
+            Self::Violation { .. } => "InvariantBroken",
+            Self::NoCredentials => "NoCredentials",
+            Self::Unseal { .. } => "UnsealFailed",
             Self::Seal { .. } => "SealFailed",
             Self::Random { .. } => "NoRandomBytes",
             Self::Answer { .. } => "BadAnswer",

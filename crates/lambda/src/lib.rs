@@ -5,7 +5,8 @@
 //! |---|---|
 //! | [`join`] | complete: answers a new instance with its join script |
 //! | [`fetch`] | complete: reads the group for *scale* |
-//! | `scale`, `terminate`, `transient` | not in this version: they start, and answer every invocation with the error `NotInThisVersion`. They decide nothing and remove nothing; the state machine's executions fail, the cluster and the group stay as they are |
+//! | [`scale`] | complete: decides which machines leave the cluster, and has Weka do it |
+//! | `terminate`, `transient` | not in this version: they start, and answer every invocation with the error `NotInThisVersion`. They decide nothing and remove nothing; the state machine's executions fail, the cluster and the group stay as they are |
 //!
 //! Each function is an edge that reads AWS and a pure part that makes the answer of what was read.
 
@@ -14,8 +15,10 @@ mod environment;
 mod failure;
 pub mod fetch;
 pub mod join;
+pub mod metrics;
 mod proxy;
 mod random;
+pub mod scale;
 
 pub use clients::Clients;
 pub use environment::{BadEnvironment, Environment};
@@ -23,17 +26,34 @@ pub use failure::Failure;
 pub use proxy::Response;
 
 use deployment::FunctionType;
+use jiff::Timestamp;
 use serde_json::Value;
+use tokio::time::Instant;
+
+/// When an invocation runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// The time: what decisions are made by.
+    pub now: Timestamp,
+    /// When Lambda ends the invocation.
+    pub deadline: Instant,
+}
 
 /// Answers an invocation.
 ///
 /// # Errors
 /// What the invocation fails with. `join` never fails: API Gateway is to pass the reason on.
-pub async fn invoke(environment: &Environment, clients: &Clients, event: &Value) -> Result<Value, Failure> {
+pub async fn invoke(
+    environment: &Environment,
+    clients: &Clients,
+    event: &Value,
+    moment: Moment,
+) -> Result<Value, Failure> {
     match environment.function {
         FunctionType::Join => json(&join::join(environment, clients, event).await),
         FunctionType::Fetch => json(&fetch::fetch(environment, clients).await?),
-        function @ (FunctionType::Scale | FunctionType::Terminate | FunctionType::Transient) => {
+        FunctionType::Scale => json(&scale::scale(environment, clients, event, moment).await?),
+        function @ (FunctionType::Terminate | FunctionType::Transient) => {
             Err(Failure::NotInThisVersion { function })
         }
     }

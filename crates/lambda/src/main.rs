@@ -1,10 +1,13 @@
 //! The `bootstrap` that Lambda starts: reads the environment, sets up the log, and answers invocations.
 
-use lambda::{BadEnvironment, Clients, Environment, Failure};
-use lambda_runtime::{BoxFuture, Diagnostic, LambdaEvent, Runtime, service_fn};
+use jiff::Timestamp;
+use lambda::{BadEnvironment, Clients, Environment, Failure, Moment};
+use lambda_runtime::{BoxFuture, Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
 use serde_json::Value;
 use std::process::ExitCode;
+use std::time::Duration;
+use tokio::time::Instant;
 
 // One thread: an invocation is a handful of requests, and Lambda gives 256 MiB a sixth of a processor.
 #[tokio::main(flavor = "current_thread")]
@@ -47,8 +50,12 @@ fn start() -> Result<(Environment, Clients), BadEnvironment> {
 async fn run(environment: &Environment, clients: &Clients) -> Result<(), lambda_runtime::Error> {
     let handler = async |event: LambdaEvent<Value>| {
         // Boxed, because the futures of the SDK nest deeper than the compiler likes to look.
-        let answering: BoxFuture<'_, Result<Value, Failure>> =
-            Box::pin(lambda::invoke(environment, clients, &event.payload));
+        let answering: BoxFuture<'_, Result<Value, Failure>> = Box::pin(lambda::invoke(
+            environment,
+            clients,
+            &event.payload,
+            moment(&event.context),
+        ));
         let answer = answering.await;
         let (function, request_id) = (environment.function.name(), event.context.request_id.as_str());
         match &answer {
@@ -66,6 +73,19 @@ async fn run(environment: &Environment, clients: &Clients) -> Result<(), lambda_
         answer.map_err(Reported)
     };
     Runtime::new(service_fn(handler)).run().await
+}
+
+/// The time, and how much of it this invocation has.
+fn moment(context: &Context) -> Moment {
+    let now = Timestamp::now();
+    let left = i64::try_from(context.deadline)
+        .unwrap_or(i64::MAX)
+        .saturating_sub(now.as_millisecond());
+    let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+    Moment {
+        now,
+        deadline: Instant::now() + left,
+    }
 }
 
 /// A failure whose `Debug`, which the runtime writes into the log, is the one line that the caller gets too.

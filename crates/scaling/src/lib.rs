@@ -6,7 +6,14 @@
 //! randomness; random values and the time come in as arguments.
 
 pub mod calls;
+pub mod carry_out;
+pub mod check;
 pub mod ids;
 pub mod lists;
 pub mod messages;
+pub mod picture;
+pub mod plan;
+pub mod policy;
+pub mod report;
 pub mod seal;
+pub mod termination;

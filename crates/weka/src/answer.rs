@@ -15,11 +15,21 @@ const MOST: usize = 300;
 
 /// Why an answer gives no result.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum NoResult {
+pub enum NoResult {
     /// Weka says no, with JSON-RPC's code and Weka's message.
-    Refused { code: i64, message: String },
-    /// It cannot be read: which field, and what is wrong with it.
-    Malformed { field: String, problem: String },
+    Refused {
+        /// The code.
+        code: i64,
+        /// The message.
+        message: String,
+    },
+    /// It cannot be read.
+    Malformed {
+        /// Which field, such as `result.HostId<4>.added_time`.
+        field: String,
+        /// What is wrong with it, without its value.
+        problem: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -45,7 +55,10 @@ fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Resu
 }
 
 /// Reads the result of an answer.
-pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, NoResult> {
+///
+/// # Errors
+/// [`NoResult`].
+pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, NoResult> {
     match serde_json::from_slice::<Envelope<T>>(bytes) {
         Ok(Envelope {
             error: Some(error), ..

@@ -7,7 +7,7 @@
 //!
 //! The order of the backends is the caller's: this crate has no randomness.
 
-mod answer;
+pub mod answer;
 mod client;
 mod error;
 mod login;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-/// The longest answer that is read: ten times the longest list of the largest cluster, and less than a function's memory.
+/// The longest answer that is read: several times the longest list of ten thousand machines. What is longer has no end.
 const MOST: usize = 512 << 20;
 
 /// What a backend answered.

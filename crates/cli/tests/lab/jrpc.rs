@@ -83,6 +83,30 @@ fn prints_the_result_as_json() {
 }
 
 #[test]
+fn asks_the_next_host_and_not_even_the_noisiest_log_shows_a_secret() {
+    let backend = Backend::start();
+    let hosts = [
+        "-vvv",
+        "--http",
+        "--host",
+        "127.0.0.99",
+        "127.0.0.1",
+        "-m",
+        "status",
+    ];
+    let (status, stdout, stderr) = backend.jrpc(&hosts);
+    assert_eq!((status, stdout.trim()), (0, "{}"), "{stderr}");
+    assert!(
+        stderr.contains("backend is asked no more backend=\"127.0.0.99\""),
+        "{stderr}"
+    );
+    assert!(
+        !stderr.contains("an-access-token") && !stderr.contains("a-refresh-token"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn says_what_weka_or_the_way_to_it_has_against_it() {
     let backend = Backend::start();
     for (arguments, status, said) in [

@@ -1,6 +1,8 @@
 use super::*;
 use crate::example::{PASSWORD, cluster, resources, resources_with, seal_key, settings};
+use crate::names::FunctionType;
 use crate::resource::Kind;
+use serde_json::{Value as Json, json};
 
 fn ids(resources: &[Desired]) -> BTreeSet<ResourceId> {
     resources.iter().map(|resource| resource.id).collect()

@@ -3,13 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod account;
+mod scale;
 
 use account::Account;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use lab::lambda_runtime::{Function, FunctionError, Options, StartError};
 use scaling::messages::{HostGroupInfo, Role};
-use scaling::seal::{Binding, SealKey, open};
+use scaling::seal::{Binding, Credentials, SealKey, open, seal};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,7 +44,7 @@ fn environment(account: &Account, changes: &[(&str, &str)]) -> BTreeMap<String, 
     .collect();
     if environment
         .get("LAMBDA")
-        .is_some_and(|function| function == "fetch")
+        .is_some_and(|function| function == "fetch" || function == "scale")
     {
         environment
             .entry("SEAL_KEY".to_owned())
@@ -309,7 +310,7 @@ async fn fetch_fails_as_a_whole_and_by_name() {
 #[tokio::test]
 async fn a_function_that_this_version_does_not_have_fails_closed() {
     let account = Account::with_cluster().await;
-    for name in ["scale", "terminate", "transient"] {
+    for name in ["terminate", "transient"] {
         let function = started(&account, &[("LAMBDA", name)]).await;
         for event in [
             json!({}),
@@ -322,6 +323,59 @@ async fn a_function_that_this_version_does_not_have_fails_closed() {
         assert_eq!(account.requests(), 0, "it asks AWS nothing");
         assert_no_secrets(function).await;
     }
+}
+
+/// What *fetch* tells, sealed for this host group.
+fn told(changes: &[(&str, Value)]) -> Value {
+    let credentials = Credentials {
+        username: USER.to_owned(),
+        password: PASSWORD.into(),
+    };
+    let binding = Binding {
+        cluster: "wk",
+        host_group: "Backends",
+    };
+    let key = SealKey::from_base64(SEAL_KEY).unwrap();
+    let mut message = json!({
+        "username": "", "password": "", "sealed": seal(&credentials, &key, binding, [7; 12]).unwrap(),
+        "desired_capacity": 6, "instances": [], "backend_ips": [], "role": "backend", "version": 1,
+    });
+    for (name, value) in changes {
+        message[*name] = value.clone();
+    }
+    message
+}
+
+#[tokio::test]
+async fn scale_says_by_name_why_it_did_nothing() {
+    let account = Account::with_cluster().await;
+    let function = started(&account, &[("LAMBDA", "scale")]).await;
+    for (event, name, part) in [
+        (json!({}), "BadMessage", "version unknown"),
+        (told(&[("version", json!(2))]), "BadMessage", "version 2"),
+        (
+            told(&[("role", json!("client"))]),
+            "OtherHostGroup",
+            "another host group",
+        ),
+        (
+            told(&[("sealed", json!(null))]),
+            "NoCredentials",
+            "update the cluster",
+        ),
+        (
+            told(&[("sealed", json!("AAAA"))]),
+            "UnsealFailed",
+            "cannot be opened",
+        ),
+        (told(&[]), "WekaNoBackends", "the Weka cluster cannot be read"),
+    ] {
+        let error = function.invoke(&event).await.unwrap_err();
+        assert_eq!(error.error_type, name, "{error}");
+        assert!(error.error_message.contains(part), "{error}");
+    }
+    assert_eq!(account.requests(), 0, "it asks AWS nothing");
+    assert_no_secrets(function).await;
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ async fn every_call_has_the_parameters_that_weka_wants() {
 #[tokio::test]
 async fn what_may_have_been_carried_out_is_not_sent_again() {
     for (say, reason) in [
-        (Say::Silence, "did not answer within 1000 ms"),
+        (Say::Silence, "did not answer within 3000 ms"),
         (Say::Break, "broke off the connection"),
         (Say::Status(503), "answers with HTTP status 503"),
         (Say::Status(404), "answers with HTTP status 404"),

@@ -123,7 +123,6 @@ impl Fleet {
         Options {
             protocol: Protocol::Http,
             port: self.port,
-            request_timeout: Duration::from_secs(1),
             pause: Duration::from_millis(5),
             ..Options::default()
         }

@@ -1,0 +1,340 @@
+//! What a host group has: roles, functions, the join API, the template, the state machine, the group.
+
+use super::definition::definition;
+use super::{Build, instance_tags};
+use crate::names::{FunctionType, HostGroup, RoleUse};
+use crate::plan::Desired;
+use crate::policy;
+use crate::resource::{
+    AttachedInstances, AutoScalingGroup, Function, InvokePermission, LaunchTemplate, LogGroup, Mapping,
+    PreparedInstances, ResourceId, RestApi, Role, Rule, StateMachine, Throttle, UserData, Vpc,
+};
+use crate::settings::GroupSettings;
+use crate::tags::{self, Tags};
+use crate::value::{Output, Value};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// The join API's stage.
+const STAGE: &str = "default";
+/// The target's id in the rule.
+const TARGET_ID: &str = "state-machine";
+/// The id of the join API's statement in its function's policy.
+const STATEMENT_ID: &str = "join-api";
+/// How many network interfaces a client gets beside its first: one for its one core.
+const CLIENT_IO_CORES: u32 = 1;
+/// How often the join API may be called: a group that grows by hundreds asks within seconds, and asks again later.
+const THROTTLE: Throttle = Throttle { rate: 50, burst: 100 };
+
+impl Build<'_> {
+    pub(super) fn of_group(
+        &self,
+        group: HostGroup,
+        settings: &GroupSettings,
+        uuids: &mut impl Iterator<Item = Uuid>,
+    ) -> Vec<Desired> {
+        let mut resources = Vec::new();
+        for user in RoleUse::ALL {
+            // Without a random id the name is only that of a role that stands: the plan puts its real name in place.
+            resources.push(self.role(group, user, uuids.next().unwrap_or_default()));
+        }
+        resources.push(self.log_group(group, None));
+        for function in FunctionType::ALL {
+            resources.push(self.log_group(group, Some(function)));
+            resources.push(self.function(group, function));
+        }
+        resources.extend([
+            self.rest_api(group),
+            self.invoke_permission(group),
+            self.launch_template(group, settings),
+            self.state_machine(group),
+            self.rule(group),
+            self.auto_scaling_group(group, settings),
+            Desired {
+                tags: Some(instance_tags(
+                    self.names.cluster(),
+                    group,
+                    &self.settings().tags_map,
+                )),
+                ..self.resource(
+                    ResourceId::PreparedInstances(group),
+                    self.names.of(group),
+                    PreparedInstances {
+                        to_tag: BTreeSet::new(),
+                        to_protect: BTreeSet::new(),
+                    },
+                    &[],
+                )
+            },
+            self.resource(
+                ResourceId::AttachedInstances(group),
+                self.names.of(group),
+                AttachedInstances {
+                    to_attach: BTreeSet::new(),
+                },
+                &[
+                    ResourceId::AutoScalingGroup(group),
+                    ResourceId::PreparedInstances(group),
+                ],
+            ),
+        ]);
+        resources
+    }
+
+    fn role(&self, group: HostGroup, user: RoleUse, uuid: Uuid) -> Desired {
+        let permissions = policy::permissions(self.request.account, &self.names, group, user);
+        let mut tags = Tags::managed(
+            self.names.cluster(),
+            Some(group),
+            &permissions.version(),
+            &self.settings().tags_map,
+        );
+        tags.set(tags::USE, user.name());
+        let body = Role {
+            trust: policy::trust(self.request.account, user),
+            permissions,
+        };
+        let needs: &[ResourceId] = match user {
+            RoleUse::Function(FunctionType::Join | FunctionType::Fetch | FunctionType::Scale) => {
+                &[ResourceId::KmsKey]
+            }
+            _ => &[],
+        };
+        let name = self.names.role(group, user, uuid);
+        Desired {
+            tags: Some(tags),
+            ..self.resource(ResourceId::Role(group, user), name, body, needs)
+        }
+    }
+
+    fn log_group(&self, group: HostGroup, function: Option<FunctionType>) -> Desired {
+        let name = match function {
+            Some(function) => self.names.function_log_group(group, function),
+            None => self.names.state_machine_log_group(group),
+        };
+        self.resource(
+            ResourceId::LogGroup(group, function),
+            name,
+            LogGroup { retention_days: 30 },
+            &[],
+        )
+    }
+
+    fn function(&self, group: HostGroup, function: FunctionType) -> Desired {
+        let role = ResourceId::Role(group, RoleUse::Function(function));
+        let variables = [
+            ("LAMBDA", function.name().to_owned()),
+            ("REGION", self.request.account.region.clone()),
+            ("CLUSTER_NAME", self.names.cluster().to_string()),
+            ("ASG_NAME", self.names.of(group)),
+            ("TABLE_NAME", self.names.base()),
+            ("ROLE", group.role().to_owned()),
+            (
+                "USE_DYNAMODB_ENDPOINT",
+                self.settings().use_dynamodb_endpoint.to_string(),
+            ),
+        ];
+        let sealing = matches!(function, FunctionType::Fetch | FunctionType::Scale);
+        // Only scale talks to the backends. The rest talk to AWS alone, to which a private subnet may have no way.
+        let vpc = (function == FunctionType::Scale).then(|| Vpc {
+            subnets: vec![self.settings().backends.subnet.clone()],
+            security_groups: self.settings().backends.security_groups_ids.clone(),
+        });
+        let body = Function {
+            description: format!("Wekactl {function}"),
+            runtime: "provided.al2023".to_owned(),
+            handler: "bootstrap".to_owned(),
+            architecture: self.request.package.architecture.clone(),
+            memory_mib: 256,
+            timeout_seconds: 15,
+            code_sha256: self.request.package.sha256.clone(),
+            role: Value::Of(role, Output::Arn),
+            kms_key: Value::Of(ResourceId::KmsKey, Output::Arn),
+            environment: variables
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+            seal_key: sealing
+                .then(|| self.request.seal_keys.get(&group).cloned())
+                .flatten(),
+            vpc,
+        };
+        let needs = [
+            role,
+            ResourceId::KmsKey,
+            ResourceId::LogGroup(group, Some(function)),
+        ];
+        self.resource(
+            ResourceId::Function(group, function),
+            self.names.function(group, function),
+            body,
+            &needs,
+        )
+    }
+
+    /// Needs nothing: API Gateway takes the function's ARN whether the function is there or not, and calls it only by the
+    /// permission, which comes after both.
+    fn rest_api(&self, group: HostGroup) -> Desired {
+        let account = self.request.account;
+        let function = policy::function_arn(account, &self.names, group, FunctionType::Join);
+        let private = self.settings().private_subnet;
+        let body = RestApi {
+            endpoint_type: if private { "PRIVATE" } else { "REGIONAL" }.to_owned(),
+            policy: private.then(|| policy::private_api(&self.settings().vpc_id)),
+            path: self.names.of(group),
+            api_key_required: true,
+            integration: "AWS_PROXY".to_owned(),
+            integration_uri: format!(
+                "arn:{}:apigateway:{}:lambda:path/2015-03-31/functions/{function}/invocations",
+                account.partition, account.region
+            ),
+            stage: STAGE.to_owned(),
+            throttle: Some(THROTTLE),
+            key_enabled: true,
+        };
+        self.resource(ResourceId::RestApi(group), self.names.of(group), body, &[])
+    }
+
+    fn invoke_permission(&self, group: HostGroup) -> Desired {
+        let api = ResourceId::RestApi(group);
+        let body = InvokePermission {
+            statement_id: STATEMENT_ID.to_owned(),
+            source_arn: Value::Of(api, Output::ExecuteArn),
+            others: Vec::new(),
+        };
+        let needs = [api, ResourceId::Function(group, FunctionType::Join)];
+        let name = self.names.function(group, FunctionType::Join);
+        self.resource(ResourceId::InvokePermission(group), name, body, &needs)
+    }
+
+    fn launch_template(&self, group: HostGroup, settings: &GroupSettings) -> Desired {
+        let api = ResourceId::RestApi(group);
+        let io_cores = match group {
+            HostGroup::Backends => settings.profile().map_or(0, |profile| profile.cores.io_cores()),
+            HostGroup::Clients => CLIENT_IO_CORES,
+        };
+        let body = LaunchTemplate {
+            image_id: settings.image_id.clone(),
+            instance_type: settings.instance_type.clone(),
+            key_name: settings.key_name.clone(),
+            instance_profile: settings.iam_arn.clone(),
+            security_groups: settings.security_groups_ids.clone(),
+            subnet: settings.subnet.clone(),
+            public_address: !self.settings().private_subnet,
+            volumes: settings
+                .volumes_info
+                .iter()
+                .map(|volume| Mapping {
+                    device: volume.name.clone(),
+                    volume_type: volume.r#type.clone(),
+                    size_gib: volume.size,
+                    delete_on_termination: true,
+                })
+                .collect(),
+            http_tokens: settings.http_tokens.clone(),
+            termination_protection: true,
+            instance_tags: instance_tags(self.names.cluster(), group, &self.settings().tags_map),
+            tagged: ["instance", "network-interface", "volume"]
+                .map(str::to_owned)
+                .to_vec(),
+            user_data: UserData::Of {
+                join_url: Value::Of(api, Output::Url),
+                api_key: Value::Of(api, Output::ApiKey),
+                region: self.request.account.region.clone(),
+                subnet: settings.subnet.clone(),
+                security_groups: settings.security_groups_ids.clone(),
+                io_cores,
+            },
+        };
+        self.resource(
+            ResourceId::LaunchTemplate(group),
+            self.names.launch_template(group),
+            body,
+            &[api],
+        )
+    }
+
+    fn state_machine(&self, group: HostGroup) -> Desired {
+        let account = self.request.account;
+        let role = ResourceId::Role(group, RoleUse::StateMachine);
+        let logs = ResourceId::LogGroup(group, None);
+        let log_group = format!("log-group:{}:*", self.names.state_machine_log_group(group));
+        let body = StateMachine {
+            definition: definition(|function| policy::function_arn(account, &self.names, group, function)),
+            role: Value::Of(role, Output::Arn),
+            log_level: "ERROR".to_owned(),
+            log_group: Some(account.arn("logs", &log_group)),
+        };
+        let mut needs = vec![role, logs];
+        needs.extend(FunctionType::OF_STATE_MACHINE.map(|function| ResourceId::Function(group, function)));
+        self.resource(
+            ResourceId::StateMachine(group),
+            self.names.state_machine(group),
+            body,
+            &needs,
+        )
+    }
+
+    fn rule(&self, group: HostGroup) -> Desired {
+        let role = ResourceId::Role(group, RoleUse::Rule);
+        let body = Rule {
+            schedule: "rate(1 minute)".to_owned(),
+            state: "ENABLED".to_owned(),
+            target_id: TARGET_ID.to_owned(),
+            target_arn: policy::state_machine_arn(self.request.account, &self.names, group),
+            role: Value::Of(role, Output::Arn),
+            other_targets: Vec::new(),
+        };
+        let needs = [role, ResourceId::StateMachine(group)];
+        self.resource(ResourceId::Rule(group), self.names.rule(group), body, &needs)
+    }
+
+    fn auto_scaling_group(&self, group: HostGroup, settings: &GroupSettings) -> Desired {
+        let backends = group == HostGroup::Backends;
+        let body = AutoScalingGroup {
+            min_size: 0,
+            max_size: i32::try_from(settings.max_size).unwrap_or(i32::MAX),
+            protected_from_scale_in: true,
+            suspended: vec!["ReplaceUnhealthy".to_owned()],
+            subnet: settings.subnet.clone(),
+            launch_template: self.names.launch_template(group),
+            launch_template_version: "$Latest".to_owned(),
+            target_groups: if backends {
+                vec![Value::Of(ResourceId::TargetGroup, Output::Arn)]
+            } else {
+                Vec::new()
+            },
+            classic_load_balancers: self
+                .settings()
+                .classic_load_balancer
+                .iter()
+                .filter(|_| backends)
+                .cloned()
+                .collect(),
+        };
+        // The items too: an instance that the group launches asks for its join script, which is made of them.
+        let mut needs = vec![
+            ResourceId::LaunchTemplate(group),
+            ResourceId::InvokePermission(group),
+            ResourceId::StateMachine(group),
+            ResourceId::Rule(group),
+            ResourceId::SettingsItem,
+        ];
+        if self.request.credentials.is_some() {
+            needs.push(ResourceId::Credentials);
+        }
+        if backends {
+            needs.push(ResourceId::TargetGroup);
+        }
+        let mut resource = self.resource(
+            ResourceId::AutoScalingGroup(group),
+            self.names.of(group),
+            body,
+            &needs,
+        );
+        if let Some(tags) = &mut resource.tags {
+            tags.set("Name", &format!("{}-{group}", self.names.cluster()));
+        }
+        resource
+    }
+}

@@ -1,0 +1,143 @@
+//! *scale*: what Weka says of the cluster, what is to be done about it, and what of the group may be terminated.
+
+use crate::failure::{Failure, chain};
+use crate::{Clients, Environment, Moment, metrics, random};
+use deployment::HostGroup;
+use scaling::carry_out::{carry_out, conclude};
+use scaling::check::check;
+use scaling::messages::{HostGroupInfo, Role, ScaleResponse, read};
+use scaling::plan::plan;
+use scaling::policy::Group;
+use scaling::report::{Report, Verdict};
+use scaling::seal::{Binding, Credentials, open};
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::Instant;
+use weka::{Client, Options, Protocol};
+
+/// What is left of the invocation's time when the last request must have been answered: for the answer's own way.
+const FOR_THE_ANSWER: Duration = Duration::from_millis(500);
+/// What is left before that when the last machine is begun: a call and the last look may take three seconds each.
+const FOR_THE_LAST_LOOK: Duration = Duration::from_secs(6);
+
+/// Looks at the cluster, decides, carries out, and looks once more.
+///
+/// # Errors
+/// Nothing was changed where the message, the credentials or a list cannot be read, or where the run is refused; the last
+/// list not being readable loses what may be terminated, which a later run or *terminate* finds again.
+pub async fn scale(
+    environment: &Environment,
+    clients: &Clients,
+    event: &Value,
+    moment: Moment,
+) -> Result<ScaleResponse, Failure> {
+    let info: HostGroupInfo = read(event.clone()).map_err(|source| Failure::Message { source })?;
+    let role = match environment.host_group {
+        HostGroup::Backends => Role::Backend,
+        HostGroup::Clients => Role::Client,
+    };
+    if info.role != role {
+        return Err(Failure::OtherRole);
+    }
+    let group = Group::from(&info);
+    let credentials = credentials(environment, clients, &info).await?;
+    let backends = random::shuffled(info.backend_ips).map_err(|source| Failure::Random { source })?;
+    let last_answer = moment
+        .deadline
+        .checked_sub(FOR_THE_ANSWER)
+        .unwrap_or(moment.deadline);
+    let weka = |source| Failure::Weka { source };
+    let protocol = Protocol::of(info.weka.as_ref()).map_err(|source| Failure::BadCa { source })?;
+    let options = Options {
+        protocol,
+        ..Options::default()
+    };
+    let client = Client::new(backends, credentials, &options, last_answer).map_err(weka)?;
+
+    let lists = client.snapshot().await.map_err(weka)?;
+    let (plan, report) = plan(&lists, &group, moment.now).map_err(|refusal| Failure::Refused { refusal })?;
+    log(&report);
+    metrics::write(&metrics::line(environment, &report.counts, moment.now));
+    check(&plan, &lists, &group, moment.now).map_err(|violation| Failure::Violation { violation })?;
+
+    let last_task = last_answer.checked_sub(FOR_THE_LAST_LOOK).unwrap_or(last_answer);
+    let client = &client;
+    let outcome = carry_out(
+        &plan,
+        || Instant::now() < last_task,
+        |call| async move {
+            tracing::info!(method = call.method(), what = ?call, "calling");
+            client.call(&call).await.map_err(|error| chain(&error))
+        },
+    )
+    .await;
+    // A run that had nothing to do has just read the list of hosts.
+    let hosts = if plan.tasks.is_empty() {
+        lists.hosts
+    } else {
+        client.hosts().await.map_err(weka)?
+    };
+    let (response, taken_out) = conclude(&group, outcome, &hosts);
+    for instance in &taken_out {
+        tracing::warn!(reason = %instance, "taken out");
+    }
+    for error in response.transient_errors.iter().flatten() {
+        tracing::warn!(error, "transient error");
+    }
+    Ok(response)
+}
+
+/// The credentials out of the message, or out of the table where the function is to read them itself.
+async fn credentials(
+    environment: &Environment,
+    clients: &Clients,
+    info: &HostGroupInfo,
+) -> Result<Credentials, Failure> {
+    let Some(key) = &environment.seal_key else {
+        let read = aws::table::credentials(clients.dynamodb(), &environment.table).await;
+        let read = read.map_err(|source| Failure::Aws {
+            doing: "reading the credentials",
+            source,
+        })?;
+        return Ok(Credentials {
+            username: read.username,
+            password: read.password,
+        });
+    };
+    let binding = Binding {
+        cluster: &environment.cluster,
+        host_group: environment.host_group.name(),
+    };
+    let sealed = info.sealed.as_deref().ok_or(Failure::NoCredentials)?;
+    open(sealed, key, binding).map_err(|source| Failure::Unseal { source })
+}
+
+/// A line a machine, with what is done with it and why.
+fn log(report: &Report) {
+    let counts = report.counts;
+    tracing::info!(
+        desired = counts.desired,
+        healthy = counts.healthy,
+        unhealthy = counts.unhealthy,
+        deactivating = counts.deactivating,
+        drives_phasing_out = counts.phasing_out,
+        to_deactivate = report.to_deactivate,
+        "looked at the cluster"
+    );
+    for decision in &report.decisions {
+        let hosts: Vec<_> = decision.hosts.iter().map(ToString::to_string).collect();
+        let (address, instance) = (
+            decision.address.map(|ip| ip.to_string()),
+            decision.instance.as_deref(),
+        );
+        let state = decision.state.map(|state| state.word());
+        let (verdict, reason) = (decision.verdict.word(), decision.verdict.to_string());
+        let (address, hosts) = (address.as_deref(), hosts.join(" "));
+        match decision.verdict {
+            Verdict::LeaveAlone(_) | Verdict::NoAddress => {
+                tracing::warn!(address, instance, hosts, state, verdict, reason, "decided");
+            }
+            _ => tracing::info!(address, instance, hosts, state, verdict, reason, "decided"),
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! *scale* as Lambda runs it, on a simulated Weka cluster of its own for each test.
+
+use super::{Account, PASSWORD, SEAL_KEY, USER, assert_no_secrets, started};
+use lab::lambda_runtime::{Function, FunctionError};
+use lab::weka_cluster::{Credentials, Fault, FaultKind, Model, NewBackend, Options, Settings, WekaCluster};
+use scaling::messages::{HostGroupInfo, Instance, Role, ScaleResponse, VERSION, read};
+use scaling::seal::{self, Binding, SealKey, seal};
+use serde_json::{Value, json};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+/// A cluster, the function that scales it, and what *fetch* would tell it.
+struct Scene {
+    /// Each test has a network of its own: their backends all listen on Weka's port.
+    network: u8,
+    weka: WekaCluster,
+    function: Function,
+    backends: u8,
+    _account: Account,
+}
+
+impl Scene {
+    async fn new(network: u8, backends: u8) -> Self {
+        let settings = Settings {
+            credentials: Credentials {
+                username: USER.to_owned(),
+                password: PASSWORD.to_owned(),
+            },
+            ..Settings::default()
+        };
+        let weka = WekaCluster::start(Options {
+            settings,
+            ..Options::default()
+        })
+        .await
+        .unwrap();
+        let account = Account::with_cluster().await;
+        let function = started(&account, &[("LAMBDA", "scale")]).await;
+        let scene = Self {
+            network,
+            weka,
+            function,
+            backends,
+            _account: account,
+        };
+        for number in 1..=backends {
+            let instance = scene.instance(number);
+            let backend = NewBackend::new(scene.address(number), &instance.id);
+            scene.weka.change(|model| model.found(&backend)).await.unwrap();
+        }
+        // The drives are old enough to tell a broken one.
+        scene.pass(60).await;
+        scene.weka.change(Model::take_requests).await.unwrap();
+        scene
+    }
+
+    fn address(&self, number: u8) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::new(127, 20, self.network, number))
+    }
+
+    fn instance(&self, number: u8) -> Instance {
+        Instance {
+            id: format!("i-{number:017}"),
+            private_ip: self.address(number).to_string(),
+        }
+    }
+
+    async fn pass(&self, minutes: u64) {
+        self.weka
+            .advance(Duration::from_secs(60 * minutes))
+            .await
+            .unwrap();
+    }
+
+    fn told(&self, desired_capacity: u32) -> Value {
+        let credentials = seal::Credentials {
+            username: USER.to_owned(),
+            password: PASSWORD.into(),
+        };
+        let binding = Binding {
+            cluster: "wk",
+            host_group: "Backends",
+        };
+        let key = SealKey::from_base64(SEAL_KEY).unwrap();
+        let info = HostGroupInfo {
+            username: String::new(),
+            password: String::new(),
+            sealed: Some(seal(&credentials, &key, binding, [7; 12]).unwrap()),
+            desired_capacity,
+            instances: (1..=self.backends).map(|number| self.instance(number)).collect(),
+            backend_ips: (1..=self.backends)
+                .map(|number| self.address(number).to_string())
+                .collect(),
+            role: Role::Backend,
+            weka: None,
+            version: VERSION,
+        };
+        serde_json::to_value(info).unwrap()
+    }
+
+    async fn run(&self, desired: u32) -> Result<ScaleResponse, FunctionError> {
+        self.function
+            .invoke(&self.told(desired))
+            .await
+            .map(|answer| read(answer).unwrap())
+    }
+
+    /// The methods that were called since the last time, in order.
+    async fn called(&self) -> Vec<String> {
+        let requests = self.weka.change(Model::take_requests).await.unwrap();
+        requests.into_iter().map(|request| request.method).collect()
+    }
+
+    async fn fault(&self, fault: &Fault) {
+        for number in 1..=self.backends {
+            self.weka
+                .change(|model| model.add_fault(self.address(number), fault.clone()))
+                .await
+                .unwrap();
+        }
+    }
+}
+
+/// The methods that change something.
+fn changing(methods: &[String]) -> Vec<&str> {
+    let changes = |method: &&str| method.starts_with("cluster_") || *method == "events_trigger_custom";
+    methods.iter().map(String::as_str).filter(changes).collect()
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_as_it_should_be_takes_six_requests_and_nothing_else() {
+    let scene = Scene::new(1, 6).await;
+    let response = scene.run(6).await.unwrap();
+    assert_eq!(response.to_terminate, []);
+    assert_eq!(response.transient_errors, None);
+    let members: Vec<_> = (1..=6).map(|number| scene.address(number).to_string()).collect();
+    assert_eq!(response.members, Some(members));
+    assert_eq!(response.hosts.len(), 18);
+    let mut called = scene.called().await;
+    called.sort_unstable();
+    let lists = [
+        "disks_list",
+        "hosts_list",
+        "manual_override_list",
+        "nodes_list",
+        "status",
+        "user_login",
+    ];
+    assert_eq!(called, lists);
+
+    let log = assert_no_secrets(scene.function).await;
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let decided: Vec<_> = lines
+        .iter()
+        .filter(|line| line["fields"]["message"] == "decided")
+        .collect();
+    assert_eq!(decided.len(), 6);
+    assert_eq!(decided[0]["fields"]["verdict"], "keep");
+    assert_eq!(decided[0]["fields"]["reason"], "healthy and within the target");
+    let metrics = lines.iter().find(|line| line.get("_aws").is_some()).unwrap();
+    let described = &metrics["_aws"]["CloudWatchMetrics"][0];
+    assert_eq!(described["Namespace"], "wekactl");
+    assert_eq!(described["Dimensions"], json!([["Cluster", "HostGroup"]]));
+    for metric in described["Metrics"].as_array().unwrap() {
+        assert!(metrics[metric["Name"].as_str().unwrap()].is_u64(), "{metric}");
+    }
+    assert_eq!(
+        (&metrics["Cluster"], &metrics["HostGroup"]),
+        (&json!("wk"), &json!("Backends"))
+    );
+    assert_eq!((&metrics["Healthy"], &metrics["Desired"]), (&json!(6), &json!(6)));
+}
+
+#[tokio::test]
+async fn what_is_too_many_leaves_and_may_then_be_terminated() {
+    let scene = Scene::new(2, 8).await;
+    let response = scene.run(6).await.unwrap();
+    assert_eq!(
+        (response.to_terminate.len(), response.transient_errors),
+        (0, None)
+    );
+    let called = scene.called().await;
+    let machine = [
+        "cluster_deactivate_drives",
+        "events_trigger_custom",
+        "cluster_deactivate_hosts",
+    ];
+    assert_eq!(changing(&called), [machine, machine].concat());
+    assert_eq!(called.last().unwrap(), "hosts_list", "the last look");
+    // Nothing more is to do until the data is off.
+    scene.run(6).await.unwrap();
+    assert_eq!(changing(&scene.called().await), [""; 0]);
+    scene.pass(30).await;
+    let response = scene.run(6).await.unwrap();
+    assert_eq!(response.to_terminate, [scene.instance(1), scene.instance(2)]);
+    let members: Vec<_> = (3..=8).map(|number| scene.address(number).to_string()).collect();
+    assert_eq!(response.members, Some(members));
+    assert_eq!(
+        scene
+            .weka
+            .look(|model| (model.containers().count(), model.drives().count())),
+        (18, 6)
+    );
+    assert_no_secrets(scene.function).await;
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_stops_the_run_before_anything_is_changed() {
+    let scene = Scene::new(3, 8).await;
+    for method in [
+        "status",
+        "hosts_list",
+        "disks_list",
+        "nodes_list",
+        "manual_override_list",
+    ] {
+        scene.fault(&Fault::new(FaultKind::Garbage).on(method)).await;
+        let error = scene.run(6).await.unwrap_err();
+        assert!(error.error_message.contains(method), "{error}");
+        assert_eq!(changing(&scene.called().await), [""; 0], "{method}");
+        for number in 1..=8 {
+            scene
+                .weka
+                .change(|model| model.clear_faults(scene.address(number)))
+                .await
+                .unwrap();
+        }
+    }
+    assert_no_secrets(scene.function).await;
+}
+
+#[tokio::test]
+async fn a_run_that_is_refused_says_why_by_name() {
+    let scene = Scene::new(4, 6).await;
+    let error = scene.run(2).await.unwrap_err();
+    assert_eq!(error.error_type, "BelowMinimum");
+    assert_eq!(
+        error.error_message,
+        "desired capacity 2 is below the minimum of 5 backends"
+    );
+    scene
+        .weka
+        .change(|model| model.set_override("skip_scale_down"))
+        .await
+        .unwrap();
+    assert_eq!(scene.run(6).await.unwrap_err().error_type, "ScalingSkipped");
+    assert_eq!(changing(&scene.called().await), [""; 0]);
+    assert_no_secrets(scene.function).await;
+}
+
+#[tokio::test]
+async fn what_weka_refuses_is_a_transient_error_and_the_rest_goes_on() {
+    let scene = Scene::new(5, 7).await;
+    scene
+        .weka
+        .change(|model| model.used_capacity = model.capacity())
+        .await
+        .unwrap();
+    let response = scene.run(6).await.unwrap();
+    let errors = response.transient_errors.unwrap();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(
+        errors[0].starts_with("127.20.5.1: cluster_deactivate_drives: "),
+        "{errors:?}"
+    );
+    // What was refused is not half done.
+    assert_eq!(changing(&scene.called().await), ["cluster_deactivate_drives"]);
+    assert_no_secrets(scene.function).await;
+}
+
+#[tokio::test]
+async fn a_change_whose_answer_is_lost_is_not_sent_again() {
+    let scene = Scene::new(6, 7).await;
+    scene
+        .fault(&Fault::new(FaultKind::HangUp).on("cluster_deactivate_drives"))
+        .await;
+    let response = scene.run(6).await.unwrap();
+    let errors = response.transient_errors.unwrap();
+    assert!(errors[0].contains("may have been carried out"), "{errors:?}");
+    assert_eq!(changing(&scene.called().await), ["cluster_deactivate_drives"]);
+    // The next run sees that it was, and goes on.
+    let response = scene.run(6).await.unwrap();
+    assert_eq!(response.transient_errors, None);
+    assert_eq!(changing(&scene.called().await), ["cluster_deactivate_hosts"]);
+    assert_no_secrets(scene.function).await;
+}
+
+#[tokio::test]
+async fn backends_are_spoken_to_as_the_settings_say() {
+    let scene = Scene::new(8, 6).await;
+    let ca = scene.weka.certificate_pem().to_owned();
+    let other = rcgen::generate_simple_self_signed(["weka".to_owned()])
+        .unwrap()
+        .cert
+        .pem();
+    for (weka, error) in [
+        (json!({ "protocol": "https", "ca": ca }), None),
+        (json!({ "protocol": "http" }), None),
+        (
+            json!({ "protocol": "https", "ca": other }),
+            Some("WekaCertificateRefused"),
+        ),
+        (
+            json!({ "protocol": "https", "ca": "no certificate" }),
+            Some("BadCa"),
+        ),
+    ] {
+        let mut told = scene.told(6);
+        told["weka"] = weka.clone();
+        let said = scene
+            .function
+            .invoke(&told)
+            .await
+            .err()
+            .map(|error| error.error_type);
+        assert_eq!(said.as_deref(), error, "{weka}");
+    }
+    assert_no_secrets(scene.function).await;
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_an_error_of_their_own() {
+    let scene = Scene::new(7, 6).await;
+    let mut told = scene.told(6);
+    let credentials = seal::Credentials {
+        username: USER.to_owned(),
+        password: "another".into(),
+    };
+    let binding = Binding {
+        cluster: "wk",
+        host_group: "Backends",
+    };
+    let key = SealKey::from_base64(SEAL_KEY).unwrap();
+    told["sealed"] = json!(seal(&credentials, &key, binding, [8; 12]).unwrap());
+    let error = scene.function.invoke(&told).await.unwrap_err();
+    assert_eq!(error.error_type, "WekaWrongCredentials");
+    assert_no_secrets(scene.function).await;
+}

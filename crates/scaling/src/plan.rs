@@ -1,0 +1,470 @@
+//! What a run of *scale* changes: decided here, once, from the picture alone.
+
+use crate::calls::Call;
+use crate::ids::{DriveUuid, HostId};
+use crate::lists::{DriveStatus, HostState, HostStatus, Lists, SKIP_SCALE_DOWN};
+use crate::messages::{Instance, Role};
+use crate::picture::{ContainerHealth, Machine, MachineState, Picture};
+use crate::policy::{Group, UNHEALTHY_AT_ONCE};
+use crate::report::{Counts, Decision, NotOurs, NotYet, Report, Verdict, Why};
+use crate::termination::never_joined_limit;
+use jiff::Timestamp;
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+/// What is done, machine by machine. Tasks do not depend on each other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Machines on their way out first, in the order of urgency, then those that have left.
+    pub tasks: Vec<Task>,
+}
+
+/// What is done about a machine.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Task {
+    /// The machine; none where it is about drives of no container.
+    pub address: Option<IpAddr>,
+    /// One after the other; the first that fails, unless it is best effort, ends the task.
+    pub calls: Vec<Call>,
+    /// The instance that nothing of the cluster is left on once all calls have succeeded.
+    pub then_terminate: Option<Instance>,
+}
+
+/// Why a run changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The cluster does not serve.
+    #[error("the cluster's io status is {0}, not STARTED")]
+    NotStarted(String),
+    /// Machines come and go while an upgrade runs.
+    #[error("an upgrade of the cluster is running: {0}")]
+    Upgrading(String),
+    /// An operator stopped scaling.
+    #[error("the manual override {SKIP_SCALE_DOWN} is set")]
+    SkipScaleDown,
+    /// It is of a kind that this program does not know how to scale.
+    #[error("the cluster is not of the multi-container kind: no backend container's name contains 'drive'")]
+    NotMultiContainer,
+    /// Weka could not run with so few.
+    #[error("desired capacity {desired} is below the minimum of {minimum} backends")]
+    BelowMinimum {
+        /// The group's desired capacity.
+        desired: u32,
+        /// The fewest.
+        minimum: u32,
+    },
+    /// A list contradicts itself.
+    #[error("Weka lists {0} twice")]
+    Twice(String),
+}
+
+impl Refusal {
+    /// The stable name by which a state machine may tell refusals apart.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NotStarted(_) => "ClusterNotStarted",
+            Self::Upgrading(_) => "ClusterUpgrading",
+            Self::SkipScaleDown => "ScalingSkipped",
+            Self::NotMultiContainer => "NotMultiContainer",
+            Self::BelowMinimum { .. } => "BelowMinimum",
+            Self::Twice(_) => "ContradictoryList",
+        }
+    }
+}
+
+/// Decides what a run changes.
+///
+/// The order of the lists does not matter: two runs that see the same cluster decide the same.
+///
+/// # Errors
+/// [`Refusal`]: nothing at all is changed.
+pub fn plan(lists: &Lists, group: &Group, now: Timestamp) -> Result<(Plan, Report), Refusal> {
+    may_scale(lists, group)?;
+    let picture = Picture::new(lists, group, now);
+    Ok(of_picture(&picture, group, now))
+}
+
+fn may_scale(lists: &Lists, group: &Group) -> Result<(), Refusal> {
+    if lists.status.io_status != "STARTED" {
+        return Err(Refusal::NotStarted(lists.status.io_status.clone()));
+    }
+    if let Some(upgrade) = &lists.status.upgrade {
+        return Err(Refusal::Upgrading(upgrade.clone()));
+    }
+    if lists.overrides.0.iter().any(|key| key == SKIP_SCALE_DOWN) {
+        return Err(Refusal::SkipScaleDown);
+    }
+    let has_drives = |name: &String| name.contains("drive");
+    if !lists.hosts.0.iter().any(|host| {
+        host.mode == crate::lists::Mode::Backend && host.container_name.as_ref().is_some_and(has_drives)
+    }) {
+        return Err(Refusal::NotMultiContainer);
+    }
+    if group.desired < group.minimum() {
+        return Err(Refusal::BelowMinimum {
+            desired: group.desired,
+            minimum: group.minimum(),
+        });
+    }
+    let mut hosts = HashSet::with_capacity(lists.hosts.0.len());
+    if let Some(host) = lists.hosts.0.iter().find(|host| !hosts.insert(host.id)) {
+        return Err(Refusal::Twice(host.id.to_string()));
+    }
+    let mut drives = HashSet::with_capacity(lists.drives.0.len());
+    if let Some(drive) = lists.drives.0.iter().find(|drive| !drives.insert(&drive.uuid)) {
+        return Err(Refusal::Twice(format!("drive {}", drive.uuid)));
+    }
+    Ok(())
+}
+
+/// How many machines of the group are to be on their way out: whatever is already is kept up, whatever exceeds the target
+/// goes, and of unhealthy machines at most two go at a time.
+pub fn to_deactivate(counts: &Counts) -> usize {
+    let two_at_a_time = UNHEALTHY_AT_ONCE
+        .saturating_sub(counts.deactivating)
+        .min(counts.unhealthy);
+    counts.deactivating.max(excess(counts)).max(two_at_a_time)
+}
+
+/// By how many machines the group exceeds its target.
+fn excess(counts: &Counts) -> usize {
+    (counts.healthy + counts.unhealthy + counts.deactivating).saturating_sub(counts.desired)
+}
+
+fn of_picture(picture: &Picture<'_>, group: &Group, now: Timestamp) -> (Plan, Report) {
+    let (ours, others): (Vec<_>, Vec<_>) = picture
+        .machines
+        .iter()
+        .filter(|machine| machine.oddity.is_none())
+        .partition(|machine| machine.instance.is_some());
+    let count = |state| ours.iter().filter(|machine| machine.state == state).count();
+    let counts = Counts {
+        desired: group.desired as usize,
+        healthy: count(MachineState::Healthy),
+        unhealthy: count(MachineState::Unhealthy),
+        deactivating: count(MachineState::Deactivating),
+        phasing_out: picture.phasing_out,
+    };
+    let mut deciding = Deciding {
+        room: Room {
+            excess: excess(&counts),
+            under_way: ours.iter().filter(|machine| machine.is_under_way()).count(),
+        },
+        desired: counts.desired,
+        size: ours.len(),
+        may_forget: never_joined_limit(group.instances.len()),
+        forgotten: 0,
+        plan: Plan::default(),
+        leaving: Vec::new(),
+        decisions: Vec::new(),
+    };
+    let to_deactivate = to_deactivate(&counts);
+    deciding.group(ours, to_deactivate);
+    if group.role == Role::Backend {
+        deciding.leftovers(others, group, now);
+        deciding.ownerless(&picture.ownerless);
+    }
+    deciding.the_rest(picture);
+    let Deciding {
+        mut plan,
+        leaving,
+        mut decisions,
+        ..
+    } = deciding;
+    plan.tasks.extend(leaving);
+    decisions.sort_by(|a, b| (a.address, &a.instance, &a.hosts).cmp(&(b.address, &b.instance, &b.hosts)));
+    (
+        plan,
+        Report {
+            counts,
+            to_deactivate,
+            decisions,
+        },
+    )
+}
+
+/// How many machines may be on their way out at a time (invariants I2 and I3).
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    /// By how many the group exceeds its target.
+    excess: usize,
+    /// How many are under way, those that are begun in this run too.
+    under_way: usize,
+}
+
+impl Room {
+    fn limit(self) -> usize {
+        self.excess.max(UNHEALTHY_AT_ONCE)
+    }
+
+    /// Takes a place for one more machine, if there is one: a healthy one may go only where the target is exceeded.
+    fn take(&mut self, healthy: bool) -> bool {
+        let limit = if healthy { self.excess } else { self.limit() };
+        let free = self.under_way < limit;
+        self.under_way += usize::from(free);
+        free
+    }
+}
+
+struct Deciding {
+    room: Room,
+    desired: usize,
+    size: usize,
+    /// How many machines of the group a run may forget, and has forgotten.
+    may_forget: usize,
+    forgotten: usize,
+    plan: Plan,
+    /// The tasks of machines that have left: the last of the plan, after what is urgent.
+    leaving: Vec<Task>,
+    decisions: Vec<Decision>,
+}
+
+impl Deciding {
+    fn group(&mut self, mut ours: Vec<&Machine<'_>>, to_deactivate: usize) {
+        sort(&mut ours);
+        for (place, machine) in ours.into_iter().enumerate() {
+            let verdict = if machine.has_left() {
+                self.remove_ours(machine)
+            } else {
+                self.stay_or_go(machine, place < to_deactivate)
+            };
+            self.decide(machine, verdict);
+        }
+    }
+
+    fn stay_or_go(&mut self, machine: &Machine<'_>, chosen: bool) -> Verdict {
+        let why = match machine.state {
+            MachineState::Deactivating => Why::UnderWay,
+            MachineState::Unhealthy => Why::Unhealthy(ailment(machine)),
+            MachineState::Healthy => Why::Excess,
+        };
+        let healthy = machine.state == MachineState::Healthy;
+        if chosen && (machine.is_under_way() || self.room.take(healthy)) {
+            self.deactivate(machine, &why);
+            return Verdict::Deactivate(why);
+        }
+        if healthy && !chosen {
+            return Verdict::Keep;
+        }
+        Verdict::Wait {
+            why,
+            limit: self.room.limit(),
+        }
+    }
+
+    /// Backends that are no instances of this group.
+    fn leftovers(&mut self, mut others: Vec<&Machine<'_>>, group: &Group, now: Timestamp) {
+        sort(&mut others);
+        // Those under way take their room first, whatever their place.
+        self.room.under_way += others
+            .iter()
+            .filter(|machine| machine.is_under_way() && !machine.has_left())
+            .count();
+        for machine in others {
+            let verdict = if machine.has_left() {
+                self.remove(machine)
+            } else {
+                self.leftover(machine, group, now)
+            };
+            self.decide(machine, verdict);
+        }
+    }
+
+    fn leftover(&mut self, machine: &Machine<'_>, group: &Group, now: Timestamp) -> Verdict {
+        let is_up = |status| matches!(status, HostStatus::Up | HostStatus::Unknown);
+        let Some(since) = machine.down_since() else {
+            let ups = machine
+                .containers
+                .iter()
+                .filter(|container| is_up(container.host.status))
+                .count();
+            return Verdict::NotOurs(match ups {
+                _ if machine.is_under_way() => NotOurs::UnderWay,
+                0 => NotOurs::Down,
+                ups if ups == machine.containers.len() => NotOurs::Active,
+                _ => NotOurs::DownInPart,
+            });
+        };
+        if now.duration_since(since) <= group.patience.leftover_down {
+            return Verdict::NotOurs(NotOurs::Down);
+        }
+        let why = Why::Leftover { since };
+        if machine.is_under_way() || self.room.take(false) {
+            self.deactivate(machine, &why);
+            Verdict::Deactivate(why)
+        } else {
+            Verdict::Wait {
+                why,
+                limit: self.room.limit(),
+            }
+        }
+    }
+
+    /// Moves the data of a machine away and takes its containers out of the cluster, as far as that is not done yet.
+    fn deactivate(&mut self, machine: &Machine<'_>, why: &Why) {
+        let drives: Vec<DriveUuid> = machine
+            .drives()
+            .filter(|drive| drive.should_be_active != Some(false) && drive.status != DriveStatus::Inactive)
+            .map(|drive| drive.uuid.clone())
+            .collect();
+        let hosts: Vec<HostId> = machine
+            .containers
+            .iter()
+            .filter(|container| container.host.state == HostState::Active)
+            .map(|container| container.host.id)
+            .collect();
+        if drives.is_empty() && hosts.is_empty() {
+            return;
+        }
+        let mut calls = Vec::with_capacity(3);
+        if !drives.is_empty() {
+            calls.push(Call::DeactivateDrives(drives));
+        }
+        // Once: what Weka refuses is asked for again each minute, and its event log is for people.
+        if calls.len() == 1 || !machine.is_under_way() {
+            calls.push(Call::Event(format!(
+                "wekactl: deactivating {}: {why} (desired {}, current {})",
+                machine.address, self.desired, self.size
+            )));
+        }
+        if !hosts.is_empty() {
+            calls.push(Call::DeactivateHosts(hosts));
+        }
+        self.plan.tasks.push(Task {
+            address: Some(machine.address),
+            calls,
+            then_terminate: None,
+        });
+    }
+
+    /// Forgets a machine of the group that has left, unless this run has forgotten as many as *terminate* would find again:
+    /// if the last look fails, nobody is told which instances nothing is left on.
+    fn remove_ours(&mut self, machine: &Machine<'_>) -> Verdict {
+        if self.forgotten >= self.may_forget {
+            return Verdict::RemoveLater {
+                limit: self.may_forget,
+            };
+        }
+        let verdict = self.remove(machine);
+        self.forgotten += usize::from(verdict == Verdict::Remove);
+        verdict
+    }
+
+    /// Forgets a machine that has left: first its containers, then, when none is left, its drives.
+    fn remove(&mut self, machine: &Machine<'_>) -> Verdict {
+        let drive = machine
+            .drives()
+            .find(|drive| drive.status != DriveStatus::Inactive);
+        if let Some(drive) = drive {
+            return Verdict::RemovePartly(NotYet::Drive(drive.uuid.clone()));
+        }
+        let stopped = |status| status == HostStatus::Inactive;
+        let (gone, runs): (Vec<_>, Vec<_>) = machine
+            .containers
+            .iter()
+            .partition(|container| stopped(container.host.status));
+        let mut calls: Vec<_> = gone
+            .iter()
+            .map(|container| Call::RemoveHost(container.host.id))
+            .collect();
+        let drives: Vec<_> = machine.drives().map(|drive| drive.uuid.clone()).collect();
+        if runs.is_empty() && !drives.is_empty() {
+            calls.push(Call::RemoveDrives(drives));
+        }
+        let then_terminate = machine.instance.filter(|_| runs.is_empty()).cloned();
+        if !calls.is_empty() {
+            self.leaving.push(Task {
+                address: Some(machine.address),
+                calls,
+                then_terminate,
+            });
+        }
+        match runs.first() {
+            None => Verdict::Remove,
+            Some(container) => Verdict::RemovePartly(NotYet::Runs(container.host.id)),
+        }
+    }
+
+    fn ownerless(&mut self, drives: &[&DriveUuid]) {
+        if drives.is_empty() {
+            return;
+        }
+        let uuids = drives.iter().map(|uuid| (*uuid).clone()).collect();
+        self.leaving.push(Task {
+            address: None,
+            calls: vec![Call::RemoveDrives(uuids)],
+            then_terminate: None,
+        });
+        self.decisions.push(Decision {
+            address: None,
+            instance: None,
+            hosts: Vec::new(),
+            state: None,
+            verdict: Verdict::RemoveDrives(drives.len()),
+        });
+    }
+
+    fn decide(&mut self, machine: &Machine<'_>, verdict: Verdict) {
+        self.decisions.push(Decision {
+            address: Some(machine.address),
+            instance: machine.instance.map(|instance| instance.id.clone()),
+            hosts: machine.hosts().collect(),
+            state: Some(machine.state),
+            verdict,
+        });
+    }
+
+    /// What nothing is decided about, so that nobody has to wonder.
+    fn the_rest(&mut self, picture: &Picture<'_>) {
+        for machine in &picture.machines {
+            if let Some(oddity) = &machine.oddity {
+                self.decide(machine, Verdict::LeaveAlone(oddity.clone()));
+            }
+        }
+        for host in &picture.unplaced {
+            self.decisions.push(Decision {
+                address: None,
+                instance: host.instance_id.as_ref().map(|id| id.0.clone()),
+                hosts: vec![host.id],
+                state: None,
+                verdict: Verdict::NoAddress,
+            });
+        }
+        for instance in &picture.absent {
+            self.decisions.push(Decision {
+                address: instance.private_ip.parse().ok(),
+                instance: Some(instance.id.clone()),
+                hosts: Vec::new(),
+                state: None,
+                verdict: Verdict::NotJoined,
+            });
+        }
+    }
+}
+
+/// Deactivating first, then unhealthy, then healthy; within these, more inactive drives first, then the oldest, then by
+/// id. An unknown age is the youngest: what is not known is no reason to take a machine sooner.
+fn sort(machines: &mut [&Machine<'_>]) {
+    machines.sort_by_cached_key(|machine| {
+        let added = machine.added();
+        (
+            machine.state,
+            Reverse(machine.inactive_drives()),
+            added.is_none(),
+            added,
+            machine.hosts().min(),
+        )
+    });
+}
+
+fn ailment(machine: &Machine<'_>) -> String {
+    let ailing = machine
+        .containers
+        .iter()
+        .find_map(|container| match &container.health {
+            ContainerHealth::Unhealthy(ailment) => Some(format!("{}: {ailment}", container.host.id)),
+            _ => None,
+        });
+    ailing.unwrap_or_else(|| "unhealthy".to_owned())
+}

@@ -1,0 +1,290 @@
+//! Any cluster: sizes 0 to 200, any mixture of states, nulls, leftovers and clients.
+
+use crate::cluster::{address, ago};
+use jiff::Timestamp;
+use proptest::prelude::*;
+use proptest::sample::select;
+use scaling::ids::{DiskId, DriveUuid, HostId, InstanceId, NodeId};
+use scaling::lists::{
+    Drive, DriveHost, DriveStatus, Drives, Host, HostState, HostStatus, Hosts, Lists, Mode, Node, NodeStatus,
+    Nodes, Overrides, SKIP_SCALE_DOWN, Status,
+};
+use scaling::messages::{Instance, Role};
+use scaling::policy::{Group, Patience};
+
+#[derive(Debug, Clone)]
+struct AnyMachine {
+    containers: Vec<AnyContainer>,
+    /// An instance of the group with its id; with another; none.
+    instance: Option<bool>,
+    /// How many identifiers its containers bear: 0 means that Weka says none.
+    identifiers: usize,
+    has_address: bool,
+}
+
+#[derive(Debug, Clone)]
+struct AnyContainer {
+    state: HostState,
+    status: HostStatus,
+    mode: Mode,
+    added: Option<Timestamp>,
+    changed: Option<Timestamp>,
+    manager: Option<(NodeStatus, Option<Timestamp>, Option<Timestamp>)>,
+    drives: Vec<(DriveStatus, Option<bool>)>,
+    named: bool,
+}
+
+fn time() -> impl Strategy<Value = Option<Timestamp>> {
+    prop_oneof![
+        1 => Just(None),
+        6 => select(vec![-10, 0, 3, 5, 6, 29, 30, 31, 119, 120, 121, 179, 180, 181, 500, 5_000]).prop_map(|m| Some(ago(m))),
+        1 => (-100_000_i64..1_000_000).prop_map(|m| Some(ago(m))),
+    ]
+}
+
+fn mostly<T: Copy + std::fmt::Debug + 'static>(
+    usual: T,
+    all: &'static [T],
+    rest: T,
+) -> impl Strategy<Value = T> {
+    prop_oneof![12 => Just(usual), 4 => select(all), 1 => Just(rest)]
+}
+
+fn any_container(temper: Temper) -> impl Strategy<Value = AnyContainer> {
+    let state = match temper {
+        Temper::Left => Just(HostState::Inactive).boxed(),
+        Temper::Going => select(vec![
+            HostState::Deactivating,
+            HostState::Removing,
+            HostState::Inactive,
+        ])
+        .boxed(),
+        Temper::Well => Just(HostState::Active).boxed(),
+        Temper::Down | Temper::Wild => mostly(HostState::Active, HostState::ALL, HostState::Unknown).boxed(),
+    };
+    let status = match temper {
+        Temper::Left => mostly(HostStatus::Inactive, HostStatus::ALL, HostStatus::Unknown).boxed(),
+        Temper::Down => select(vec![HostStatus::Down, HostStatus::Degraded, HostStatus::Inactive]).boxed(),
+        _ => mostly(HostStatus::Up, HostStatus::ALL, HostStatus::Unknown).boxed(),
+    };
+    let node = match temper {
+        Temper::Down => mostly(NodeStatus::Down, NodeStatus::ALL, NodeStatus::Unknown).boxed(),
+        _ => mostly(NodeStatus::Up, NodeStatus::ALL, NodeStatus::Unknown).boxed(),
+    };
+    let drive_status = match temper {
+        Temper::Left => mostly(DriveStatus::Inactive, DriveStatus::ALL, DriveStatus::Unknown).boxed(),
+        Temper::Well => Just(DriveStatus::Active).boxed(),
+        _ => mostly(DriveStatus::Active, DriveStatus::ALL, DriveStatus::Unknown).boxed(),
+    };
+    let wanted = prop_oneof![8 => Just(Some(true)), 2 => Just(Some(false)), 1 => Just(None)];
+    let wanted = if temper == Temper::Well {
+        Just(Some(true)).boxed()
+    } else {
+        wanted.boxed()
+    };
+    (
+        state,
+        status,
+        mostly(Mode::Backend, Mode::ALL, Mode::Unknown),
+        time(),
+        time(),
+        proptest::option::weighted(0.9, (node, time(), time())),
+        proptest::collection::vec((drive_status, wanted), 0..4),
+        proptest::bool::weighted(0.95),
+    )
+        .prop_map(
+            |(state, status, mode, added, changed, manager, drives, named)| AnyContainer {
+                state,
+                status,
+                mode,
+                added,
+                changed,
+                manager,
+                drives,
+                named,
+            },
+        )
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Temper {
+    Well,
+    Going,
+    Left,
+    Down,
+    Wild,
+}
+
+fn any_machine() -> impl Strategy<Value = AnyMachine> {
+    let temper = prop_oneof![
+        8 => Just(Temper::Well), 2 => Just(Temper::Going), 2 => Just(Temper::Left), 3 => Just(Temper::Down),
+        3 => Just(Temper::Wild)
+    ];
+    temper.prop_flat_map(|temper| {
+        (
+            prop_oneof![
+                10 => proptest::collection::vec(any_container(temper), 1..=3),
+                1 => proptest::collection::vec(any_container(temper), 0..=5)
+            ],
+            prop_oneof![12 => Just(Some(true)), 1 => Just(Some(false)), 3 => Just(None)],
+            prop_oneof![12 => Just(1_usize), 1 => Just(0), 1 => Just(2)],
+            proptest::bool::weighted(0.97),
+        )
+            .prop_map(|(containers, instance, identifiers, has_address)| AnyMachine {
+                containers,
+                instance,
+                identifiers,
+                has_address,
+            })
+    })
+}
+
+/// A cluster and the group that is to be scaled.
+pub(crate) fn any_cluster() -> impl Strategy<Value = (Lists, Group)> {
+    let machines = prop_oneof![
+        4 => proptest::collection::vec(any_machine(), 0..7),
+        16 => proptest::collection::vec(any_machine(), 7..20),
+        1 => proptest::collection::vec(any_machine(), 0..=200),
+    ];
+    let loose = proptest::collection::vec(
+        (
+            mostly(DriveStatus::Inactive, DriveStatus::ALL, DriveStatus::Unknown),
+            0_usize..3,
+        ),
+        0..3,
+    );
+    let status = prop_oneof![30 => Just("STARTED"), 1 => Just("STOPPED"), 1 => Just("")];
+    let upgrade = prop_oneof![30 => Just(None), 1 => Just(Some("upgrading".to_owned()))];
+    let overrides = prop_oneof![30 => Just(vec!["other"]), 1 => Just(vec!["other", SKIP_SCALE_DOWN])];
+    (
+        machines,
+        loose,
+        status,
+        upgrade,
+        overrides,
+        -4_i64..4,
+        any::<bool>(),
+    )
+        .prop_map(
+            |(machines, loose, io_status, upgrade, overrides, more, backend)| {
+                let mut lists = Lists {
+                    status: Status {
+                        io_status: io_status.into(),
+                        upgrade,
+                    },
+                    overrides: Overrides(overrides.into_iter().map(str::to_owned).collect()),
+                    ..Lists::default()
+                };
+                let mut instances = Vec::new();
+                for (number, machine) in (0..).zip(&machines) {
+                    put(&mut lists, &mut instances, number, machine, backend);
+                }
+                for (number, (status, whose)) in (0..).zip(loose) {
+                    let host = [
+                        DriveHost::None,
+                        DriveHost::Unknown,
+                        DriveHost::Host(HostId(999_999)),
+                    ][whose];
+                    lists.drives.0.push(Drive {
+                        id: DiskId(900_000 + number),
+                        host,
+                        status,
+                        uuid: DriveUuid(format!("loose-{number}")),
+                        should_be_active: Some(false),
+                    });
+                }
+                let near = i64::try_from(instances.len()).unwrap() + more;
+                let group = Group {
+                    role: if backend { Role::Backend } else { Role::Client },
+                    desired: u32::try_from(near.max(0)).unwrap(),
+                    instances,
+                    patience: Patience::default(),
+                };
+                (lists, group)
+            },
+        )
+}
+
+fn put(lists: &mut Lists, instances: &mut Vec<Instance>, number: u32, machine: &AnyMachine, backend: bool) {
+    let here = address(number);
+    let id = format!("i-{number:04}");
+    if let Some(true_id) = machine.instance {
+        let id = if true_id {
+            id.clone()
+        } else {
+            format!("i-other-{number}")
+        };
+        instances.push(Instance {
+            id,
+            private_ip: here.to_string(),
+        });
+    }
+    for (place, container) in (0..).zip(&machine.containers) {
+        let host = HostId(10 * number + place);
+        // A run for clients sees mostly clients.
+        let mode = match container.mode {
+            Mode::Backend if !backend => Mode::Client,
+            Mode::Client if !backend => Mode::Backend,
+            mode => mode,
+        };
+        lists.hosts.0.push(Host {
+            id: host,
+            state: container.state,
+            status: container.status,
+            mode,
+            host_ip: machine.has_address.then_some(here),
+            instance_id: container.named.then(|| InstanceId(id.clone())),
+            container_name: Some(format!(
+                "{}0",
+                ["drives", "compute", "frontend"][place as usize % 3]
+            )),
+            machine_identifier: (machine.identifiers > 0)
+                .then(|| format!("{number}-{}", place as usize % machine.identifiers)),
+            added_time: container.added,
+            state_changed_time: container.changed,
+        });
+        if let Some((status, last_fencing_time, up_since)) = container.manager {
+            // The management process, and one that says nothing about the container.
+            for (offset, status) in [(0, status), (1, NodeStatus::Down)] {
+                let id = NodeId(20 * host.0 + offset);
+                lists.nodes.0.push(Node {
+                    id,
+                    host: Some(host),
+                    status,
+                    last_fencing_time,
+                    up_since,
+                });
+            }
+        }
+        for (drive, (status, should_be_active)) in (0..).zip(&container.drives) {
+            lists.drives.0.push(Drive {
+                id: DiskId(100 * number + 10 * place + drive),
+                host: DriveHost::Host(host),
+                status: *status,
+                uuid: DriveUuid(format!("{number:04}-{place}-{drive}")),
+                should_be_active: *should_be_active,
+            });
+        }
+    }
+}
+
+/// The same lists in another order.
+pub(crate) fn shuffled(lists: &Lists, seed: u64) -> Lists {
+    fn shuffle<T: Clone>(list: &[T], mut seed: u64) -> Vec<T> {
+        let mut list = list.to_vec();
+        for place in (1..list.len()).rev() {
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            list.swap(place, usize::try_from(seed >> 33).unwrap() % (place + 1));
+        }
+        list
+    }
+    Lists {
+        status: lists.status.clone(),
+        hosts: Hosts(shuffle(&lists.hosts.0, seed)),
+        drives: Drives(shuffle(&lists.drives.0, seed)),
+        nodes: Nodes(shuffle(&lists.nodes.0, seed)),
+        overrides: lists.overrides.clone(),
+    }
+}

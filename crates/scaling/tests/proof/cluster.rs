@@ -1,0 +1,151 @@
+//! Clusters to decide about, put together by hand.
+
+use jiff::{SignedDuration, Timestamp};
+use scaling::ids::{DiskId, DriveUuid, HostId, InstanceId, NodeId};
+use scaling::lists::{
+    Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, Node, NodeStatus, Status,
+};
+use scaling::messages::{Instance, Role};
+use scaling::policy::{Group, Patience};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// The time at which runs decide.
+pub(crate) fn now() -> Timestamp {
+    "2026-01-31T08:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn ago(minutes: i64) -> Timestamp {
+    now() - SignedDuration::from_mins(minutes)
+}
+
+pub(crate) fn address(machine: u32) -> IpAddr {
+    let [_, _, high, low] = (machine + 1).to_be_bytes();
+    IpAddr::V4(Ipv4Addr::new(10, 0, high, low))
+}
+
+pub(crate) fn instance(machine: u32) -> Instance {
+    Instance {
+        id: format!("i-{machine:04}"),
+        private_ip: address(machine).to_string(),
+    }
+}
+
+/// A cluster of machines `0..n`, all healthy and of the group: three containers each (`3n`, `3n + 1`, `3n + 2`), two
+/// drives on the first. Machine 0 is the oldest.
+pub(crate) fn cluster(machines: u32) -> Lists {
+    let mut lists = Lists {
+        status: Status {
+            io_status: "STARTED".into(),
+            upgrade: None,
+        },
+        ..Lists::default()
+    };
+    for machine in 0..machines {
+        add_machine(&mut lists, machine);
+    }
+    lists
+}
+
+fn add_machine(lists: &mut Lists, machine: u32) {
+    for (place, name) in (0..).zip(["drives0", "compute0", "frontend0"]) {
+        let id = HostId(3 * machine + place);
+        lists.hosts.0.push(Host {
+            id,
+            state: HostState::Active,
+            status: HostStatus::Up,
+            mode: Mode::Backend,
+            host_ip: Some(address(machine)),
+            instance_id: Some(InstanceId(instance(machine).id)),
+            container_name: Some(name.into()),
+            machine_identifier: Some(format!("machine-{machine}")),
+            added_time: Some(ago(100_000 - i64::from(machine))),
+            state_changed_time: Some(ago(90_000)),
+        });
+        lists.nodes.0.push(Node {
+            id: NodeId(20 * id.0),
+            host: Some(id),
+            status: NodeStatus::Up,
+            last_fencing_time: None,
+            up_since: Some(ago(90_000)),
+        });
+    }
+    for place in 0..2 {
+        lists.drives.0.push(Drive {
+            id: DiskId(2 * machine + place),
+            host: DriveHost::Host(HostId(3 * machine)),
+            status: DriveStatus::Active,
+            uuid: drive(machine, place),
+            should_be_active: Some(true),
+        });
+    }
+}
+
+pub(crate) fn drive(machine: u32, place: u32) -> DriveUuid {
+    DriveUuid(format!("{machine:04}-{place}"))
+}
+
+/// A group of instances `0..n`.
+pub(crate) fn group(desired: u32, instances: u32) -> Group {
+    Group {
+        role: Role::Backend,
+        desired,
+        instances: (0..instances).map(instance).collect(),
+        patience: Patience::default(),
+    }
+}
+
+/// Changes to machines of a [`cluster`].
+pub(crate) trait Change {
+    fn hosts_of(&mut self, machine: u32) -> &mut [Host];
+    fn drives_of(&mut self, machine: u32) -> &mut [Drive];
+    /// All of it went down this long ago.
+    fn down(&mut self, machine: u32, minutes: i64);
+    /// Its drives were deactivated and its containers are on their way out.
+    fn deactivating(&mut self, machine: u32);
+    /// It has left.
+    fn left(&mut self, machine: u32);
+}
+
+impl Change for Lists {
+    fn hosts_of(&mut self, machine: u32) -> &mut [Host] {
+        let first = 3 * machine as usize;
+        &mut self.hosts.0[first..first + 3]
+    }
+
+    fn drives_of(&mut self, machine: u32) -> &mut [Drive] {
+        let first = 2 * machine as usize;
+        &mut self.drives.0[first..first + 2]
+    }
+
+    fn down(&mut self, machine: u32, minutes: i64) {
+        for host in self.hosts_of(machine) {
+            host.status = HostStatus::Down;
+        }
+        let first = 3 * machine as usize;
+        for node in &mut self.nodes.0[first..first + 3] {
+            node.status = NodeStatus::Down;
+            node.last_fencing_time = Some(ago(minutes));
+        }
+    }
+
+    fn deactivating(&mut self, machine: u32) {
+        for host in self.hosts_of(machine) {
+            host.state = HostState::Deactivating;
+        }
+        for drive in self.drives_of(machine) {
+            drive.status = DriveStatus::PhasingOut;
+            drive.should_be_active = Some(false);
+        }
+    }
+
+    fn left(&mut self, machine: u32) {
+        for host in self.hosts_of(machine) {
+            host.state = HostState::Inactive;
+            host.status = HostStatus::Inactive;
+        }
+        for drive in self.drives_of(machine) {
+            drive.status = DriveStatus::Inactive;
+            drive.should_be_active = Some(false);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! A small cluster searched whole: up to 7 machines, desired 5 to 7, one fault of each kind. In every reachable state the
+//! invariants hold, and from every one the target can still be reached.
+//!
+//! Time is what it does: a machine that is down is down for a short while or for long, an instance was launched just now
+//! or long ago. The planners and the checker are the real ones; a machine has two containers and one drive.
+
+mod state;
+mod steps;
+mod terminate;
+
+use state::State;
+use stateright::{Checker, Model, Property};
+use std::collections::HashMap;
+use steps::Step;
+
+/// The model: where it begins is its only parameter.
+struct Cluster {
+    machines: usize,
+    desired: usize,
+}
+
+impl Model for Cluster {
+    type State = State;
+    type Action = Step;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![State::new(self.machines, self.desired)]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Step>) {
+        steps::possible(state, actions);
+    }
+
+    fn next_state(&self, state: &State, step: Step) -> Option<State> {
+        let mut next = state.clone();
+        steps::take(&mut next, step);
+        (next != *state).then_some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always("I1: no member is terminated", |_, state: &State| {
+                state.broken != Some("I1")
+            }),
+            Property::always(
+                "I2: no more are on their way out than may be",
+                |_, state: &State| state.broken != Some("I2"),
+            ),
+            Property::always("I3: as many remain as must", |_, state: &State| {
+                state.broken != Some("I3")
+            }),
+            Property::always("the checker agrees", |_, state: &State| {
+                state.broken != Some("check")
+            }),
+            Property::sometimes("a machine is replaced", |_, state: &State| {
+                state.is_settled() && state.faults.is_spent()
+            }),
+        ]
+    }
+}
+
+/// Every state that is reached, and from where each is.
+struct Graph {
+    states: Vec<State>,
+    /// The steps that need no fault and no change of the target: what happens if one only waits.
+    onward: Vec<(u32, u32)>,
+}
+
+fn graph(model: &Cluster) -> Graph {
+    let mut numbers: HashMap<State, u32> = HashMap::new();
+    let mut states = model.init_states();
+    numbers.insert(states[0].clone(), 0);
+    let mut onward = Vec::new();
+    let mut next = 0;
+    let mut actions = Vec::new();
+    while next < states.len() {
+        let state = states[next].clone();
+        model.actions(&state, &mut actions);
+        for step in actions.drain(..) {
+            let waits = step.is_onward();
+            let Some(after) = model.next_state(&state, step) else {
+                continue;
+            };
+            let number = *numbers.entry(after.clone()).or_insert_with(|| {
+                states.push(after);
+                u32::try_from(states.len() - 1).unwrap()
+            });
+            if waits {
+                onward.push((u32::try_from(next).unwrap(), number));
+            }
+        }
+        next += 1;
+    }
+    Graph { states, onward }
+}
+
+/// A state from which the target cannot be reached any more by waiting, if there is one.
+fn stuck(graph: &Graph) -> Option<&State> {
+    let mut before: Vec<Vec<u32>> = vec![Vec::new(); graph.states.len()];
+    for (from, to) in &graph.onward {
+        before[*to as usize].push(*from);
+    }
+    let mut reaches: Vec<bool> = graph.states.iter().map(State::is_settled).collect();
+    let mut open: Vec<usize> = (0..reaches.len()).filter(|state| reaches[*state]).collect();
+    while let Some(state) = open.pop() {
+        for from in &before[state] {
+            if !std::mem::replace(&mut reaches[*from as usize], true) {
+                open.push(*from as usize);
+            }
+        }
+    }
+    reaches
+        .iter()
+        .position(|reaches| !reaches)
+        .map(|state| &graph.states[state])
+}
+
+/// Searches all states from a cluster of so many machines on, and tells how many there are.
+fn search(machines: usize, desired: usize) -> usize {
+    let model = Cluster { machines, desired };
+    let checker = model.checker().threads(2).spawn_bfs().join();
+    checker.assert_properties();
+    let graph = graph(&Cluster { machines, desired });
+    assert_eq!(graph.states.len(), checker.unique_state_count());
+    if let Some(state) = stuck(&graph) {
+        panic!("the target cannot be reached any more from {state:#?}");
+    }
+    graph.states.len()
+}
+
+#[test]
+fn every_state_of_a_small_cluster_is_safe_and_leads_to_the_target() {
+    println!("{} states", search(5, 5));
+}

@@ -1,0 +1,412 @@
+//! What can happen next, and what it does.
+
+use super::state::{CONTAINERS, Down, Ec2, Power, Run, SLOTS, Scaling, Slot, State, Terminating, time};
+use crate::cluster::address;
+use scaling::calls::Call;
+use scaling::check::check;
+use scaling::ids::{DriveUuid, HostId};
+use scaling::lists::{DriveStatus, HostState};
+use scaling::plan::plan;
+use scaling::policy::UNHEALTHY_AT_ONCE;
+
+/// Weka refuses to go below this many machines.
+const FAILURE_DOMAINS: usize = 4;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A run looks and decides.
+    Begin,
+    /// The run's next step succeeds.
+    Go,
+    /// It fails and did nothing.
+    FailBefore,
+    /// It is carried out, and its answer is lost.
+    FailAfter,
+    /// The data is off a machine that was told to leave.
+    Drained(usize),
+    /// A broken drive's data is rebuilt.
+    Rebuilt(usize),
+    /// A machine is down for long by now.
+    Ages(usize),
+    /// An instance was launched long ago by now.
+    GrowsOld(usize),
+    /// The group notices that an instance does not run.
+    Noticed(usize),
+    /// The group launches an instance.
+    Launch(usize),
+    Join(usize),
+    Desire(usize),
+    Die(usize),
+    Stop(usize),
+    Break(usize),
+    NeverJoins(usize),
+}
+
+impl Step {
+    /// Whether it happens by itself: no fault, and nobody changes the target.
+    pub(super) fn is_onward(self) -> bool {
+        !matches!(
+            self,
+            Self::FailBefore
+                | Self::FailAfter
+                | Self::Desire(_)
+                | Self::Die(_)
+                | Self::Stop(_)
+                | Self::Break(_)
+                | Self::NeverJoins(_)
+        )
+    }
+}
+
+pub(super) fn possible(state: &State, steps: &mut Vec<Step>) {
+    match &state.run {
+        Run::None => {
+            steps.push(Step::Begin);
+            steps.extend(
+                (5..=7)
+                    .filter(|desired| *desired != state.desired)
+                    .map(Step::Desire),
+            );
+        }
+        Run::Scaling(_) | Run::Terminating(_) => {
+            steps.push(Step::Go);
+            if state.faults.call_fails {
+                steps.extend([Step::FailBefore, Step::FailAfter]);
+            }
+        }
+    }
+    let short = state.members().count() < state.desired;
+    let mut launches = short;
+    for (number, slot) in state.slots.iter().enumerate() {
+        let all = |of: HostState| !slot.containers.is_empty() && slot.containers.iter().all(|s| *s == of);
+        if all(HostState::Deactivating) && slot.drive.is_none_or(|_| !slot.wanted) {
+            steps.push(Step::Drained(number));
+        }
+        if slot.drive == Some(DriveStatus::Failed) {
+            steps.push(Step::Rebuilt(number));
+        }
+        if slot.down == Down::Short && slot.is_busy() {
+            steps.push(Step::Ages(number));
+        }
+        match &slot.instance {
+            None if launches && slot.containers.is_empty() => {
+                launches = false;
+                steps.push(Step::Launch(number));
+            }
+            None => {}
+            Some(ec2) => instance_steps(state, number, slot, *ec2, steps),
+        }
+    }
+}
+
+fn instance_steps(state: &State, number: usize, slot: &Slot, ec2: Ec2, steps: &mut Vec<Step>) {
+    let joined = !slot.containers.is_empty();
+    if ec2.power != Power::Running && ec2.member && !ec2.unhealthy {
+        steps.push(Step::Noticed(number));
+    }
+    if ec2.power == Power::Running && !joined && !ec2.old && slot.drive.is_none() {
+        if ec2.never_joins {
+            steps.push(Step::GrowsOld(number));
+        } else {
+            steps.push(Step::Join(number));
+            if state.faults.never_joins {
+                steps.push(Step::NeverJoins(number));
+            }
+        }
+    }
+    if ec2.power == Power::Running && joined && slot.is_busy() {
+        if state.faults.machine_dies {
+            steps.push(Step::Die(number));
+        }
+        if state.faults.machine_stops {
+            steps.push(Step::Stop(number));
+        }
+        if state.faults.drive_breaks && slot.drive == Some(DriveStatus::Active) {
+            steps.push(Step::Break(number));
+        }
+    }
+}
+
+pub(super) fn take(state: &mut State, step: Step) {
+    match step {
+        Step::Begin => begin(state),
+        Step::Go => go(state, Answer::Ok),
+        Step::FailBefore => {
+            state.faults.call_fails = false;
+            go(state, Answer::Before);
+        }
+        Step::FailAfter => {
+            state.faults.call_fails = false;
+            go(state, Answer::After);
+        }
+        Step::Drained(number) => {
+            let slot = &mut state.slots[number];
+            slot.containers.fill(HostState::Inactive);
+            slot.drive = slot.drive.map(|_| DriveStatus::Inactive);
+        }
+        Step::Rebuilt(number) => state.slots[number].drive = Some(DriveStatus::Inactive),
+        Step::Ages(number) => state.slots[number].down = Down::Long,
+        Step::Launch(number) => state.slots[number].instance = Some(Ec2::new()),
+        Step::Join(number) => {
+            state.slots[number].join();
+            instance(state, number, |ec2| ec2.old = true);
+        }
+        Step::GrowsOld(number) => instance(state, number, |ec2| ec2.old = true),
+        Step::Noticed(number) => instance(state, number, |ec2| ec2.unhealthy = true),
+        Step::Desire(desired) => state.desired = desired,
+        Step::Die(number) => {
+            state.faults.machine_dies = false;
+            state.slots[number].down = Down::Short;
+            instance(state, number, |ec2| ec2.power = Power::Terminated);
+        }
+        Step::Stop(number) => {
+            state.faults.machine_stops = false;
+            state.slots[number].down = Down::Short;
+            instance(state, number, |ec2| ec2.power = Power::Stopped);
+        }
+        Step::Break(number) => {
+            state.faults.drive_breaks = false;
+            state.slots[number].drive = Some(DriveStatus::Failed);
+        }
+        Step::NeverJoins(number) => {
+            state.faults.never_joins = false;
+            instance(state, number, |ec2| ec2.never_joins = true);
+        }
+    }
+    forget(state);
+}
+
+/// What nobody can see any more.
+fn forget(state: &mut State) {
+    for slot in &mut state.slots {
+        if slot.containers.is_empty() {
+            slot.down = Down::No;
+        }
+        if slot
+            .instance
+            .is_some_and(|ec2| !ec2.member && ec2.power == Power::Terminated)
+        {
+            slot.instance = None;
+        }
+        if slot.drive.is_none() {
+            slot.wanted = false;
+        }
+    }
+}
+
+fn instance(state: &mut State, number: usize, change: impl FnOnce(&mut Ec2)) {
+    if let Some(ec2) = &mut state.slots[number].instance {
+        change(ec2);
+    }
+}
+
+fn begin(state: &mut State) {
+    let (lists, group) = (state.lists(), state.group());
+    let Ok((plan, report)) = plan(&lists, &group, time()) else {
+        return;
+    };
+    if check(&plan, &lists, &group, time()).is_err() {
+        state.broken = state.broken.or(Some("check"));
+        return;
+    }
+    let size = report.counts.healthy + report.counts.unhealthy + report.counts.deactivating;
+    state.run = Run::Scaling(Scaling {
+        tasks: plan.tasks,
+        task: 0,
+        call: 0,
+        left: Vec::new(),
+        floor: group.floor(),
+        excess: size.saturating_sub(report.counts.desired),
+    });
+    skip_events(state);
+}
+
+/// Events change nothing.
+fn skip_events(state: &mut State) {
+    let Run::Scaling(run) = &mut state.run else { return };
+    let call = run.tasks.get(run.task).and_then(|task| task.calls.get(run.call));
+    if matches!(call, Some(Call::Event(_))) {
+        run.call += 1;
+        end_task(state);
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Ok,
+    Before,
+    After,
+}
+
+fn go(state: &mut State, answer: Answer) {
+    match state.run.clone() {
+        Run::None => {}
+        Run::Scaling(run) => scale(state, run, answer),
+        Run::Terminating(run) => terminate(state, run, answer),
+    }
+}
+
+fn scale(state: &mut State, mut run: Scaling, answer: Answer) {
+    let Some(task) = run.tasks.get(run.task).cloned() else {
+        return look(state, &run, answer);
+    };
+    let call = &task.calls[run.call];
+    let done = answer != Answer::Before && weka(state, call, &run);
+    if done && answer == Answer::Ok {
+        run.call += 1;
+    } else {
+        // The first call that fails ends the task.
+        run.task += 1;
+        run.call = 0;
+    }
+    state.run = Run::Scaling(run);
+    end_task(state);
+}
+
+/// A task of which all is done lets its instance go.
+fn end_task(state: &mut State) {
+    let Run::Scaling(run) = &mut state.run else { return };
+    let Some(task) = run.tasks.get(run.task) else {
+        return;
+    };
+    if run.call < task.calls.len() {
+        return skip_events(state);
+    }
+    if task.then_terminate.is_some() {
+        run.left.extend(
+            (0_u32..)
+                .zip(0..SLOTS)
+                .find(|(n, _)| Some(address(*n)) == task.address)
+                .map(|(_, n)| n),
+        );
+    }
+    run.task += 1;
+    run.call = 0;
+    skip_events(state);
+}
+
+/// What Weka makes of a call; false if it refuses.
+fn weka(state: &mut State, call: &Call, run: &Scaling) -> bool {
+    let before: Vec<bool> = state.slots.iter().map(Slot::is_under_way).collect();
+    let well: Vec<bool> = state.slots.iter().map(is_well).collect();
+    let carried_out = carry_out(state, call);
+    for (number, was) in before.into_iter().enumerate() {
+        if !was && state.slots[number].is_under_way() {
+            begun(state, run, well[number]);
+        }
+    }
+    carried_out
+}
+
+fn is_well(slot: &Slot) -> bool {
+    slot.down == Down::No && slot.drive == Some(DriveStatus::Active)
+}
+
+/// A machine begins to leave because of the run (I2 and I3). A machine that died since the run looked is no reason to
+/// take back what was right then; so what counts is what the run saw.
+fn begun(state: &mut State, run: &Scaling, well: bool) {
+    let limit = run.excess.max(UNHEALTHY_AT_ONCE);
+    let going = state.slots.iter().filter(|slot| slot.is_under_way()).count();
+    if going > limit {
+        state.broken = state.broken.or(Some("I2"));
+    }
+    let remain = state
+        .slots
+        .iter()
+        .filter(|slot| !slot.containers.is_empty() && !slot.is_under_way())
+        .count();
+    if remain < run.floor && well {
+        state.broken = state.broken.or(Some("I3"));
+    }
+}
+
+fn carry_out(state: &mut State, call: &Call) -> bool {
+    let slot_of = |id: HostId| (id.0 / CONTAINERS) as usize;
+    match call {
+        Call::DeactivateDrives(uuids) => {
+            for number in numbers(uuids) {
+                state.slots[number].wanted = false;
+            }
+            true
+        }
+        Call::DeactivateHosts(ids) => {
+            let leaving = slot_of(ids[0]);
+            let active = |(number, slot): &(usize, &Slot)| {
+                *number != leaving && slot.containers.contains(&HostState::Active)
+            };
+            if state.slots.iter().enumerate().filter(active).count() < FAILURE_DOMAINS {
+                return false;
+            }
+            state.slots[leaving].containers.fill(HostState::Deactivating);
+            true
+        }
+        Call::RemoveHost(id) => {
+            let slot = &mut state.slots[slot_of(*id)];
+            let gone = CONTAINERS - u32::try_from(slot.containers.len()).unwrap();
+            // The containers of a machine go in order, and each once.
+            if id.0 % CONTAINERS != gone || slot.containers.first() != Some(&HostState::Inactive) {
+                return false;
+            }
+            slot.containers.remove(0);
+            true
+        }
+        Call::RemoveDrives(uuids) => {
+            let all = numbers(uuids);
+            if all
+                .iter()
+                .any(|number| state.slots[*number].drive != Some(DriveStatus::Inactive))
+            {
+                return false;
+            }
+            for number in all {
+                state.slots[number].drive = None;
+            }
+            true
+        }
+        Call::Event(_) => true,
+    }
+}
+
+fn numbers(uuids: &[DriveUuid]) -> Vec<usize> {
+    uuids
+        .iter()
+        .map(|uuid| uuid.as_str().rsplit_once('-').unwrap().1.parse().unwrap())
+        .collect()
+}
+
+/// The last look, and what *terminate* decides by it. One that fails ends the run.
+fn look(state: &mut State, run: &Scaling, answer: Answer) {
+    state.run = Run::None;
+    if answer != Answer::Ok {
+        return;
+    }
+    let next = super::terminate::decide(state, &run.left);
+    if !next.detach.is_empty() || !next.terminate.is_empty() {
+        state.run = Run::Terminating(next);
+    }
+}
+
+/// Terminates one after the other, then detaches one after the other, of those that were to be terminated only whom that
+/// succeeded with.
+fn terminate(state: &mut State, mut run: Terminating, answer: Answer) {
+    if let Some(number) = run.terminate.pop() {
+        if answer != Answer::Before {
+            if run.busy.contains(&number) {
+                state.broken = state.broken.or(Some("I1"));
+            }
+            instance(state, number, |ec2| {
+                ec2.protected = false;
+                ec2.power = Power::Terminated;
+            });
+        }
+        if answer != Answer::Ok {
+            run.detach.retain(|other| *other != number);
+        }
+    } else if let Some(number) = run.detach.pop()
+        && answer != Answer::Before
+    {
+        instance(state, number, |ec2| ec2.member = false);
+    }
+    let over = run.detach.is_empty() && run.terminate.is_empty();
+    state.run = if over { Run::None } else { Run::Terminating(run) };
+}

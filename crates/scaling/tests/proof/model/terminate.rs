@@ -1,0 +1,71 @@
+//! What *terminate* decides in the model: the real planner and checker, on what the last look saw.
+
+use super::state::{Power, State, Terminating, time};
+use crate::cluster::{address, ago, instance};
+use scaling::carry_out::{Outcome, conclude};
+use scaling::ids::InstanceId;
+use scaling::termination::{Ec2, Member, State as Ec2State, check, plan};
+
+/// The last look at the hosts, and what *terminate* does by it.
+pub(super) fn decide(state: &mut State, left: &[usize]) -> Terminating {
+    let lists = state.lists();
+    let mut busy: Vec<usize> = (0..state.slots.len())
+        .filter(|number| state.slots[*number].is_busy())
+        .collect();
+    busy.sort_unstable();
+    let outcome = Outcome {
+        left: left
+            .iter()
+            .map(|number| instance(u32::try_from(*number).unwrap()))
+            .collect(),
+        ..Outcome::default()
+    };
+    let (response, _) = conclude(&state.group(), outcome, &lists.hosts);
+    let group: Vec<Member> = state
+        .members()
+        .map(|(number, ec2)| member(number, *ec2))
+        .collect();
+    let none = Terminating {
+        detach: Vec::new(),
+        terminate: Vec::new(),
+        busy: Vec::new(),
+    };
+    let Ok((plan, _)) = plan(&response, &group, time()) else {
+        return none;
+    };
+    if check(&plan, &response, &group, time()).is_err() {
+        state.broken = state.broken.or(Some("check"));
+        return none;
+    }
+    let number = |id: &InstanceId| id.as_str().trim_start_matches("i-").parse().unwrap();
+    let detach: Vec<usize> = plan.detach.iter().map(number).collect();
+    let terminate: Vec<usize> = plan
+        .terminate
+        .iter()
+        .map(|termination| number(&termination.id))
+        .collect();
+    let busy = if terminate.is_empty() { Vec::new() } else { busy };
+    Terminating {
+        detach,
+        terminate,
+        busy,
+    }
+}
+
+fn member(number: usize, ec2: super::state::Ec2) -> Member {
+    let number = u32::try_from(number).unwrap();
+    Member {
+        id: instance(number).id.into(),
+        healthy: !ec2.unhealthy,
+        protected: ec2.protected,
+        ec2: Some(Ec2 {
+            state: match ec2.power {
+                Power::Running => Ec2State::Running,
+                Power::Stopped => Ec2State::Stopped,
+                Power::Terminated => Ec2State::Terminated,
+            },
+            private_ip: (ec2.power != Power::Terminated).then(|| address(number)),
+            launched: Some(ago(if ec2.old { 60 } else { 1 })),
+        }),
+    }
+}

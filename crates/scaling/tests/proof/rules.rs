@@ -1,0 +1,412 @@
+//! The rules one by one, on clusters put together by hand.
+
+use crate::cluster::{Change, address, ago, cluster, drive, group, instance, now};
+use scaling::calls::Call;
+use scaling::ids::HostId;
+use scaling::lists::{DriveHost, DriveStatus, HostState, HostStatus, Lists, Mode, Status};
+use scaling::messages::Role;
+use scaling::plan::{Plan, Task, plan};
+use scaling::policy::Group;
+use scaling::report::{Report, Verdict};
+
+fn decide(lists: &Lists, group: &Group) -> (Plan, Report) {
+    let (plan, report) = plan(lists, group, now()).unwrap();
+    scaling::check::check(&plan, lists, group, now()).unwrap();
+    (plan, report)
+}
+
+/// What is said of a machine: the verdict and its reason.
+fn said(report: &Report, machine: u32) -> String {
+    let decision = report
+        .decisions
+        .iter()
+        .find(|decision| decision.address == Some(address(machine)))
+        .unwrap();
+    format!("{}: {}", decision.verdict.word(), decision.verdict)
+}
+
+fn addresses(plan: &Plan) -> Vec<u32> {
+    let number = |task: &Task| (0..250).find(|machine| Some(address(*machine)) == task.address);
+    plan.tasks.iter().filter_map(number).collect()
+}
+
+fn refusal(lists: &Lists, desired: u32) -> String {
+    plan(lists, &group(desired, 6), now()).unwrap_err().to_string()
+}
+
+#[test]
+fn a_cluster_that_is_as_it_should_be_stays_as_it_is() {
+    let (plan, report) = decide(&cluster(6), &group(6, 6));
+    assert_eq!(plan, Plan::default());
+    assert_eq!((report.counts.healthy, report.to_deactivate), (6, 0));
+    assert_eq!(said(&report, 3), "keep: healthy and within the target");
+}
+
+#[test]
+fn nothing_is_decided_where_weka_is_not_ready_for_it() {
+    let mut lists = cluster(6);
+    lists.status.io_status = "STOPPED".into();
+    assert_eq!(
+        refusal(&lists, 6),
+        "the cluster's io status is STOPPED, not STARTED"
+    );
+    lists.status = Status {
+        io_status: "STARTED".into(),
+        upgrade: Some("4.2".into()),
+    };
+    assert_eq!(refusal(&lists, 6), "an upgrade of the cluster is running: 4.2");
+    lists.status.upgrade = None;
+    lists.overrides.0.push("skip_scale_down".into());
+    assert_eq!(refusal(&lists, 6), "the manual override skip_scale_down is set");
+    lists.overrides.0.clear();
+    for host in &mut lists.hosts.0 {
+        host.container_name = Some("weka".into());
+    }
+    assert!(
+        refusal(&lists, 6).contains("multi-container"),
+        "{}",
+        refusal(&lists, 6)
+    );
+    assert_eq!(
+        refusal(&cluster(6), 2),
+        "desired capacity 2 is below the minimum of 5 backends"
+    );
+}
+
+#[test]
+fn a_list_that_contradicts_itself_is_refused() {
+    let mut lists = cluster(6);
+    lists.hosts.0[1].id = lists.hosts.0[0].id;
+    assert_eq!(refusal(&lists, 6), "Weka lists HostId<0> twice");
+    let mut lists = cluster(6);
+    lists.drives.0[1].uuid = lists.drives.0[0].uuid.clone();
+    assert_eq!(refusal(&lists, 6), "Weka lists drive 0000-0 twice");
+}
+
+#[test]
+fn what_exceeds_the_target_goes_the_oldest_first() {
+    let (plan, report) = decide(&cluster(8), &group(6, 8));
+    assert_eq!(addresses(&plan), [0, 1]);
+    assert_eq!(
+        plan.tasks[1].calls,
+        [
+            Call::DeactivateDrives(vec![drive(1, 0), drive(1, 1)]),
+            Call::Event(
+                "wekactl: deactivating 10.0.0.2: the group has more than it is to have (desired 6, current 8)".into()
+            ),
+            Call::DeactivateHosts(vec![HostId(3), HostId(4), HostId(5)]),
+        ]
+    );
+    assert_eq!(plan.tasks[1].then_terminate, None);
+    assert_eq!(
+        said(&report, 1),
+        "deactivate: the group has more than it is to have"
+    );
+}
+
+#[test]
+fn an_unknown_age_goes_last() {
+    let mut lists = cluster(7);
+    for host in lists.hosts_of(0) {
+        host.added_time = None;
+    }
+    assert_eq!(addresses(&decide(&lists, &group(6, 7)).0), [1]);
+}
+
+#[test]
+fn what_is_under_way_is_kept_up_and_counts() {
+    let mut lists = cluster(8);
+    lists.deactivating(5);
+    let (plan, report) = decide(&lists, &group(6, 8));
+    assert_eq!(report.to_deactivate, 2);
+    // Nothing is left to ask for machine 5.
+    assert_eq!(addresses(&plan), [0]);
+    assert_eq!(said(&report, 5), "deactivate: on its way out already");
+    // Its last container is asked to leave again, and Weka's event log is told nothing new.
+    lists.hosts_of(5)[2].state = HostState::Active;
+    let (plan, _) = decide(&lists, &group(8, 8));
+    assert_eq!(addresses(&plan), [5]);
+    assert_eq!(plan.tasks[0].calls, [Call::DeactivateHosts(vec![HostId(17)])]);
+}
+
+#[test]
+fn a_backend_is_unhealthy_when_it_is_down_for_two_hours() {
+    let mut lists = cluster(7);
+    lists.down(3, 120);
+    assert_eq!(
+        said(&decide(&lists, &group(7, 7)).1, 3),
+        "keep: healthy and within the target"
+    );
+    lists.down(3, 121);
+    let (plan, report) = decide(&lists, &group(7, 7));
+    assert_eq!(addresses(&plan), [3]);
+    assert_eq!(
+        said(&report, 3),
+        "deactivate: HostId<9>: down since 2026-01-31T05:59:00Z"
+    );
+    // It was up since then: when it went down again is not known.
+    for node in &mut lists.nodes.0 {
+        node.up_since = Some(ago(10));
+    }
+    assert_eq!(addresses(&decide(&lists, &group(7, 7)).0), [0; 0]);
+    // Without a fencing the change of the container's state counts, and without that nothing does.
+    for node in &mut lists.nodes.0 {
+        (node.last_fencing_time, node.up_since) = (None, None);
+    }
+    assert_eq!(addresses(&decide(&lists, &group(7, 7)).0), [3]);
+    for host in lists.hosts_of(3) {
+        host.state_changed_time = None;
+    }
+    assert_eq!(addresses(&decide(&lists, &group(7, 7)).0), [0; 0]);
+}
+
+#[test]
+fn a_backend_is_unhealthy_when_a_drive_of_it_holds_nothing() {
+    let mut lists = cluster(7);
+    lists.drives_of(2)[1].status = DriveStatus::Inactive;
+    let (plan, report) = decide(&lists, &group(7, 7));
+    assert_eq!(
+        said(&report, 2),
+        "deactivate: HostId<6>: drive 0002-1 is inactive"
+    );
+    // The drive that holds nothing needs no deactivation.
+    assert_eq!(plan.tasks[0].calls[0], Call::DeactivateDrives(vec![drive(2, 0)]));
+    for host in lists.hosts_of(2) {
+        host.added_time = Some(ago(5));
+    }
+    assert_eq!(addresses(&decide(&lists, &group(7, 7)).0), [0; 0]);
+    lists.drives_of(2)[0].should_be_active = Some(false);
+    let report = decide(&lists, &group(7, 7)).1;
+    assert_eq!(
+        said(&report, 2),
+        "deactivate: HostId<6>: drive 0002-0 was deactivated"
+    );
+}
+
+#[test]
+fn of_unhealthy_machines_two_go_at_a_time() {
+    let mut lists = cluster(9);
+    for machine in [2, 4, 6] {
+        lists.down(machine, 500);
+    }
+    let (plan, report) = decide(&lists, &group(9, 9));
+    assert_eq!(addresses(&plan), [2, 4]);
+    assert_eq!(
+        said(&report, 6),
+        "wait: HostId<18>: down since 2026-01-30T23:40:00Z; waits, because 2 may be on their way out at a time"
+    );
+    // Unless the target is exceeded by more.
+    assert_eq!(addresses(&decide(&lists, &group(5, 9)).0), [2, 4, 6, 0]);
+}
+
+#[test]
+fn a_machine_that_has_left_is_forgotten_and_its_instance_let_go() {
+    let mut lists = cluster(7);
+    lists.left(4);
+    let (plan, report) = decide(&lists, &group(6, 7));
+    assert_eq!(
+        plan.tasks,
+        [Task {
+            address: Some(address(4)),
+            calls: vec![
+                Call::RemoveHost(HostId(12)),
+                Call::RemoveHost(HostId(13)),
+                Call::RemoveHost(HostId(14)),
+                Call::RemoveDrives(vec![drive(4, 0), drive(4, 1)]),
+            ],
+            then_terminate: Some(instance(4)),
+        }]
+    );
+    assert_eq!(
+        said(&report, 4),
+        "remove: all its containers have left the cluster"
+    );
+    lists.hosts_of(4)[1].status = HostStatus::Up;
+    let (plan, report) = decide(&lists, &group(6, 7));
+    assert_eq!(
+        plan.tasks[0].calls,
+        [Call::RemoveHost(HostId(12)), Call::RemoveHost(HostId(14))]
+    );
+    assert_eq!(plan.tasks[0].then_terminate, None);
+    assert_eq!(
+        said(&report, 4),
+        "remove in part: it has left the cluster, but HostId<13> still runs"
+    );
+    lists.drives_of(4)[1].status = DriveStatus::PhasingOut;
+    let (plan, report) = decide(&lists, &group(6, 7));
+    assert_eq!(plan, Plan::default());
+    assert!(
+        said(&report, 4).ends_with("its drive 0004-1 is not inactive"),
+        "{}",
+        said(&report, 4)
+    );
+}
+
+#[test]
+fn a_run_forgets_as_many_machines_as_terminate_would_find_again() {
+    let mut lists = cluster(9);
+    for machine in [1, 3, 5] {
+        lists.left(machine);
+    }
+    let (plan, report) = decide(&lists, &group(6, 9));
+    assert_eq!(addresses(&plan), [1, 3]);
+    assert_eq!(
+        said(&report, 5),
+        "wait: all its containers have left the cluster; a run forgets 2 machines at most"
+    );
+    // What is no instance of the group is not terminated.
+    assert_eq!(addresses(&decide(&lists, &group(9, 1)).0), [1, 3, 5]);
+}
+
+#[test]
+fn inactive_drives_of_no_container_are_forgotten() {
+    let mut lists = cluster(6);
+    for (drive, host) in lists
+        .drives
+        .0
+        .iter_mut()
+        .zip([DriveHost::None, DriveHost::Unknown, DriveHost::None])
+    {
+        drive.host = host;
+        drive.status = DriveStatus::Inactive;
+    }
+    lists.drives.0[2].status = DriveStatus::PhasingOut;
+    let (plan, _) = decide(&lists, &group(6, 6));
+    let drives: Vec<_> = plan.tasks.iter().filter(|task| task.address.is_none()).collect();
+    assert_eq!(drives.len(), 1);
+    assert_eq!(drives[0].calls, [Call::RemoveDrives(vec![drive(0, 0)])]);
+}
+
+#[test]
+fn a_machine_that_makes_no_sense_is_left_alone() {
+    let mut lists = cluster(8);
+    lists.hosts_of(1)[2].machine_identifier = Some("another".into());
+    lists.hosts_of(2)[0].state = HostState::Unknown;
+    let mut fourth = lists.hosts_of(3)[0].clone();
+    fourth.id = HostId(1_000);
+    lists.hosts.0.push(fourth);
+    lists.hosts.0[0].host_ip = None;
+    let (plan, report) = decide(&lists, &group(5, 8));
+    // Five sound machines: none exceeds the target.
+    assert_eq!(plan, Plan::default());
+    assert_eq!(
+        said(&report, 1),
+        "leave alone: its containers bear several machine identifiers: another, machine-1"
+    );
+    assert_eq!(said(&report, 2), "leave alone: the state of HostId<6> is unknown");
+    assert_eq!(
+        said(&report, 3),
+        "leave alone: it has 4 containers, a backend has at most 3"
+    );
+    assert!(
+        report
+            .decisions
+            .iter()
+            .any(|decision| { decision.hosts == [HostId(0)] && decision.verdict == Verdict::NoAddress })
+    );
+}
+
+#[test]
+fn an_instance_that_has_not_joined_is_told() {
+    let (plan, report) = decide(&cluster(6), &group(7, 8));
+    assert_eq!(plan, Plan::default());
+    assert_eq!(
+        said(&report, 7),
+        "not joined: no container of the cluster runs on it"
+    );
+}
+
+#[test]
+fn a_backend_that_is_no_instance_of_the_group_goes_only_when_it_is_surely_gone() {
+    let mut lists = cluster(11);
+    lists.left(6);
+    lists.down(7, 181);
+    lists.down(8, 180);
+    lists.down(9, 500);
+    lists.hosts_of(9)[1].status = HostStatus::Up;
+    let (plan, report) = decide(&lists, &group(6, 6));
+    assert_eq!(addresses(&plan), [7, 6]);
+    assert_eq!(plan.tasks[1].then_terminate, None);
+    assert_eq!(
+        said(&report, 7),
+        "deactivate: no instance of the group, and down since 2026-01-31T04:59:00Z"
+    );
+    assert_eq!(
+        said(&report, 8),
+        "leave alone: no instance of the group, and not known to be down for long enough"
+    );
+    assert_eq!(
+        said(&report, 9),
+        "leave alone: no instance of the group, and down in part"
+    );
+    assert_eq!(
+        said(&report, 10),
+        "leave alone: no instance of the group, and active"
+    );
+}
+
+#[test]
+fn such_backends_go_two_at_a_time_as_well() {
+    let mut lists = cluster(10);
+    for machine in 6..10 {
+        lists.down(machine, 500);
+    }
+    assert_eq!(addresses(&decide(&lists, &group(6, 6)).0), [6, 7]);
+    lists.deactivating(9);
+    assert_eq!(addresses(&decide(&lists, &group(6, 6)).0), [6]);
+    lists.down(2, 500);
+    assert_eq!(addresses(&decide(&lists, &group(6, 6)).0), [2]);
+}
+
+#[test]
+fn an_address_that_was_given_to_another_instance_is_not_taken_for_it() {
+    let mut lists = cluster(7);
+    for host in lists.hosts_of(6) {
+        host.instance_id = Some("i-gone".into());
+    }
+    lists.left(6);
+    let (plan, _) = decide(&lists, &group(6, 7));
+    assert_eq!(plan.tasks.len(), 1);
+    assert_eq!(
+        plan.tasks[0].then_terminate, None,
+        "the new instance has not joined yet"
+    );
+}
+
+#[test]
+fn clients_are_never_touched_by_the_run_for_backends() {
+    let mut lists = cluster(8);
+    lists.down(7, 5_000);
+    for host in lists.hosts_of(7) {
+        host.mode = Mode::Client;
+    }
+    assert_eq!(decide(&lists, &group(7, 8)).0, Plan::default());
+}
+
+#[test]
+fn clients_in_excess_and_clients_that_are_down_go() {
+    let mut lists = cluster(10);
+    for machine in 6..10 {
+        for host in lists.hosts_of(machine) {
+            host.mode = Mode::Client;
+        }
+    }
+    lists.drives.0.retain(|drive| drive.id.0 < 12);
+    let mut clients = group(3, 9);
+    clients.role = Role::Client;
+    clients.instances.drain(..6);
+    lists.down(9, 5_000);
+    // Machine 9 is no instance of the group.
+    assert_eq!(decide(&lists, &clients).0, Plan::default());
+    clients.desired = 2;
+    assert_eq!(addresses(&decide(&lists, &clients).0), [6]);
+    lists.down(8, 31);
+    let (plan, _) = decide(&lists, &clients);
+    assert_eq!(addresses(&plan), [8]);
+    assert_eq!(
+        plan.tasks[0].calls[1],
+        Call::DeactivateHosts(vec![HostId(24), HostId(25), HostId(26)])
+    );
+    clients.desired = 0;
+    assert_eq!(addresses(&decide(&lists, &clients).0), [8, 6, 7]);
+}
