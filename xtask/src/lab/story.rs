@@ -5,9 +5,11 @@ use crate::run::{Error, print, say};
 use lab::{InstanceState, Loop, Minute};
 use std::time::Duration;
 
-/// The longest that a chapter may take, in minutes of the loop. A machine that dies takes longest: its drives are given
-/// up, and what they held is made anew from the others, before it may leave the cluster.
-const LONGEST: u32 = 240;
+/// The longest that a chapter may take, in minutes of the loop.
+const LONGEST: u32 = 60;
+
+/// How long what is left of a machine stays in the cluster that is no instance of the group any more.
+const LEFT_OVER: Duration = Duration::from_secs(3 * 3600);
 
 /// How often a minute comes in a lab that stays up.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -29,6 +31,9 @@ pub(super) async fn tell(minutes: &mut Loop, backends: u32) -> Result<(), Error>
         .fail(&dying, InstanceState::Terminated)
         .await
         .map_err(Error::Lab)?;
+    replace(minutes, &dying).await?;
+    say("three hours later, when what is left of it in the cluster is given up:");
+    minutes.pass(LEFT_OVER).await.map_err(Error::Lab)?;
     settle(minutes, backends).await?;
 
     let broken = a_member(minutes).await?;
@@ -62,15 +67,32 @@ fn chapter(heading: &str) {
 /// Lets minutes pass until the group and the cluster are as large as wanted and nothing is under way.
 async fn settle(minutes: &mut Loop, wanted: u32) -> Result<(), Error> {
     let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+    let mut errors = Vec::new();
     for _ in 0..LONGEST {
         let now = minute(minutes).await?;
         let cluster = (now.healthy, now.unhealthy, now.draining);
-        if now.in_group == wanted && cluster == (wanted, 0, 0) && now.errors().is_empty() {
+        errors = now.errors();
+        if now.in_group == wanted && cluster == (wanted, 0, 0) && errors.is_empty() {
+            return Ok(());
+        }
+    }
+    let last = errors
+        .first()
+        .map_or("there were no errors at last", String::as_str);
+    Err(Error::Other(format!(
+        "the cluster has not come to {wanted} healthy backends in {LONGEST} minutes: {last}"
+    )))
+}
+
+/// Lets minutes pass until the group has another instance in place of one that died, and that has booted.
+async fn replace(minutes: &mut Loop, dead: &str) -> Result<(), Error> {
+    for _ in 0..LONGEST {
+        if !minute(minutes).await?.booted.is_empty() {
             return Ok(());
         }
     }
     Err(Error::Other(format!(
-        "the cluster has not come to {wanted} healthy backends in {LONGEST} minutes"
+        "instance {dead} was not replaced in {LONGEST} minutes"
     )))
 }
 

@@ -97,7 +97,8 @@ impl Scaled {
                     return minutes;
                 }
             }
-            let told: Vec<_> = minutes.iter().map(told).collect();
+            let mut told: Vec<_> = minutes.iter().map(told).collect();
+            told.dedup_by(|later, earlier| after_number(later) == after_number(earlier));
             panic!("{caller}: not in an hour:\n{}", told.join("\n"));
         }
     }
@@ -118,6 +119,11 @@ impl Scaled {
         group.members.sort();
         group.members
     }
+}
+
+/// What a line says, whenever that was.
+fn after_number(line: &str) -> Option<&str> {
+    line.split_once(": ").map(|(_, said)| said)
 }
 
 /// A minute in a line, for who reads why a test has failed.

@@ -1,9 +1,13 @@
 //! A cluster that follows its desired capacity, whatever happens to it.
 
 use crate::scaled::Scaled;
+use lab::InstanceState;
 use lab::machine::Outcome;
 use lab::weka_cluster::{Fault, FaultKind, Mode, Refusal};
-use lab::{InstanceState, Minute};
+use std::time::Duration;
+
+/// How long what is left of a machine stays in the cluster that is no instance of the group any more.
+const LEFT_OVER: Duration = Duration::from_secs(3 * 3600);
 
 #[tokio::test]
 async fn it_grows_and_shrinks() {
@@ -24,7 +28,10 @@ async fn it_grows_and_shrinks() {
         assert!(minute.errors().is_empty(), "{:?}", minute.errors());
     }
     let left = cluster.members().await;
-    assert!(left.iter().all(|id| grown.contains(id) && !terminated.contains(&id)));
+    assert!(
+        left.iter()
+            .all(|id| grown.contains(id) && !terminated.contains(&id))
+    );
     // The client is no business of the backends' functions.
     cluster.minutes.weka().look(|model| {
         let clients = model.containers().filter(|one| one.mode == Mode::Client);
@@ -45,8 +52,11 @@ async fn it_grows_and_shrinks() {
 /// The requests since `from` that change something.
 fn changes(cluster: &Scaled, from: usize) -> Vec<String> {
     cluster.minutes.weka().look(|model| {
-        let methods = model.requests()[from..].iter().map(|request| request.method.clone());
-        let changing = methods.filter(|method| method.starts_with("cluster_") || method.starts_with("events_"));
+        let methods = model.requests()[from..]
+            .iter()
+            .map(|request| request.method.clone());
+        let changing =
+            methods.filter(|method| method.starts_with("cluster_") || method.starts_with("events_"));
         changing.collect()
     })
 }
@@ -61,6 +71,7 @@ async fn a_machine_that_dies_is_replaced() {
         .await
         .unwrap();
     cluster.until(|minute| !minute.booted.is_empty()).await;
+    cluster.minutes.pass(LEFT_OVER).await.unwrap();
     cluster.until_settled(6).await;
     assert!(!cluster.members().await.contains(&dying));
 }
@@ -75,6 +86,7 @@ async fn a_machine_that_is_switched_off_is_replaced() {
         .await
         .unwrap();
     cluster.until(|minute| !minute.booted.is_empty()).await;
+    cluster.minutes.pass(LEFT_OVER).await.unwrap();
     cluster.until_settled(6).await;
     assert!(!cluster.members().await.contains(&stopping));
 }
@@ -98,7 +110,6 @@ async fn a_machine_with_a_broken_drive_is_replaced() {
 #[tokio::test]
 async fn too_small_a_capacity_is_refused_and_changes_nothing() {
     let mut cluster = Scaled::start(45).await;
-    cluster.until_settled(6).await;
     let before = cluster.members().await;
     cluster.minutes.set_desired(2).await.unwrap();
     let from = cluster.minutes.weka().look(|model| model.requests().len());
@@ -135,38 +146,51 @@ async fn what_weka_refuses_is_shown_by_the_failed_execution_and_tried_again() {
     let execution = cluster.execution().await;
     assert_eq!(execution.status, "FAILED");
     assert!(
-        execution.cause.as_deref().unwrap().contains("a rebuild is running"),
+        execution
+            .cause
+            .as_deref()
+            .unwrap()
+            .contains("a rebuild is running"),
         "{execution:?}"
     );
     // The flow has gone on nevertheless: transient is the last of it.
     let terminated = execution.output_of("Terminate").unwrap();
-    assert_eq!(terminated["TransientErrors"].as_array().unwrap().len(), 1, "{terminated}");
+    assert_eq!(
+        terminated["TransientErrors"].as_array().unwrap().len(),
+        1,
+        "{terminated}"
+    );
 
-    let well = cluster.minutes.weka().change(|model| {
-        for address in model.serving() {
-            model.clear_faults(address);
-        }
-    });
-    well.await.unwrap();
+    well(&cluster).await;
     cluster.until_settled(6).await;
 }
 
 #[tokio::test]
 async fn an_instance_that_cannot_join_makes_room_for_another() {
     let mut cluster = Scaled::start(47).await;
-    let stopped = cluster.minutes.weka().change(|model| model.io_status = "STOPPED".to_owned());
-    stopped.await.unwrap();
+    let unwell = cluster.minutes.weka().change(|model| {
+        for address in model.serving() {
+            let fault = Fault::new(FaultKind::Status(503));
+            model.add_fault(address, fault.on("client_query_backend"));
+        }
+    });
+    unwell.await.unwrap();
     cluster.minutes.set_desired(7).await.unwrap();
     let minute = cluster.minute().await;
-    let outcomes: Vec<_> = minute.booted.iter().map(|(_, boot)| boot.outcome).collect();
-    assert_eq!(outcomes, [Outcome::ShutDown], "{minute:?}");
-    let failed = minute.booted[0].0.clone();
-    assert!(!minute.errors().is_empty(), "a cluster that does not serve is not scaled");
+    let [(failed, boot)] = minute.booted.try_into().unwrap();
+    assert_eq!(boot.outcome, Outcome::ShutDown, "{}", boot.log);
 
-    let started = cluster.minutes.weka().change(|model| model.io_status = "STARTED".to_owned());
-    started.await.unwrap();
-    let joined = |minute: &Minute| minute.booted.iter().any(|(_, boot)| boot.outcome == Outcome::Joined);
-    cluster.until(joined).await;
+    well(&cluster).await;
     cluster.until_settled(7).await;
     assert!(!cluster.members().await.contains(&failed));
+}
+
+/// Takes away what a test has done to the backends' APIs.
+async fn well(cluster: &Scaled) {
+    let well = cluster.minutes.weka().change(|model| {
+        for address in model.serving() {
+            model.clear_faults(address);
+        }
+    });
+    well.await.unwrap();
 }

@@ -78,6 +78,13 @@ def subnet_from_cloudformation(before, name, cloudformation_json, account_id, re
     return made
 
 
+@mend(Subnet, "del_subnet_ip")
+def free_address(before, self, ip):
+    """AWS takes any free address of a subnet, hardly ever the one that has just become free; moto takes that one first."""
+    before(self, ip)
+    self._unused_ips.discard(ip)
+
+
 @mend(SubnetRouteTableAssociation, "create_from_cloudformation_json")
 def association_from_cloudformation(before, name, cloudformation_json, account_id, region_name, **kwargs):
     """moto writes the association down where nobody looks."""
