@@ -102,7 +102,7 @@ async fn a_machine_with_a_broken_drive_is_replaced() {
     });
     failed.await.unwrap().unwrap();
     let minutes = cluster.until(|minute| !minute.terminated.is_empty()).await;
-    assert_eq!(minutes.last().unwrap().terminated, [broken.clone()]);
+    assert_eq!(minutes.last().unwrap().terminated, std::slice::from_ref(&broken));
     cluster.until_settled(6).await;
     assert!(!cluster.members().await.contains(&broken));
 }
