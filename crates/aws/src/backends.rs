@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::error::Asked;
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::types::Filter;
+use aws_sdk_ec2::types::{Filter, Instance};
 use deployment::{HostGroup, tags};
 
 /// How many instances a page has: the most that DescribeInstances gives.
@@ -33,11 +33,11 @@ pub async fn running(client: &Client, cluster: &str) -> Result<Vec<Running>> {
             .values("running")
             .build(),
     ];
-    described(client, filters).await
+    Ok(running_of(described(client, filters).await?))
 }
 
-/// The instances that these filters choose.
-pub(crate) async fn described(client: &Client, filters: Vec<Filter>) -> Result<Vec<Running>> {
+/// The instances that these filters choose: all pages.
+pub(crate) async fn described(client: &Client, filters: Vec<Filter>) -> Result<Vec<Instance>> {
     let request = client
         .describe_instances()
         .set_filters(Some(filters))
@@ -47,23 +47,26 @@ pub(crate) async fn described(client: &Client, filters: Vec<Filter>) -> Result<V
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.asked("ec2 DescribeInstances")?;
-        let instances = page
-            .reservations
-            .into_iter()
-            .flatten()
-            .flat_map(|r| r.instances.unwrap_or_default());
-        found.extend(instances.filter_map(|instance| {
-            let private_ip = instance
-                .private_ip_address
-                .filter(|address| !address.is_empty())?;
-            Some(Running {
-                id: instance.instance_id?,
-                private_ip,
-            })
-        }));
+        let reservations = page.reservations.into_iter().flatten();
+        found.extend(reservations.flat_map(|r| r.instances.unwrap_or_default()));
     }
-    found.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(found)
+}
+
+/// Those of the instances that have an address, ordered by id.
+pub(crate) fn running_of(instances: Vec<Instance>) -> Vec<Running> {
+    let running = instances.into_iter().filter_map(|instance| {
+        let private_ip = instance
+            .private_ip_address
+            .filter(|address| !address.is_empty())?;
+        Some(Running {
+            id: instance.instance_id?,
+            private_ip,
+        })
+    });
+    let mut running: Vec<_> = running.collect();
+    running.sort_by(|a, b| a.id.cmp(&b.id));
+    running
 }
 
 #[cfg(test)]

@@ -1,11 +1,15 @@
 //! An Auto Scaling group as the functions read it.
 
-use crate::backends::{Running, described};
+use crate::backends::{Running, described, running_of};
 use crate::error::{Asked, Error, Result};
-use aws_sdk_ec2::types::Filter;
+use aws_sdk_autoscaling::types::AutoScalingGroup;
+use aws_sdk_ec2::types::{Filter, Instance};
+use futures::future::try_join_all;
 
 /// How many values an EC2 filter takes.
 const FILTER_VALUES: usize = 200;
+
+const ASK: &str = "autoscaling DescribeAutoScalingGroups";
 
 /// An Auto Scaling group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,15 +25,7 @@ pub struct Group {
 /// # Errors
 /// The request failed, or there is no such group: that is no reason to take it for an empty one.
 pub async fn group(client: &aws_sdk_autoscaling::Client, name: &str) -> Result<Group> {
-    const ASK: &str = "autoscaling DescribeAutoScalingGroups";
-    let answer = client
-        .describe_auto_scaling_groups()
-        .auto_scaling_group_names(name)
-        .send()
-        .await
-        .asked(ASK)?;
-    let group = answer.auto_scaling_groups.unwrap_or_default().pop();
-    let group = group.ok_or_else(|| Error::other(ASK, format!("there is no group {name}")))?;
+    let group = standing(client, name).await?;
     let desired_capacity = group
         .desired_capacity
         .and_then(|capacity| u32::try_from(capacity).ok())
@@ -45,22 +41,40 @@ pub async fn group(client: &aws_sdk_autoscaling::Client, name: &str) -> Result<G
     })
 }
 
+/// The group of this name, as EC2 Auto Scaling describes it.
+pub(crate) async fn standing(client: &aws_sdk_autoscaling::Client, name: &str) -> Result<AutoScalingGroup> {
+    let ask = client
+        .describe_auto_scaling_groups()
+        .auto_scaling_group_names(name);
+    let group = ask
+        .send()
+        .await
+        .asked(ASK)?
+        .auto_scaling_groups
+        .unwrap_or_default()
+        .pop();
+    group.ok_or_else(|| Error::other(ASK, format!("there is no group {name}")))
+}
+
 /// The addresses of instances, ordered by id. One that has none (it is gone, or not up yet) is left out.
 ///
 /// # Errors
 /// The request failed.
 pub async fn addresses(client: &aws_sdk_ec2::Client, instances: &[String]) -> Result<Vec<Running>> {
-    let mut found = Vec::new();
+    Ok(running_of(described_by_id(client, instances).await?))
+}
+
+/// Instances by their ids. One that EC2 does not know is left out.
+pub(crate) async fn described_by_id(client: &aws_sdk_ec2::Client, ids: &[String]) -> Result<Vec<Instance>> {
     // By filter and not by id: an id that is already forgotten would fail the request for all.
-    for ids in instances.chunks(FILTER_VALUES) {
+    let batches = ids.chunks(FILTER_VALUES).map(|ids| {
         let filter = Filter::builder()
             .name("instance-id")
             .set_values(Some(ids.to_vec()))
             .build();
-        found.extend(described(client, vec![filter]).await?);
-    }
-    found.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(found)
+        described(client, vec![filter])
+    });
+    Ok(try_join_all(batches).await?.into_iter().flatten().collect())
 }
 
 #[cfg(test)]

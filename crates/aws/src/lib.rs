@@ -19,6 +19,7 @@ pub mod permissions;
 pub mod requests;
 mod resource;
 pub mod table;
+pub mod termination;
 
 #[cfg(test)]
 mod replayed;

@@ -4,7 +4,11 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
 use std::collections::BTreeMap;
@@ -17,8 +21,39 @@ pub(crate) fn replay(answers: impl IntoIterator<Item = HttpResponse>) -> StaticR
     StaticReplayClient::new(events.collect())
 }
 
+/// A client whose answers are made of the requests' fields, for what is asked side by side; none: there never is one.
+#[derive(Clone)]
+pub(crate) struct Answering<F>(pub(crate) F);
+
+impl<F> std::fmt::Debug for Answering<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Answering")
+    }
+}
+
+impl<F> HttpConnector for Answering<F>
+where
+    F: Fn(BTreeMap<String, String>) -> Option<HttpResponse> + Send + Sync,
+{
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        match (self.0)(form_of(&request)) {
+            Some(answer) => HttpConnectorFuture::ready(Ok(answer)),
+            None => HttpConnectorFuture::new(std::future::pending()),
+        }
+    }
+}
+
+impl<F> HttpClient for Answering<F>
+where
+    F: Fn(BTreeMap<String, String>) -> Option<HttpResponse> + Clone + Send + Sync + 'static,
+{
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
 /// A configuration whose requests go to `client`, each once.
-pub(crate) fn config(client: StaticReplayClient) -> SdkConfig {
+pub(crate) fn config(client: impl HttpClient + 'static) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))

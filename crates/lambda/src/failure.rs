@@ -1,22 +1,14 @@
-use deployment::FunctionType;
 use lambda_runtime::Diagnostic;
 use scaling::check::Violation;
 use scaling::messages::BadMessage;
 use scaling::plan::Refusal;
 use scaling::seal::BadSeal;
+use scaling::termination;
 use std::error::Error;
 
 /// What an invocation fails with. The state machine and its operators see the [name](Failure::name) and the message.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// A function whose body this version does not have.
-    #[error(
-        "this build of wekactl has no {function} function: it decides nothing and removes nothing; update the cluster with a wekactl that has it"
-    )]
-    NotInThisVersion {
-        /// Which.
-        function: FunctionType,
-    },
     /// AWS refused a request, or none of its answers came.
     #[error("{doing}")]
     Aws {
@@ -58,6 +50,24 @@ pub enum Failure {
         /// Which.
         violation: Violation,
     },
+    /// The message says nothing by which terminating could be decided.
+    #[error("{refusal}")]
+    NoMembers {
+        /// What is missing.
+        refusal: termination::Refusal,
+    },
+    /// The plan of *terminate* breaks an invariant: a defect of this program.
+    #[error("the plan is not carried out, because it breaks an invariant: {violation}")]
+    TerminationViolation {
+        /// Which.
+        violation: termination::Violation,
+    },
+    /// What went wrong in a run without stopping it.
+    #[error("{}", .errors.join("\n"))]
+    TransientErrors {
+        /// What, one by one.
+        errors: Vec<String>,
+    },
     /// The message has no credentials, and the function is not to read them itself.
     #[error("the message has no credentials: update the cluster, so that fetch and scale are of one version")]
     NoCredentials,
@@ -91,14 +101,15 @@ impl Failure {
     /// The stable name by which a state machine may tell failures apart.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::NotInThisVersion { .. } => "NotInThisVersion",
             Self::Aws { .. } => "AwsRequestFailed",
             Self::Message { .. } => "BadMessage",
             Self::OtherRole => "OtherHostGroup",
             Self::BadCa { .. } => "BadCa",
             Self::Weka { source } => source.name(),
             Self::Refused { refusal } => refusal.name(),
-            Self::Violation { .. } => "InvariantBroken",
+            Self::Violation { .. } | Self::TerminationViolation { .. } => "InvariantBroken",
+            Self::NoMembers { .. } => "NoMembers",
+            Self::TransientErrors { .. } => "TransientErrors",
             Self::NoCredentials => "NoCredentials",
             Self::Unseal { .. } => "UnsealFailed",
             Self::Seal { .. } => "SealFailed",
@@ -107,7 +118,7 @@ impl Failure {
         }
     }
 
-    /// What happened and why, in one line.
+    /// What happened and why, in one line; transient errors in a line each.
     pub fn message(&self) -> String {
         chain(self)
     }
@@ -147,22 +158,6 @@ mod tests {
         assert_eq!(
             diagnostic.error_message,
             "the credentials cannot be sealed: the credentials are too long to be sealed"
-        );
-    }
-
-    #[test]
-    fn what_is_not_there_says_that_it_removes_nothing() {
-        let diagnostic = Diagnostic::from(Failure::NotInThisVersion {
-            function: FunctionType::Terminate,
-        });
-        assert_eq!(diagnostic.error_type, "NotInThisVersion");
-        assert!(
-            diagnostic.error_message.contains("no terminate function"),
-            "{diagnostic:?}"
-        );
-        assert!(
-            diagnostic.error_message.contains("removes nothing"),
-            "{diagnostic:?}"
         );
     }
 }

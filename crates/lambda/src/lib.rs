@@ -6,7 +6,8 @@
 //! | [`join`] | complete: answers a new instance with its join script |
 //! | [`fetch`] | complete: reads the group for *scale* |
 //! | [`scale`] | complete: decides which machines leave the cluster, and has Weka do it |
-//! | `terminate`, `transient` | not in this version: they start, and answer every invocation with the error `NotInThisVersion`. They decide nothing and remove nothing; the state machine's executions fail, the cluster and the group stay as they are |
+//! | [`terminate`] | complete: detaches and terminates what the group and the cluster need no more |
+//! | [`transient`] | complete: fails the execution with the errors that did not stop the run |
 //!
 //! Each function is an edge that reads AWS and a pure part that makes the answer of what was read.
 
@@ -19,6 +20,8 @@ pub mod metrics;
 mod proxy;
 mod random;
 pub mod scale;
+pub mod terminate;
+pub mod transient;
 
 pub use clients::Clients;
 pub use environment::{BadEnvironment, Environment};
@@ -53,9 +56,8 @@ pub async fn invoke(
         FunctionType::Join => json(&join::join(environment, clients, event).await),
         FunctionType::Fetch => json(&fetch::fetch(environment, clients).await?),
         FunctionType::Scale => json(&scale::scale(environment, clients, event, moment).await?),
-        function @ (FunctionType::Terminate | FunctionType::Transient) => {
-            Err(Failure::NotInThisVersion { function })
-        }
+        FunctionType::Terminate => json(&terminate::terminate(environment, clients, event, moment).await?),
+        FunctionType::Transient => transient::transient(event),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{Clients, Environment, Moment, metrics, random};
 use deployment::HostGroup;
 use scaling::carry_out::{carry_out, conclude};
 use scaling::check::check;
+use scaling::lists::Hosts;
 use scaling::messages::{HostGroupInfo, Role, ScaleResponse, read};
 use scaling::plan::plan;
 use scaling::policy::Group;
@@ -19,6 +20,8 @@ use weka::{Client, Options, Protocol};
 const FOR_THE_ANSWER: Duration = Duration::from_millis(500);
 /// What is left before that when the last machine is begun: a call and the last look may take three seconds each.
 const FOR_THE_LAST_LOOK: Duration = Duration::from_secs(6);
+/// What is waited after a last look that failed.
+const BEFORE_ANOTHER_LOOK: Duration = Duration::from_millis(500);
 
 /// Looks at the cluster, decides, carries out, and looks once more.
 ///
@@ -52,7 +55,8 @@ pub async fn scale(
         protocol,
         ..Options::default()
     };
-    let client = Client::new(backends, credentials, &options, last_answer).map_err(weka)?;
+    let asking = || Client::new(backends.clone(), credentials.clone(), &options, last_answer).map_err(weka);
+    let client = asking()?;
 
     let lists = client.snapshot().await.map_err(weka)?;
     let (plan, report) = plan(&lists, &group, moment.now).map_err(|refusal| Failure::Refused { refusal })?;
@@ -75,7 +79,7 @@ pub async fn scale(
     let hosts = if plan.tasks.is_empty() {
         lists.hosts
     } else {
-        client.hosts().await.map_err(weka)?
+        last_look(client, asking, last_answer).await?
     };
     let (response, taken_out) = conclude(&group, outcome, &hosts);
     for instance in &taken_out {
@@ -85,6 +89,27 @@ pub async fn scale(
         tracing::warn!(error, "transient error");
     }
     Ok(response)
+}
+
+/// Reads the list of hosts, of backends that were given up too, again and again while there is time: if it cannot be read,
+/// nobody is told which instances nothing is left on.
+async fn last_look(
+    client: &Client,
+    asking: impl Fn() -> Result<Client, Failure>,
+    last_answer: Instant,
+) -> Result<Hosts, Failure> {
+    let mut result = client.hosts().await;
+    loop {
+        match result {
+            Ok(hosts) => return Ok(hosts),
+            Err(source) if Instant::now() + BEFORE_ANOTHER_LOOK >= last_answer => {
+                return Err(Failure::Weka { source });
+            }
+            Err(error) => tracing::warn!(reason = chain(&error), "the last look failed, looking again"),
+        }
+        tokio::time::sleep(BEFORE_ANOTHER_LOOK).await;
+        result = asking()?.hosts().await;
+    }
 }
 
 /// The credentials out of the message, or out of the table where the function is to read them itself.

@@ -4,6 +4,7 @@
 
 mod account;
 mod scale;
+mod terminate;
 
 use account::Account;
 use base64::Engine;
@@ -303,24 +304,6 @@ async fn fetch_fails_as_a_whole_and_by_name() {
         assert_eq!(error.error_type, "AwsRequestFailed");
         assert!(error.error_message.contains(doing), "{error}");
         assert!(error.error_message.contains("not for you"), "{error}");
-        assert_no_secrets(function).await;
-    }
-}
-
-#[tokio::test]
-async fn a_function_that_this_version_does_not_have_fails_closed() {
-    let account = Account::with_cluster().await;
-    for name in ["terminate", "transient"] {
-        let function = started(&account, &[("LAMBDA", name)]).await;
-        for event in [
-            json!({}),
-            json!({ "to_terminate": [{ "Id": "i-1", "PrivateIp": "10.0.0.1" }] }),
-        ] {
-            let error = function.invoke(&event).await.unwrap_err();
-            assert_eq!(error.error_type, "NotInThisVersion");
-            assert!(error.error_message.contains(name) && error.error_message.contains("removes nothing"));
-        }
-        assert_eq!(account.requests(), 0, "it asks AWS nothing");
         assert_no_secrets(function).await;
     }
 }

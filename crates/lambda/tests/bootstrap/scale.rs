@@ -289,6 +289,20 @@ async fn a_change_whose_answer_is_lost_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn the_last_look_is_tried_again() {
+    let scene = Scene::new(9, 7).await;
+    scene.run(6).await.unwrap();
+    scene.pass(30).await;
+    scene
+        .fault(&Fault::new(FaultKind::Garbage).on("hosts_list").after(1).times(1))
+        .await;
+    let response = scene.run(6).await.unwrap();
+    assert_eq!(response.to_terminate, [scene.instance(1)]);
+    let log = assert_no_secrets(scene.function).await;
+    assert!(log.contains("the last look failed, looking again"), "{log}");
+}
+
+#[tokio::test]
 async fn backends_are_spoken_to_as_the_settings_say() {
     let scene = Scene::new(8, 6).await;
     let ca = scene.weka.certificate_pem().to_owned();

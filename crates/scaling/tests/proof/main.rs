@@ -2,6 +2,7 @@
 //! whole.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "a search tells how much it searched")]
 
 mod any;
 mod carrying_out;

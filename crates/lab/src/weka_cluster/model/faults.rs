@@ -24,6 +24,7 @@ pub enum FaultKind {
 pub struct Fault {
     kind: FaultKind,
     method: Option<String>,
+    spared: u32,
     left: Option<u32>,
 }
 
@@ -33,6 +34,7 @@ impl Fault {
         Self {
             kind,
             method: None,
+            spared: 0,
             left: None,
         }
     }
@@ -41,6 +43,13 @@ impl Fault {
     #[must_use]
     pub fn on(mut self, method: &str) -> Self {
         self.method = Some(method.to_owned());
+        self
+    }
+
+    /// Not at the first `count` requests that it concerns.
+    #[must_use]
+    pub fn after(mut self, count: u32) -> Self {
+        self.spared = count;
         self
     }
 
@@ -75,6 +84,10 @@ impl Model {
             fault.method.as_deref().is_none_or(|only| only == method) && fault.left != Some(0)
         })?;
         let fault = &mut faults[place];
+        if fault.spared > 0 {
+            fault.spared -= 1;
+            return None;
+        }
         fault.left = fault.left.map(|left| left - 1);
         Some(fault.kind.clone())
     }

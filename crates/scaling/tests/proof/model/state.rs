@@ -35,6 +35,18 @@ pub(super) struct Faults {
 }
 
 impl Faults {
+    /// These two, or the one.
+    pub(super) fn of(kinds: [usize; 2]) -> Self {
+        let has = |kind| kinds.contains(&kind);
+        Self {
+            call_fails: has(0),
+            machine_dies: has(1),
+            machine_stops: has(2),
+            drive_breaks: has(3),
+            never_joins: has(4),
+        }
+    }
+
     pub(super) fn is_spent(self) -> bool {
         !(self.call_fails || self.machine_dies || self.machine_stops || self.drive_breaks || self.never_joins)
     }
@@ -111,18 +123,12 @@ pub(super) struct Terminating {
 }
 
 impl State {
-    pub(super) fn new(machines: usize, desired: usize) -> Self {
+    pub(super) fn new(machines: usize, desired: usize, faults: Faults) -> Self {
         let mut state = Self {
             slots: vec![Slot::default(); SLOTS],
             desired,
             run: Run::None,
-            faults: Faults {
-                call_fails: true,
-                machine_dies: true,
-                machine_stops: true,
-                drive_breaks: true,
-                never_joins: true,
-            },
+            faults,
             broken: None,
         };
         for slot in &mut state.slots[..machines] {
@@ -165,6 +171,24 @@ impl State {
         lists
     }
 
+    /// Between runs it does not matter which number a machine has, but for the order in which those of one kind are
+    /// chosen: machines with which all is well come first, or last, and places without anything at the end.
+    pub(super) fn renumber(&mut self, well_first: bool) {
+        if self.run == Run::None {
+            self.slots.sort_by_key(|slot| match slot {
+                slot if *slot == Slot::default() => 3,
+                slot if slot.is_well() => {
+                    if well_first {
+                        0
+                    } else {
+                        2
+                    }
+                }
+                _ => 1,
+            });
+        }
+    }
+
     /// Members of the group.
     pub(super) fn members(&self) -> impl Iterator<Item = (usize, &Ec2)> {
         self.slots
@@ -176,15 +200,11 @@ impl State {
 
     /// Whether the group has what it is to have, all of it well, and nothing else is left.
     pub(super) fn is_settled(&self) -> bool {
-        let well = |slot: &Slot| match &slot.instance {
-            Some(ec2) if ec2.member => {
-                ec2.power == Power::Running
-                    && slot.containers == [HostState::Active; CONTAINERS as usize]
-                    && slot.down == Down::No
-                    && slot.drive == Some(DriveStatus::Active)
-                    && slot.wanted
-            }
-            _ => slot.containers.is_empty() && slot.drive.is_none(),
+        let well = |slot: &Slot| {
+            slot.is_well()
+                || (slot.containers.is_empty()
+                    && slot.drive.is_none()
+                    && slot.instance.is_none_or(|ec2| !ec2.member))
         };
         self.run == Run::None && self.members().count() == self.desired && self.slots.iter().all(well)
     }
@@ -209,6 +229,16 @@ impl Slot {
         self.drive = Some(DriveStatus::Active);
         self.wanted = true;
         self.down = Down::No;
+    }
+
+    /// Whether it is a machine of the group with which all is well.
+    pub(super) fn is_well(&self) -> bool {
+        self.instance
+            .is_some_and(|ec2| ec2.member && ec2.power == Power::Running && !ec2.unhealthy)
+            && self.containers == [HostState::Active; CONTAINERS as usize]
+            && self.down == Down::No
+            && self.drive == Some(DriveStatus::Active)
+            && self.wanted
     }
 
     /// Whether a container of it is a member of the cluster, or on its way out.

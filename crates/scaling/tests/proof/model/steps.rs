@@ -75,18 +75,13 @@ pub(super) fn possible(state: &State, steps: &mut Vec<Step>) {
             }
         }
     }
-    let short = state.members().count() < state.desired;
+    // What takes minutes happens between runs, which take seconds; what strikes strikes at any time.
+    let between = state.run == Run::None;
+    let short = between && state.members().count() < state.desired;
     let mut launches = short;
     for (number, slot) in state.slots.iter().enumerate() {
-        let all = |of: HostState| !slot.containers.is_empty() && slot.containers.iter().all(|s| *s == of);
-        if all(HostState::Deactivating) && slot.drive.is_none_or(|_| !slot.wanted) {
-            steps.push(Step::Drained(number));
-        }
-        if slot.drive == Some(DriveStatus::Failed) {
-            steps.push(Step::Rebuilt(number));
-        }
-        if slot.down == Down::Short && slot.is_busy() {
-            steps.push(Step::Ages(number));
+        if between {
+            time_steps(number, slot, steps);
         }
         match &slot.instance {
             None if launches && slot.containers.is_empty() => {
@@ -94,27 +89,42 @@ pub(super) fn possible(state: &State, steps: &mut Vec<Step>) {
                 steps.push(Step::Launch(number));
             }
             None => {}
-            Some(ec2) => instance_steps(state, number, slot, *ec2, steps),
+            Some(ec2) => faults(state, number, slot, *ec2, steps),
         }
     }
 }
 
-fn instance_steps(state: &State, number: usize, slot: &Slot, ec2: Ec2, steps: &mut Vec<Step>) {
-    let joined = !slot.containers.is_empty();
+/// What time does to a machine.
+fn time_steps(number: usize, slot: &Slot, steps: &mut Vec<Step>) {
+    let all = |of: HostState| !slot.containers.is_empty() && slot.containers.iter().all(|s| *s == of);
+    if all(HostState::Deactivating) && (!slot.wanted || slot.drive != Some(DriveStatus::Active)) {
+        steps.push(Step::Drained(number));
+    }
+    if slot.drive == Some(DriveStatus::Failed) {
+        steps.push(Step::Rebuilt(number));
+    }
+    if slot.down == Down::Short && slot.is_busy() {
+        steps.push(Step::Ages(number));
+    }
+    let Some(ec2) = &slot.instance else { return };
     if ec2.power != Power::Running && ec2.member && !ec2.unhealthy {
         steps.push(Step::Noticed(number));
     }
-    if ec2.power == Power::Running && !joined && !ec2.old && slot.drive.is_none() {
-        if ec2.never_joins {
-            steps.push(Step::GrowsOld(number));
+    if ec2.power == Power::Running && slot.containers.is_empty() && !ec2.old && slot.drive.is_none() {
+        steps.push(if ec2.never_joins {
+            Step::GrowsOld(number)
         } else {
-            steps.push(Step::Join(number));
-            if state.faults.never_joins {
-                steps.push(Step::NeverJoins(number));
-            }
-        }
+            Step::Join(number)
+        });
     }
-    if ec2.power == Power::Running && joined && slot.is_busy() {
+}
+
+/// What may strike an instance.
+fn faults(state: &State, number: usize, slot: &Slot, ec2: Ec2, steps: &mut Vec<Step>) {
+    if ec2.power != Power::Running {
+        return;
+    }
+    if slot.is_busy() {
         if state.faults.machine_dies {
             steps.push(Step::Die(number));
         }
@@ -124,6 +134,10 @@ fn instance_steps(state: &State, number: usize, slot: &Slot, ec2: Ec2, steps: &m
         if state.faults.drive_breaks && slot.drive == Some(DriveStatus::Active) {
             steps.push(Step::Break(number));
         }
+    }
+    let new = slot.containers.is_empty() && !ec2.old && slot.drive.is_none();
+    if new && state.faults.never_joins && !ec2.never_joins {
+        steps.push(Step::NeverJoins(number));
     }
 }
 
@@ -211,24 +225,19 @@ fn begin(state: &mut State) {
     }
     let size = report.counts.healthy + report.counts.unhealthy + report.counts.deactivating;
     state.run = Run::Scaling(Scaling {
-        tasks: plan.tasks,
+        tasks: plan.tasks.into_iter().map(silent).collect(),
         task: 0,
         call: 0,
         left: Vec::new(),
         floor: group.floor(),
         excess: size.saturating_sub(report.counts.desired),
     });
-    skip_events(state);
 }
 
-/// Events change nothing.
-fn skip_events(state: &mut State) {
-    let Run::Scaling(run) = &mut state.run else { return };
-    let call = run.tasks.get(run.task).and_then(|task| task.calls.get(run.call));
-    if matches!(call, Some(Call::Event(_))) {
-        run.call += 1;
-        end_task(state);
-    }
+/// A task without what it says to Weka's event log: that changes nothing, and differs from run to run.
+fn silent(mut task: scaling::plan::Task) -> scaling::plan::Task {
+    task.calls.retain(|call| !matches!(call, Call::Event(_)));
+    task
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -270,7 +279,7 @@ fn end_task(state: &mut State) {
         return;
     };
     if run.call < task.calls.len() {
-        return skip_events(state);
+        return;
     }
     if task.then_terminate.is_some() {
         run.left.extend(
@@ -282,7 +291,6 @@ fn end_task(state: &mut State) {
     }
     run.task += 1;
     run.call = 0;
-    skip_events(state);
 }
 
 /// What Weka makes of a call; false if it refuses.

@@ -4,7 +4,7 @@ use super::state::{Power, State, Terminating, time};
 use crate::cluster::{address, ago, instance};
 use scaling::carry_out::{Outcome, conclude};
 use scaling::ids::InstanceId;
-use scaling::termination::{Ec2, Member, State as Ec2State, check, plan};
+use scaling::termination::{Ec2, Lifecycle, Member, State as Ec2State, check, plan};
 
 /// The last look at the hosts, and what *terminate* does by it.
 pub(super) fn decide(state: &mut State, left: &[usize]) -> Terminating {
@@ -57,6 +57,7 @@ fn member(number: usize, ec2: super::state::Ec2) -> Member {
     Member {
         id: instance(number).id.into(),
         healthy: !ec2.unhealthy,
+        lifecycle: Lifecycle::InService,
         protected: ec2.protected,
         ec2: Some(Ec2 {
             state: match ec2.power {

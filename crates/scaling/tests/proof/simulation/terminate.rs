@@ -7,7 +7,7 @@ use crate::cluster::address;
 use scaling::ids::InstanceId;
 use scaling::lists::Hosts;
 use scaling::messages::ScaleResponse;
-use scaling::termination::{Ec2, Member, State, Why, check, plan};
+use scaling::termination::{Ec2, Leave, Lifecycle, Member, State, Verdict, Why, check, plan};
 
 fn facts(world: &Shared) -> Vec<Member> {
     let world = world.borrow();
@@ -16,6 +16,7 @@ fn facts(world: &Shared) -> Vec<Member> {
         Member {
             id: InstanceId::from(id.as_str()),
             healthy: member.healthy,
+            lifecycle: Lifecycle::InService,
             protected: member.protected,
             ec2: Some(Ec2 {
                 state: match ec2.state {
@@ -38,14 +39,17 @@ pub(super) async fn terminate(world: &Shared, response: &ScaleResponse, last: &H
     }
     let group = facts(world);
     let now = world.borrow().now;
-    let (plan, decisions) = plan(response, &group, now).map_err(|refusal| refusal.to_string())?;
+    let (plan, report) = plan(response, &group, now).map_err(|refusal| refusal.to_string())?;
     if let Err(violation) = check(&plan, response, &group, now) {
         world.borrow_mut().promise(false, || {
             format!("the checker refuses the plan of terminate: {violation}")
         });
     }
     // What the run says is too much for it an operator looks after, once things go well again.
-    for decision in decisions.iter().filter(|decision| decision.verdict.is_error()) {
+    for decision in &report.decisions {
+        if !matches!(decision.verdict, Verdict::Leave(_, Leave::TooMany { .. })) {
+            continue;
+        }
         let mut world = world.borrow_mut();
         world.note(|| format!("{}: {}", decision.id, decision.verdict));
         if !world.faults {

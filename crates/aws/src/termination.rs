@@ -1,0 +1,66 @@
+//! What *terminate* asks of AWS: the group's instances as they stand, and carrying out what is decided about them.
+
+mod batches;
+mod carry_out;
+
+pub use carry_out::{Outcome, Step, To, Undone, carry_out};
+
+use crate::error::Result;
+use crate::group::{described_by_id, standing};
+use aws_sdk_ec2::types::Instance;
+use jiff::Timestamp;
+use scaling::ids::InstanceId;
+use scaling::termination::{Ec2, Lifecycle, Member, State};
+use std::collections::HashMap;
+
+/// The group's instances, as EC2 Auto Scaling and EC2 see them.
+///
+/// # Errors
+/// A request failed, or there is no such group. What single answers leave out is unknown, and decided as such.
+pub async fn members(
+    autoscaling: &aws_sdk_autoscaling::Client,
+    ec2: &aws_sdk_ec2::Client,
+    group: &str,
+) -> Result<Vec<Member>> {
+    let members = standing(autoscaling, group).await?.instances.unwrap_or_default();
+    let ids: Vec<_> = members
+        .iter()
+        .filter_map(|member| member.instance_id.clone())
+        .collect();
+    let known = described_by_id(ec2, &ids).await?;
+    let mut known: HashMap<String, Instance> = known
+        .into_iter()
+        .filter_map(|instance| Some((instance.instance_id.clone()?, instance)))
+        .collect();
+    let members = members.into_iter().filter_map(|member| {
+        let id = member.instance_id?;
+        Some(Member {
+            ec2: known.remove(&id).map(ec2_facts),
+            id: InstanceId(id),
+            // AWS knows two words. Only the one leads to something being done.
+            healthy: member.health_status.as_deref() != Some("Unhealthy"),
+            lifecycle: member
+                .lifecycle_state
+                .map_or(Lifecycle::Unknown, |state| Lifecycle::of(state.as_str())),
+            // Who is not protected is detached: only who is known not to be.
+            protected: member.protected_from_scale_in != Some(false),
+        })
+    });
+    Ok(members.collect())
+}
+
+fn ec2_facts(instance: Instance) -> Ec2 {
+    let state = instance.state.and_then(|state| state.name);
+    Ec2 {
+        state: state.map_or(State::Unknown, |name| State::of(name.as_str())),
+        private_ip: instance
+            .private_ip_address
+            .and_then(|address| address.parse().ok()),
+        launched: instance
+            .launch_time
+            .and_then(|time| Timestamp::from_second(time.secs()).ok()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,351 @@
+//! *terminate* and *transient* as Lambda runs them, with an account whose group and instances are as each test needs.
+
+use super::{Account, assert_no_secrets, environment, options};
+use jiff::{SignedDuration, Timestamp};
+use lab::lambda_runtime::http::{Answer, Request, serve};
+use lab::lambda_runtime::{Function, FunctionError};
+use scaling::messages::{TerminateResponse, read};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// An instance of the group.
+struct Instance {
+    healthy: bool,
+    state: &'static str,
+    minutes_old: i64,
+}
+
+/// What happened to the group.
+#[derive(Default)]
+struct Group {
+    /// By id, such as `i-07`, whose address is `10.0.0.7`.
+    instances: BTreeMap<String, Instance>,
+    /// Whom TerminateInstances does not know.
+    unknown: Option<&'static str>,
+    /// The requests that changed something: the operation and the instances.
+    changes: Vec<(String, Vec<String>)>,
+}
+
+struct Scene {
+    group: Arc<Mutex<Group>>,
+    function: Function,
+    _server: JoinSet<()>,
+    _account: Account,
+}
+
+impl Scene {
+    /// So many instances, healthy and long there.
+    async fn of(number: u8, change: impl FnOnce(&mut Group)) -> Self {
+        let instance = |number| {
+            let instance = Instance {
+                healthy: true,
+                state: "running",
+                minutes_old: 1_000,
+            };
+            (id(number), instance)
+        };
+        let mut group = Group {
+            instances: (1..=number).map(instance).collect(),
+            ..Group::default()
+        };
+        change(&mut group);
+        let group = Arc::new(Mutex::new(group));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut server = JoinSet::new();
+        let answering = Arc::clone(&group);
+        server.spawn(serve(listener, move |request| {
+            let answer = answering.lock().unwrap().answer(&request);
+            async move { answer }
+        }));
+        let account = Account::with_cluster().await;
+        let environment = environment(&account, &[("LAMBDA", "terminate"), ("AWS_ENDPOINT_URL", &url)]);
+        let function = Function::start(options(environment)).await.unwrap();
+        Self {
+            group,
+            function,
+            _server: server,
+            _account: account,
+        }
+    }
+
+    async fn run(&self, message: &Value) -> Result<TerminateResponse, FunctionError> {
+        let answer = self.function.invoke(message).await?;
+        Ok(read(answer).unwrap())
+    }
+
+    fn changes(&self) -> Vec<(String, Vec<String>)> {
+        std::mem::take(&mut self.group.lock().unwrap().changes)
+    }
+}
+
+fn id(number: u8) -> String {
+    format!("i-{number:02}")
+}
+
+fn address(number: u8) -> String {
+    format!("10.0.0.{number}")
+}
+
+/// A message of *scale* that knows these members and asks for those instances.
+fn told(members: &[u8], asked: &[u8]) -> Value {
+    let asked = asked
+        .iter()
+        .map(|&number| json!({ "Id": id(number), "PrivateIp": address(number) }));
+    json!({
+        "hosts": [],
+        "to_terminate": asked.collect::<Vec<_>>(),
+        "members": members.iter().copied().map(address).collect::<Vec<_>>(),
+        "TransientErrors": null,
+        "version": 1,
+    })
+}
+
+impl Group {
+    fn answer(&mut self, request: &Request) -> Answer {
+        let body = String::from_utf8(request.body.clone()).unwrap();
+        let form: BTreeMap<&str, &str> = body
+            .split('&')
+            .filter_map(|field| field.split_once('='))
+            .collect();
+        let operation = form["Action"];
+        let named = form
+            .iter()
+            .filter(|(name, _)| name.starts_with("InstanceId"))
+            .map(|(_, id)| (*id).to_owned());
+        let ids: Vec<String> = named.collect();
+        let (inner, status) = match operation {
+            "DescribeAutoScalingGroups" => (self.describe_group(), 200),
+            "DescribeInstances" => (self.describe_instances(), 200),
+            "TerminateInstances"
+                if self
+                    .unknown
+                    .is_some_and(|unknown| ids.iter().any(|id| id == unknown)) =>
+            {
+                let unknown = self.unknown.unwrap();
+                let message = format!("The instance ID '{unknown}' does not exist");
+                let code = "InvalidInstanceID.NotFound";
+                let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+                (format!("<Errors>{error}</Errors>"), 400)
+            }
+            "TerminateInstances" => {
+                let item = |id: &String| format!("<item><instanceId>{id}</instanceId></item>");
+                let items: String = ids.iter().map(item).collect();
+                self.changes.push((operation.to_owned(), ids));
+                (format!("<instancesSet>{items}</instancesSet>"), 200)
+            }
+            _ => {
+                self.changes.push((operation.to_owned(), ids));
+                (format!("<{operation}Result/>"), 200)
+            }
+        };
+        let tag = match status {
+            200 => format!("{operation}Response"),
+            _ => "Response".to_owned(),
+        };
+        Answer::new(status, "text/xml", format!("<{tag}>{inner}</{tag}>").into_bytes())
+    }
+
+    fn describe_group(&self) -> String {
+        let members: String = self
+            .instances
+            .iter()
+            .map(|(id, instance)| {
+                let health = if instance.healthy { "Healthy" } else { "Unhealthy" };
+                format!(
+                    "<member><InstanceId>{id}</InstanceId><HealthStatus>{health}</HealthStatus><LifecycleState>\
+                     InService</LifecycleState><ProtectedFromScaleIn>true</ProtectedFromScaleIn></member>"
+                )
+            })
+            .collect();
+        format!(
+            "<DescribeAutoScalingGroupsResult><AutoScalingGroups><member><Instances>{members}</Instances></member>\
+             </AutoScalingGroups></DescribeAutoScalingGroupsResult>"
+        )
+    }
+
+    fn describe_instances(&self) -> String {
+        let items: String = self
+            .instances
+            .iter()
+            .filter(|(_, instance)| instance.state != "gone")
+            .map(|(id, instance)| {
+                let address = address(id[2..].parse().unwrap());
+                let launched = Timestamp::now() - SignedDuration::from_mins(instance.minutes_old);
+                let state = instance.state;
+                format!(
+                    "<item><instanceId>{id}</instanceId><instanceState><name>{state}</name></instanceState>\
+                     <privateIpAddress>{address}</privateIpAddress><launchTime>{launched:.0}</launchTime></item>"
+                )
+            })
+            .collect();
+        format!("<reservationSet><item><instancesSet>{items}</instancesSet></item></reservationSet>")
+    }
+}
+
+fn ids_of(response: &TerminateResponse) -> Vec<&str> {
+    response
+        .set_to_terminate_instances
+        .iter()
+        .map(|terminated| terminated.instance_id.as_str())
+        .collect()
+}
+
+#[tokio::test]
+async fn terminates_by_every_rule_and_logs_a_line_for_each_decision() {
+    let scene = Scene::of(8, |group| {
+        let mut change = |number, healthy, state, minutes_old| {
+            let instance = Instance {
+                healthy,
+                state,
+                minutes_old,
+            };
+            group.instances.insert(id(number), instance);
+        };
+        change(2, false, "gone", 0);
+        change(3, false, "stopped", 10);
+        change(4, true, "running", 31);
+        change(5, true, "running", 29);
+        change(6, false, "running", 1_000);
+    })
+    .await;
+    let message = told(&[1, 6, 7, 8], &[7]);
+    let response = scene.run(&message).await.unwrap();
+    assert_eq!(ids_of(&response), ["i-07", "i-03", "i-04"]);
+    assert!(response.set_to_terminate_instances[0].creation_date.is_some());
+    assert_eq!(response.transient_errors, None);
+    let mut changes = scene.changes();
+    changes.sort();
+    let ids = |ids: &[&str]| -> Vec<String> { ids.iter().map(|&id| id.to_owned()).collect() };
+    let all = ids(&["i-07", "i-03", "i-04"]);
+    assert_eq!(
+        changes,
+        [
+            ("DetachInstances".to_owned(), ids(&["i-02", "i-03"])),
+            ("ModifyInstanceAttribute".to_owned(), ids(&["i-03"])),
+            ("ModifyInstanceAttribute".to_owned(), ids(&["i-04"])),
+            ("ModifyInstanceAttribute".to_owned(), ids(&["i-07"])),
+            ("SetInstanceProtection".to_owned(), all.clone()),
+            ("TerminateInstances".to_owned(), all),
+        ]
+    );
+    let log = assert_no_secrets(scene.function).await;
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let decided: Vec<_> = lines
+        .iter()
+        .map(|line| &line["fields"])
+        .filter(|fields| fields["message"] == "decided")
+        .map(|fields| {
+            (
+                fields["instance"].as_str().unwrap(),
+                fields["verdict"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        decided,
+        [
+            ("i-02", "detach"),
+            ("i-03", "terminate"),
+            ("i-04", "terminate"),
+            ("i-06", "leave alone"),
+            ("i-07", "terminate"),
+        ]
+    );
+    assert!(log.contains("launched over 30 minutes ago"), "{log}");
+}
+
+#[tokio::test]
+async fn a_container_in_the_cluster_outweighs_whatever_asks_for_its_instance() {
+    let scene = Scene::of(3, |_| {}).await;
+    let mut message = told(&[1, 2, 3], &[2]);
+    message["hosts"] = json!([{
+        "instance_id": null, "private_ip": address(2), "status": "DEACTIVATING", "added_time": null,
+        "host_id": "HostId<4>",
+    }]);
+    message["TransientErrors"] = json!(["deactivating drives of 10.0.0.3: no"]);
+    let response = scene.run(&message).await.unwrap();
+    assert_eq!(ids_of(&response), Vec::<&str>::new());
+    assert_eq!(
+        response.transient_errors.unwrap(),
+        [
+            "deactivating drives of 10.0.0.3: no",
+            "i-02 is not terminated, though scale asks for it: HostId<4> on it is DEACTIVATING"
+        ]
+    );
+    assert_eq!(scene.changes(), []);
+}
+
+#[tokio::test]
+async fn an_instance_that_aws_refuses_is_an_error_and_keeps_no_other_back() {
+    let scene = Scene::of(6, |group| group.unknown = Some("i-02")).await;
+    let response = scene.run(&told(&[4, 5, 6], &[1, 2, 3])).await.unwrap();
+    assert_eq!(ids_of(&response), ["i-01", "i-03"]);
+    let errors = response.transient_errors.unwrap();
+    assert_eq!(errors.len(), 1);
+    assert!(
+        errors[0].starts_with(
+            "terminating i-02: ec2 TerminateInstances: InvalidInstanceID.NotFound: The instance ID 'i-02' does not exist"
+        ),
+        "{errors:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_message_by_which_nothing_can_be_decided_changes_nothing() {
+    let scene = Scene::of(3, |group| {
+        group.instances.get_mut("i-01").unwrap().state = "gone";
+    })
+    .await;
+    let without = |field: &str| {
+        let mut message = told(&[1, 2, 3], &[2]);
+        message.as_object_mut().unwrap().remove(field);
+        message
+    };
+    let mut newer = told(&[1, 2, 3], &[2]);
+    newer["version"] = json!(2);
+    for (message, name, part) in [
+        (json!({}), "BadMessage", "version unknown"),
+        (newer, "BadMessage", "is of version 2, this build reads version 1"),
+        (without("hosts"), "BadMessage", "missing field `hosts`"),
+        (without("members"), "NoMembers", "does not say who is a member"),
+        (told(&[], &[2]), "NoMembers", "has no member"),
+    ] {
+        let error = scene.run(&message).await.unwrap_err();
+        assert_eq!(error.error_type, name, "{error}");
+        assert!(error.error_message.contains(part), "{error}");
+    }
+    assert_eq!(scene.changes(), []);
+    assert_no_secrets(scene.function).await;
+}
+
+#[tokio::test]
+async fn transient_fails_with_all_errors_a_line_each() {
+    let account = Account::with_cluster().await;
+    let environment = environment(&account, &[("LAMBDA", "transient")]);
+    let function = Function::start(options(environment)).await.unwrap();
+    let told =
+        |errors: Value| json!({ "set_to_terminate_instances": [], "TransientErrors": errors, "version": 1 });
+    let error = function
+        .invoke(&told(json!(["of scale", "of terminate: why"])))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error,
+        FunctionError {
+            error_type: "TransientErrors".to_owned(),
+            error_message: "of scale\nof terminate: why".to_owned(),
+        }
+    );
+    assert_eq!(function.invoke(&told(json!(null))).await.unwrap(), json!(null));
+    let error = function.invoke(&json!({ "version": 2 })).await.unwrap_err();
+    assert_eq!(error.error_type, "BadMessage");
+    assert_eq!(account.requests(), 0, "it asks AWS nothing");
+    assert_no_secrets(function).await;
+}
