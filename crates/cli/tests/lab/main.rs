@@ -10,3 +10,4 @@ mod jrpc;
 mod minutes;
 mod reference;
 mod scaled;
+mod scaling;

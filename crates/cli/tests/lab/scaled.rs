@@ -3,7 +3,7 @@
 use crate::common::{Lab, PASSWORD};
 use assert_cmd::cargo::cargo_bin;
 use deployment::{FunctionType, HostGroup, Names};
-use lab::weka_cluster::{self, WekaCluster};
+use lab::weka_cluster::{self, State, WekaCluster};
 use lab::{
     Control, Execution, Functions, Hardware, Loop, LoopOptions, Minute, MotoOptions, Stack, StackOptions,
 };
@@ -52,7 +52,7 @@ impl Scaled {
         Names::new(self.stack.name.parse().unwrap()).function(HostGroup::Backends, function)
     }
 
-    /// A minute; that the password stands nowhere in it.
+    /// A minute. The password stands nowhere in it, and what was terminated in it was no member of the cluster.
     pub(crate) async fn minute(&mut self) -> Minute {
         let minute = self.minutes.minute().await.unwrap();
         for execution in &minute.executions {
@@ -60,6 +60,16 @@ impl Scaled {
         }
         for (id, boot) in &minute.booted {
             assert!(!boot.log.contains(PASSWORD), "{id}: {}", boot.log);
+        }
+        for id in &minute.terminated {
+            let address = self.minutes.address_of(id).unwrap();
+            let active = self.minutes.weka().look(|model| {
+                let containers = model.containers_of(address);
+                containers
+                    .filter(|container| container.state == State::Active)
+                    .count()
+            });
+            assert_eq!(active, 0, "{id} was terminated as a member: {}", told(&minute));
         }
         for function in FunctionType::ALL {
             let log = self.functions.log(&self.function(function));
@@ -74,4 +84,59 @@ impl Scaled {
         assert_eq!(executions.len(), 1);
         executions.remove(0)
     }
+
+    /// Lets minutes pass until this holds, an hour at most, and tells what they came to.
+    #[track_caller]
+    pub(crate) fn until(&mut self, holds: impl Fn(&Minute) -> bool) -> impl Future<Output = Vec<Minute>> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let mut minutes = Vec::new();
+            while minutes.len() < 60 {
+                minutes.push(self.minute().await);
+                if minutes.last().is_some_and(&holds) {
+                    return minutes;
+                }
+            }
+            let mut told: Vec<_> = minutes.iter().map(told).collect();
+            told.dedup_by(|later, earlier| after_number(later) == after_number(earlier));
+            panic!("{caller}: not in an hour:\n{}", told.join("\n"));
+        }
+    }
+
+    /// Until group and cluster are of this size and nothing is under way.
+    #[track_caller]
+    pub(crate) fn until_settled(&mut self, size: usize) -> impl Future<Output = Vec<Minute>> {
+        self.until(move |minute| {
+            minute.in_group == size
+                && (minute.healthy, minute.unhealthy, minute.draining) == (size, 0, 0)
+                && minute.errors().is_empty()
+        })
+    }
+
+    /// The instances in the group, sorted.
+    pub(crate) async fn members(&self) -> Vec<String> {
+        let mut group = self.minutes.control().group(self.minutes.group()).await.unwrap();
+        group.members.sort();
+        group.members
+    }
+}
+
+/// What a line says, whenever that was.
+fn after_number(line: &str) -> Option<&str> {
+    line.split_once(": ").map(|(_, said)| said)
+}
+
+/// A minute in a line, for who reads why a test has failed.
+fn told(minute: &Minute) -> String {
+    format!(
+        "{}: desired {}, in group {}, healthy {}, unhealthy {}, draining {}, terminated {:?}, errors {:?}",
+        minute.number,
+        minute.desired,
+        minute.in_group,
+        minute.healthy,
+        minute.unhealthy,
+        minute.draining,
+        minute.terminated,
+        minute.errors()
+    )
 }
