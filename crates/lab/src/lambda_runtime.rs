@@ -200,6 +200,8 @@ impl Function {
             ended = self.process.ended() => Err(ended),
             () = tokio::time::sleep(self.timeout) => {
                 self.process.kill();
+                // The next invocation finds it gone, however late the machine is in taking it away.
+                self.process.ended().await;
                 Err(timed_out(self.timeout))
             }
         };
