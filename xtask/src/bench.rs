@@ -1,4 +1,6 @@
-//! `cargo xtask bench`: how long an import takes with a network in between, and what the functions cost.
+//! `cargo xtask bench`: how long an import and a minute of scaling take with a network in between, and what the functions cost.
+
+mod scaling;
 
 use crate::run::{Error, cargo, print, step};
 use lab::lambda_runtime::{Function, Options};
@@ -48,7 +50,12 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), Error> {
         import(&wekactl, &package, backends)?;
     }
     version(&wekactl)?;
-    functions(&wekactl, &folder.join("bootstrap"), &package)
+    let bootstrap = folder.join("bootstrap");
+    functions(&wekactl, &bootstrap, &package)?;
+    scaling::run(&wekactl, &bootstrap, &package)?;
+    print("\nWeka's lists, and deciding about them\n");
+    let mut lists = cargo(root, &["bench", "--workspace", "--locked", "--bench", "lists"]);
+    step("building what reads them", &mut lists)
 }
 
 fn import(wekactl: &Path, package: &Path, backends: u32) -> Result<(), Error> {

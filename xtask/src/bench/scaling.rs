@@ -1,0 +1,165 @@
+//! What a minute of scaling costs: a run of *scale* with nothing to do, and one of *terminate* with much.
+
+use super::{LATENCY, import_command, median, timed};
+use crate::run::{Error, print};
+use lab::lambda_runtime::{Function, Options};
+use lab::weka_cluster::{self, Credentials, Model, NewBackend, Settings, WekaCluster};
+use lab::{Control, Moto, MotoOptions, StackOptions};
+use serde_json::{Value, json};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// The machines of the cluster that *scale* looks at.
+const MACHINES: u8 = 100;
+/// The instances that *terminate* terminates, and those of the group.
+const TERMINATED: usize = 50;
+const IN_GROUP: u32 = 60;
+/// How many times *scale* is run.
+const TIMES: usize = 10;
+
+pub(super) fn run(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| other(&error))?;
+    runtime.block_on(scale(wekactl, bootstrap, package))?;
+    runtime.block_on(terminate(wekactl, bootstrap, package))
+}
+
+fn other(error: &dyn std::error::Error) -> Error {
+    Error::Other(error.to_string())
+}
+
+/// A local AWS with an imported cluster.
+fn imported(options: MotoOptions, backends: u32, wekactl: &Path, package: &Path) -> Result<Moto, Error> {
+    let moto = Moto::start(options).map_err(Error::Lab)?;
+    let stack = StackOptions {
+        backends,
+        clients: 0,
+        ..StackOptions::default()
+    };
+    lab::create(&moto, &stack).map_err(Error::Lab)?;
+    timed(&mut import_command(wekactl, package, &moto))?;
+    Ok(moto)
+}
+
+async fn function(name: &str, bootstrap: &Path, moto: &Moto) -> Result<Function, Error> {
+    let variables = [
+        ("LAMBDA", name),
+        ("REGION", "eu-west-1"),
+        ("CLUSTER_NAME", "wk"),
+        ("ASG_NAME", "wekactl-wk-Backends"),
+        ("TABLE_NAME", "wekactl-wk"),
+        ("ROLE", "backend"),
+        // Credentials from the table: what is sealed would have to be unsealed with import's key.
+        ("USE_DYNAMODB_ENDPOINT", "true"),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let options = Options {
+        binary: bootstrap.to_owned(),
+        name: format!("wekactl-wk-{name}-Backends"),
+        region: "eu-west-1".to_owned(),
+        timeout: Duration::from_secs(15),
+        environment: moto.env().into_iter().chain(variables).collect(),
+    };
+    Function::start(options).await.map_err(|error| other(&error))
+}
+
+/// Invokes it, and says for how long.
+async fn invoked(function: &Function, event: &Value) -> Result<(Duration, Value), Error> {
+    #[expect(clippy::disallowed_methods, reason = "measuring time is what this is for")]
+    let begun = Instant::now();
+    let answer = function.invoke(event).await.map_err(|error| other(&error))?;
+    Ok((begun.elapsed(), answer))
+}
+
+async fn scale(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(), Error> {
+    let moto = imported(MotoOptions::default(), 6, wekactl, package)?;
+    let credentials = Credentials {
+        username: "admin".to_owned(),
+        password: "bench".to_owned(),
+    };
+    let settings = Settings {
+        credentials,
+        ..Settings::default()
+    };
+    let weka = WekaCluster::start(weka_cluster::Options {
+        settings,
+        ..weka_cluster::Options::default()
+    });
+    let weka = weka.await.map_err(|error| other(&error))?;
+    let mut instances = Vec::new();
+    for number in 1..=MACHINES {
+        let address = IpAddr::V4(Ipv4Addr::new(127, 30, 0, number));
+        let id = format!("i-{number:017}");
+        let founded = weka
+            .change(|model| model.found(&NewBackend::new(address, &id)))
+            .await;
+        founded.map_err(|error| other(&error))?;
+        instances.push(json!({ "Id": id, "PrivateIp": address.to_string() }));
+    }
+    let addresses: Vec<_> = instances
+        .iter()
+        .map(|instance| instance["PrivateIp"].clone())
+        .collect();
+    let event = json!({
+        "username": "", "password": "", "desired_capacity": MACHINES, "instances": instances,
+        "backend_ips": addresses, "role": "backend", "version": 1,
+    });
+    let function = function("scale", bootstrap, &moto).await?;
+    let mut times = Vec::new();
+    let mut requests = 0;
+    for _ in 0..TIMES {
+        times.push(invoked(&function, &event).await?.0);
+        let run = weka
+            .change(Model::take_requests)
+            .await
+            .map_err(|error| other(&error))?;
+        requests = requests.max(run.len());
+    }
+    let peak = function.peak_memory().map_err(|error| other(&error))?;
+    print(&format!(
+        "scale: {MACHINES} machines, nothing to do: {requests} requests to Weka, {:.0} ms (median of {TIMES}), peak memory {} MiB\n",
+        median(&mut times).as_secs_f64() * 1e3,
+        peak / 1024 / 1024,
+    ));
+    Ok(())
+}
+
+async fn terminate(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(), Error> {
+    let options = MotoOptions {
+        latency: LATENCY,
+        record: true,
+        ..MotoOptions::default()
+    };
+    let moto = imported(options, IN_GROUP, wekactl, package)?;
+    let instances = Control::of(&moto).instances().await.map_err(Error::Lab)?;
+    let all = || {
+        instances
+            .iter()
+            .map(|instance| json!({ "Id": instance.id, "PrivateIp": instance.address }))
+    };
+    let event = json!({
+        "hosts": [],
+        "to_terminate": all().take(TERMINATED).collect::<Vec<_>>(),
+        "members": all().skip(TERMINATED).map(|instance| instance["PrivateIp"].clone()).collect::<Vec<_>>(),
+        "TransientErrors": null,
+        "version": 1,
+    });
+    let function = function("terminate", bootstrap, &moto).await?;
+    let before = moto.calls().map_err(Error::Lab)?.len();
+    let (took, answer) = invoked(&function, &event).await?;
+    let calls = moto.calls().map_err(Error::Lab)?.len() - before;
+    let terminated = answer["set_to_terminate_instances"]
+        .as_array()
+        .map_or(0, Vec::len);
+    if terminated != TERMINATED || !answer["TransientErrors"].is_null() {
+        return Err(Error::Other(format!(
+            "terminate terminated {terminated}: {answer}"
+        )));
+    }
+    print(&format!(
+        "terminate: {TERMINATED} instances of {IN_GROUP}, 80 ms an answer: {calls} calls, {:.2} s\n",
+        took.as_secs_f64()
+    ));
+    Ok(())
+}
