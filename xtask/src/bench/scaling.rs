@@ -19,7 +19,7 @@ const IN_GROUP: u32 = 60;
 const TIMES: usize = 10;
 
 pub(super) fn run(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| other(&error))?;
     runtime.block_on(scale(wekactl, bootstrap, package))?;
     runtime.block_on(terminate(wekactl, bootstrap, package))
