@@ -1,11 +1,14 @@
 //! An Auto Scaling group as the functions read it.
 
 use crate::backends::{Running, described, running_of};
+use crate::cloud::Clients;
 use crate::error::{Asked, Error, Result};
+use crate::resource::tags_from;
 use aws_sdk_autoscaling::types::AutoScalingGroup;
-use aws_sdk_ec2::types::{Filter, Instance};
-use deployment::{HostGroup, tags};
+use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
+use deployment::{HostGroup, Names, Tags, tags};
 use futures::future::try_join_all;
+use std::collections::BTreeMap;
 
 /// How many values an EC2 filter takes.
 const FILTER_VALUES: usize = 200;
@@ -109,6 +112,52 @@ pub async fn of_cluster_or_group(
         .collect();
     found.sort_by(|a, b| a.group.cmp(&b.group));
     Ok(found)
+}
+
+/// An instance of a cluster's groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its id.
+    pub id: String,
+    /// Its host group.
+    pub host_group: HostGroup,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// The instances in a cluster's groups with their tags. One that is gone, or going, is left out.
+///
+/// # Errors
+/// A request failed.
+pub async fn members(clients: &Clients, names: &Names) -> Result<Vec<Member>> {
+    let groups = of_cluster_or_group(&clients.autoscaling, names.cluster().as_str()).await?;
+    let mut host_groups = BTreeMap::new();
+    for group in groups {
+        let of = HostGroup::ALL.into_iter().find(|&of| names.of(of) == group.group);
+        for id in group
+            .instances
+            .into_iter()
+            .filter_map(|instance| instance.instance_id)
+        {
+            host_groups.extend(of.map(|of| (id, of)));
+        }
+    }
+    let ids: Vec<_> = host_groups.keys().cloned().collect();
+    let described = described_by_id(&clients.ec2, &ids).await?;
+    let stays = |instance: &Instance| {
+        let state = instance.state().and_then(|state| state.name());
+        !matches!(
+            state,
+            Some(InstanceStateName::ShuttingDown | InstanceStateName::Terminated)
+        )
+    };
+    let members = described.into_iter().filter(stays).filter_map(|instance| {
+        let tags = tags_from(instance.tags(), |tag| (tag.key(), tag.value()));
+        let id = instance.instance_id?;
+        let host_group = *host_groups.get(&id)?;
+        Some(Member { id, host_group, tags })
+    });
+    Ok(members.collect())
 }
 
 /// The addresses of instances, ordered by id. One that has none (it is gone, or not up yet) is left out.

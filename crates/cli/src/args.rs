@@ -75,6 +75,8 @@ pub(crate) enum Command {
 pub(crate) enum Cluster {
     /// Puts a running cluster under an Auto Scaling group
     Import(Box<Import>),
+    /// Brings an imported cluster to what this version makes, and repairs what was changed
+    Update(Update),
     /// Lists the region's Weka stacks and imported clusters
     List,
     /// Prints the mount script for stateless clients
@@ -190,6 +192,25 @@ pub(crate) struct Import {
     pub(crate) lambda_package: Option<PathBuf>,
     /// Only show what would be done
     #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// With --dry-run: exit with 2 when something would change
+    #[arg(long, requires = "dry_run")]
+    pub(crate) detailed_exitcode: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Update {
+    /// The cluster's name
+    #[arg(short, long)]
+    pub(crate) name: String,
+    /// The Lambda package (a zip made by `cargo xtask package`) instead of the one carried
+    #[arg(long, value_name = "FILE")]
+    pub(crate) lambda_package: Option<PathBuf>,
+    /// Only show what would be done
+    #[arg(short, long)]
     pub(crate) dry_run: bool,
     /// With --dry-run: exit with 2 when something would change
     #[arg(long, requires = "dry_run")]

@@ -3,6 +3,7 @@
 pub(crate) mod about;
 pub(crate) mod cluster_import;
 pub(crate) mod cluster_list;
+pub(crate) mod cluster_update;
 pub(crate) mod debug_instances;
 pub(crate) mod debug_jrpc;
 pub(crate) mod hostgroup_list;

@@ -1,9 +1,11 @@
 //! The command line of wekactl: arguments, what is shown, and which parts of the other crates are called.
 
 mod args;
+mod carry_out;
 mod commands;
 mod confirm;
 mod failure;
+mod fresh;
 mod package;
 mod password;
 mod plan_view;
@@ -59,6 +61,9 @@ async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure> {
     match arguments.command {
         Command::Cluster(args::Cluster::Import(import)) => {
             commands::cluster_import::run(*import, connect, printer).await
+        }
+        Command::Cluster(args::Cluster::Update(update)) => {
+            commands::cluster_update::run(update, connect, printer).await
         }
         Command::Cluster(args::Cluster::List) => commands::cluster_list::run(connect, printer).await,
         Command::Cluster(args::Cluster::JoinParams(params)) => {

@@ -1,9 +1,11 @@
 //! A plan as it is shown.
 
-use crate::printer::style;
+use crate::failure::CHANGES;
+use crate::printer::{Printer, style};
+use deployment::ClusterName;
 use deployment::plan::{Action, Change, Plan, Step};
 use serde::Serialize;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 /// A resource of a plan, for JSON.
 #[derive(Debug, Serialize)]
@@ -32,8 +34,27 @@ pub(crate) fn rows(plan: &Plan) -> Vec<Row<'_>> {
     plan.steps.iter().map(row).collect()
 }
 
+/// Shows the plan to people.
+pub(crate) fn show(plan: &Plan, printer: &Printer) {
+    for line in lines(plan) {
+        printer.line(&line);
+    }
+}
+
+/// The end of a dry run: the plan for programs, and the exit status.
+pub(crate) fn dry_run(cluster: &ClusterName, plan: &Plan, detailed_exitcode: bool, printer: &Printer) -> u8 {
+    if printer.is_json() {
+        printer.json(&json!({ "cluster": cluster.as_str(), "dry_run": true, "plan": rows(plan) }));
+    }
+    if detailed_exitcode && !plan.is_empty() {
+        CHANGES
+    } else {
+        0
+    }
+}
+
 /// The plan for people, a line a resource; the fields that differ below it.
-pub(crate) fn lines(plan: &Plan) -> Vec<String> {
+fn lines(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     for step in &plan.steps {
         let (sign, style) = match step.action {

@@ -11,6 +11,7 @@ pub mod resource;
 pub mod secret;
 pub mod settings;
 pub mod tags;
+pub mod update;
 pub mod value;
 
 #[cfg(test)]

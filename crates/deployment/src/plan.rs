@@ -140,7 +140,8 @@ impl Plan {
                     desired.name.clone_from(&standing.name);
                     let mut body = desired.body.clone();
                     body.resolve(&plan.outputs);
-                    let changes = changes(&body, desired.tags.as_ref(), standing);
+                    let mut changes = changes(&body, desired.tags.as_ref(), standing);
+                    changes.retain(|change| !is_more_than_wanted(desired.id.kind(), change));
                     conflicts.extend(fixed(&desired, &changes));
                     if changes.is_empty() {
                         Action::Unchanged
@@ -209,6 +210,21 @@ fn fixed_fields(kind: Kind) -> &'static [&'static str] {
         Kind::TargetGroup => &["protocol", "port", "vpc"],
         _ => &[],
     }
+}
+
+/// The lists to which users may add their own: what is wanted must be among them.
+fn open_lists(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::AutoScalingGroup => &["suspended", "target_groups", "classic_load_balancers"],
+        _ => &[],
+    }
+}
+
+fn is_more_than_wanted(kind: Kind, change: &Change) -> bool {
+    let (Json::Array(from), Json::Array(to)) = (&change.from, &change.to) else {
+        return false;
+    };
+    open_lists(kind).contains(&change.field.as_str()) && to.iter().all(|wanted| from.contains(wanted))
 }
 
 fn fixed(desired: &Desired, changes: &[Change]) -> Vec<Conflict> {

@@ -1,32 +1,26 @@
 //! `cluster import`: look, check, plan, show, ask, carry out.
 
 use crate::args::Import;
-use crate::failure::{self, FAILED, Failure, USAGE};
+use crate::carry_out::{Carried, carry_out};
+use crate::failure::{FAILED, Failure, USAGE};
+use crate::fresh::Fresh;
 use crate::package::{self, Package};
-use crate::plan_view;
 use crate::printer::Printer;
-use crate::progress::Progress;
 use crate::session::{Connect, Session};
-use crate::{confirm, password, weka_ca};
-use aws::apply::apply;
+use crate::{confirm, password, plan_view, weka_ca};
 use aws::cloud::Cloud;
 use aws::discover::{self, NotFound};
 use aws::look::{Found, Look};
 use aws::permissions;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use deployment::desired::{self, MOST_ROLES, Request};
+use deployment::desired::{self, Request};
 use deployment::import::{Imported, Wish, standing_instances};
 use deployment::plan::{Conflict, Observed, Plan};
 use deployment::resource::Body;
 use deployment::settings::WekaProtocol;
-use deployment::{Account, ClusterName, HostGroup, Names, Output, ResourceId, Secret, Settings, Tags};
+use deployment::{Account, ClusterName, HostGroup, Names, Output, ResourceId, Settings, Tags};
 use instances::{ComputeMemory, Cores, MountScript, Profile};
 use serde_json::{Value as Json, json};
-use std::collections::{BTreeMap, BTreeSet};
-use tokio::sync::watch;
-use tokio::time::Instant;
-use uuid::Uuid;
+use std::collections::BTreeSet;
 
 /// Runs the command.
 pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) -> Result<u8, Failure> {
@@ -45,13 +39,14 @@ pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) 
     let seen = see(&session, &names, &wish, &arguments.instance_ids).await?;
     let credentials = (arguments.username.as_str(), &password);
     let (settings, plan) = decide(&wish, &seen, &package, credentials)?;
-    show(&plan, printer);
+    plan_view::show(&plan, printer);
     if arguments.dry_run {
-        if printer.is_json() {
-            printer.json(&json!({ "cluster": names.cluster().as_str(), "dry_run": true, "plan": plan_view::rows(&plan) }));
-        }
-        let changes = arguments.detailed_exitcode && !plan.is_empty();
-        return Ok(if changes { failure::CHANGES } else { 0 });
+        return Ok(plan_view::dry_run(
+            names.cluster(),
+            &plan,
+            arguments.detailed_exitcode,
+            printer,
+        ));
     }
     if !plan.is_empty() {
         confirm::ask(
@@ -66,7 +61,8 @@ pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) 
         names,
         package: package.archive,
     };
-    carry_out(&cloud, &plan, &settings, printer).await
+    let carried = carry_out(&cloud, &plan, printer).await?;
+    Ok(conclude(&cloud, &plan, &settings, carried, printer).await)
 }
 
 /// What the user asks for, all that is wrong with it said at once.
@@ -173,7 +169,8 @@ async fn see(session: &Session, names: &Names, wish: &Wish, ids: &[String]) -> R
     let standing = async {
         // Without credentials every request fails: one that says so is enough.
         let caller = look.caller_arn().await.map_err(asking)?;
-        let observed = look.at(ids_of(None).into_iter().chain(ids_of(Some(HostGroup::Backends))));
+        let observed = look
+            .at(ResourceId::found_by_name(None).chain(ResourceId::found_by_name(Some(HostGroup::Backends))));
         let denied = permissions::denied(&session.clients.iam, caller);
         let (observed, denied) = tokio::join!(observed, denied);
         Ok::<_, Failure>((observed.map_err(asking)?, denied))
@@ -191,7 +188,7 @@ async fn see(session: &Session, names: &Names, wish: &Wish, ids: &[String]) -> R
     let mut more = vec![];
     if wish.clients && !found.of_group(HostGroup::Clients).is_empty() {
         groups.push(HostGroup::Clients);
-        more.extend(ids_of(Some(HostGroup::Clients)));
+        more.extend(ResourceId::found_by_name(Some(HostGroup::Clients)));
     }
     if !found.classic_load_balancers.is_empty() {
         more.push(ResourceId::ClassicHealthCheck);
@@ -213,26 +210,12 @@ async fn see(session: &Session, names: &Names, wish: &Wish, ids: &[String]) -> R
     })
 }
 
-/// The resources of the cluster (`None`) or of a host group that are looked for by name.
-fn ids_of(group: Option<HostGroup>) -> Vec<ResourceId> {
-    let all = ResourceId::all().into_iter();
-    let by_name = |id: &ResourceId| {
-        !matches!(
-            id,
-            ResourceId::ClassicHealthCheck
-                | ResourceId::PreparedInstances(_)
-                | ResourceId::AttachedInstances(_)
-        )
-    };
-    all.filter(|id| id.group() == group).filter(by_name).collect()
-}
-
 /// Checks everything, and makes the settings and the plan; nothing has been made yet.
 fn decide(
     wish: &Wish,
     seen: &Seen,
     package: &Package,
-    credentials: (&str, &Secret),
+    credentials: (&str, &deployment::Secret),
 ) -> Result<(Settings, Plan), Failure> {
     let mut errors: Vec<String> = Vec::new();
     if !seen.denied.is_empty() {
@@ -256,21 +239,15 @@ fn decide(
     let Ok(settings) = settings else {
         return Err(Failure::all(FAILED, errors));
     };
-    let uuids: Vec<_> = (0..MOST_ROLES)
-        .map(|_| random().map(|bytes| uuid::Builder::from_random_bytes(bytes).into_uuid()))
-        .collect::<Result<Vec<Uuid>, _>>()?;
-    let mut seal_keys = BTreeMap::new();
-    for group in settings.groups() {
-        seal_keys.insert(group, Secret::new(BASE64_STANDARD.encode(random::<32>()?)));
-    }
+    let fresh = Fresh::new(&settings)?;
     let desired = desired::desired(&Request {
         cluster: &wish.cluster,
         account: &seen.account,
         settings: &settings,
         package: &package.facts,
         credentials: Some(credentials),
-        uuids: &uuids,
-        seal_keys: &seal_keys,
+        uuids: &fresh.uuids,
+        seal_keys: &fresh.seal_keys,
     });
     let plan = Plan::new(&wish.cluster, desired, seen.observed.clone());
     let plan = plan.map_err(|conflicts| errors.extend(conflicts.iter().map(Conflict::to_string)));
@@ -280,68 +257,30 @@ fn decide(
     }
 }
 
-fn random<const N: usize>() -> Result<[u8; N], Failure> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::plain(format!("the system gives no random bytes: {error}")))?;
-    Ok(bytes)
-}
-
-fn show(plan: &Plan, printer: &Printer) {
-    for line in plan_view::lines(plan) {
-        printer.line(&line);
-    }
-}
-
-async fn carry_out(
+/// What to do next: shown once everything stands.
+async fn conclude(
     cloud: &Cloud,
     plan: &Plan,
     settings: &Settings,
+    carried: Carried<'_>,
     printer: &Printer,
-) -> Result<u8, Failure> {
-    let begun = Instant::now();
-    let mut progress = Progress::new(printer, plan);
-    let (interrupt, interrupted) = watch::channel(false);
-    let mut dns_name = None;
-    let work = async {
-        apply(cloud, plan, interrupted, |event| progress.event(event)).await;
+) -> u8 {
+    let code = carried.exit_code();
+    let script = if carried.is_whole() {
         // The load balancer's name is known once it stands; asked for again only when it was made just now.
-        dns_name = host(cloud, plan, settings).await;
+        let host = host(cloud, plan, settings).await;
+        host.map(|host| MountScript { host }.render())
+    } else {
+        None
     };
-    tokio::select! {
-        () = work => {}
-        () = interrupts(interrupt, printer) => {
-            return Err(Failure::all(failure::INTERRUPTED, vec![
-                "stopped at once: what was under way may be half made; run the command again, it goes on from there".to_owned(),
-            ]));
-        }
-    }
-    progress.sum_up(begun.elapsed());
-    let script = dns_name.map(|host| MountScript { host }.render());
-    let summary = progress.summary;
-    let unfinished = summary.failed + summary.skipped + summary.interrupted > 0;
     if printer.is_json() {
-        let script = script.filter(|_| !unfinished).map_or(Json::Null, Json::from);
-        printer.json(&json!({
-            "cluster": cloud.names.cluster().as_str(),
-            "dry_run": false,
-            "plan": plan_view::rows(plan),
-            "results": progress.outcomes,
-            "summary": summary,
-            "mount_script": script,
-        }));
-    } else if let (Some(script), false) = (script, unfinished) {
+        let script = script.map_or(Json::Null, Json::from);
+        printer.json(&carried.json(cloud, plan, json!({ "mount_script": script })));
+    } else if let Some(script) = script {
         printer.line(&next_steps(cloud));
         printer.data(&script);
     }
-    if unfinished {
-        printer.line("What stands stays; run the same command again and it goes on from there.");
-    }
-    Ok(match summary {
-        summary if summary.failed > 0 => FAILED,
-        summary if summary.interrupted > 0 => failure::INTERRUPTED,
-        _ => 0,
-    })
+    code
 }
 
 fn next_steps(cloud: &Cloud) -> String {
@@ -370,17 +309,4 @@ async fn host(cloud: &Cloud, plan: &Plan, settings: &Settings) -> Option<String>
         .into_iter()
         .find(|(output, _)| *output == Output::DnsName)
         .map(|(_, name)| name)
-}
-
-/// The first Ctrl-C begins nothing new; this ends with the second.
-async fn interrupts(interrupt: watch::Sender<bool>, printer: &Printer) {
-    for again in [false, true] {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        if !again {
-            printer.line("Interrupted: what is under way is finished, nothing more is begun; Ctrl-C again stops at once.");
-            let _ = interrupt.send(true);
-        }
-    }
 }

@@ -93,6 +93,18 @@ pub enum ResourceId {
 }
 
 impl ResourceId {
+    /// The resources of the cluster (`None`) or of a host group that are looked for by the cluster's name alone.
+    pub fn found_by_name(group: Option<HostGroup>) -> impl Iterator<Item = Self> {
+        let by_name = |id: &Self| {
+            !matches!(
+                id,
+                Self::ClassicHealthCheck | Self::PreparedInstances(_) | Self::AttachedInstances(_)
+            )
+        };
+        let all = Self::all().into_iter();
+        all.filter(move |id| id.group() == group).filter(by_name)
+    }
+
     /// The host group that the resource belongs to; `None` for one of the whole cluster.
     pub fn group(self) -> Option<HostGroup> {
         match self {

@@ -1,0 +1,121 @@
+//! `cluster update`: what stands, brought to what this version makes.
+
+use super::join_params::{cluster_name, settings};
+use crate::args::Update;
+use crate::carry_out::carry_out;
+use crate::failure::{FAILED, Failure};
+use crate::fresh::Fresh;
+use crate::package::{self, Package};
+use crate::printer::Printer;
+use crate::session::{Connect, Session};
+use crate::{confirm, plan_view};
+use aws::cloud::Cloud;
+use aws::group;
+use aws::look::{Found, Look};
+use deployment::desired::Request;
+use deployment::plan::{Conflict, Observed, Plan};
+use deployment::{Account, HostGroup, Names, ResourceId, Settings, update};
+use serde_json::json;
+
+/// Runs the command.
+pub(crate) async fn run(arguments: Update, connect: Connect, printer: &Printer) -> Result<u8, Failure> {
+    let names = Names::new(cluster_name(&arguments.name)?);
+    let package = package::find(arguments.lambda_package.as_deref())?;
+    let session = connect.connect().await?;
+    let seen = see(&session, &names).await?;
+    let plan = decide(&names, &seen, &package)?;
+    plan_view::show(&plan, printer);
+    if arguments.dry_run {
+        return Ok(plan_view::dry_run(
+            names.cluster(),
+            &plan,
+            arguments.detailed_exitcode,
+            printer,
+        ));
+    }
+    if !plan.is_empty() {
+        let question = format!("Update cluster {} with this plan?", names.cluster());
+        confirm::ask(printer, arguments.yes, &question)?;
+    }
+    let cloud = Cloud {
+        clients: session.clients,
+        account: seen.account,
+        names,
+        package: package.archive,
+    };
+    let carried = carry_out(&cloud, &plan, printer).await?;
+    if printer.is_json() {
+        printer.json(&carried.json(&cloud, &plan, json!({})));
+    }
+    Ok(carried.exit_code())
+}
+
+/// What was seen of the account.
+struct Seen {
+    account: Account,
+    settings: Settings,
+    observed: Observed,
+}
+
+/// Reads the settings and looks at what stands, side by side: what wekactl makes is known by the cluster's name alone.
+async fn see(session: &Session, names: &Names) -> Result<Seen, Failure> {
+    let asking = |error: aws::Error| Failure::aws("looking at the account", &error);
+    let look = Look::new(&session.clients, names, &session.region);
+    let by_name = ResourceId::found_by_name(None).chain(ResourceId::found_by_name(Some(HostGroup::Backends)));
+    let (stored, observed, members) = tokio::join!(
+        settings(session, names),
+        look.at(by_name),
+        group::members(&session.clients, names)
+    );
+    // That there is no such cluster says more than what else went wrong for that reason.
+    let (stored, mut observed, members) = (stored?, observed.map_err(asking)?, members.map_err(asking)?);
+    let settings = update::settings(stored, &observed, env!("CARGO_PKG_VERSION"));
+    // What only the settings tell: names of others, and whether there are clients.
+    let mut more = Vec::new();
+    if settings.clients.is_some() {
+        more.extend(ResourceId::found_by_name(Some(HostGroup::Clients)));
+    }
+    if settings.dns_alias.is_some() {
+        more.push(ResourceId::AliasRecord);
+    }
+    if settings.classic_load_balancer.is_some() {
+        more.push(ResourceId::ClassicHealthCheck);
+    }
+    let account = look.account().await.map_err(asking)?.clone();
+    let look = look.with(Found {
+        alias: settings.dns_zone_id.clone().zip(settings.dns_alias.clone()),
+        classic_load_balancer: settings.classic_load_balancer.clone(),
+        ..Found::default()
+    });
+    observed.extend(look.at(more).await.map_err(asking)?);
+    for group in settings.groups() {
+        let members = members.iter().filter(|member| member.host_group == group);
+        let members = members.map(|member| (member.id.as_str(), &member.tags));
+        observed.extend([update::standing_members(
+            names.cluster(),
+            group,
+            &settings.tags_map,
+            members,
+        )]);
+    }
+    Ok(Seen {
+        account,
+        settings,
+        observed,
+    })
+}
+
+fn decide(names: &Names, seen: &Seen, package: &Package) -> Result<Plan, Failure> {
+    let fresh = Fresh::new(&seen.settings)?;
+    let wanted = update::wanted(&Request {
+        cluster: names.cluster(),
+        account: &seen.account,
+        settings: &seen.settings,
+        package: &package.facts,
+        credentials: None,
+        uuids: &fresh.uuids,
+        seal_keys: &fresh.seal_keys,
+    });
+    Plan::new(names.cluster(), wanted, seen.observed.clone())
+        .map_err(|conflicts| Failure::all(FAILED, conflicts.iter().map(Conflict::to_string).collect()))
+}
