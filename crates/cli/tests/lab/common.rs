@@ -3,7 +3,7 @@
 use assert_cmd::Command;
 use lab::{Call, Moto, MotoOptions, Stack, StackOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 
@@ -32,16 +32,15 @@ impl Lab {
         })
         .unwrap();
         let folder = TempDir::new().unwrap();
-        // What an ELF program for x86_64 begins with: all that import reads of it.
-        let mut program = vec![0; 64];
-        program[..4].copy_from_slice(b"\x7fELF");
-        program[18] = 62;
-        let file = std::fs::File::create(folder.path().join("package.zip")).unwrap();
-        let mut zip = zip::ZipWriter::new(file);
-        zip.start_file("bootstrap", SimpleFileOptions::default()).unwrap();
-        zip.write_all(&program).unwrap();
-        zip.finish().unwrap();
+        package(&folder.path().join("package.zip"), 0);
         Self { moto, folder }
+    }
+
+    /// A Lambda package with other code.
+    pub(crate) fn other_package(&self) -> PathBuf {
+        let path = self.folder.path().join("other.zip");
+        package(&path, 1);
+        path
     }
 
     /// A lab with a stack.
@@ -122,6 +121,18 @@ impl Lab {
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.moto.calls().unwrap()
     }
+}
+
+/// Makes a package of what an ELF program for x86_64 begins with, which is all that import reads of it, and a byte of code.
+fn package(path: &Path, code: u8) {
+    let mut program = vec![0; 64];
+    program[..4].copy_from_slice(b"\x7fELF");
+    program[18] = 62;
+    program.push(code);
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(path).unwrap());
+    zip.start_file("bootstrap", SimpleFileOptions::default()).unwrap();
+    zip.write_all(&program).unwrap();
+    zip.finish().unwrap();
 }
 
 /// The arguments of an import.

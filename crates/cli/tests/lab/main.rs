@@ -11,3 +11,4 @@ mod minutes;
 mod reference;
 mod scaled;
 mod scaling;
+mod update;

@@ -1,0 +1,92 @@
+//! `cluster update` on the lab: a cluster that nobody touched, and one that lacks what import made.
+
+use crate::common::{Lab, PASSWORD};
+use lab::StackOptions;
+use serde_json::Value;
+
+const TAGS: [&str; 4] = ["-t", "env=prod", "-t", "team=storage"];
+
+impl Lab {
+    /// `cluster update` of the cluster `wk`, with more arguments.
+    pub(crate) fn update(&self, more: &[&str]) -> crate::common::Ran {
+        let package = self.package();
+        let arguments = [
+            "cluster",
+            "update",
+            "-n",
+            "wk",
+            "--lambda-package",
+            package.to_str().unwrap(),
+        ];
+        // No password: an update needs none.
+        self.wekactl_with(&[&arguments[..], more].concat(), &[])
+    }
+}
+
+#[test]
+fn what_nobody_changed_stays_and_is_sent_nothing_that_changes_anything() {
+    let (lab, _) = Lab::with(&StackOptions::default());
+    lab.import(&TAGS).ok();
+    let before = lab::dump(&lab.moto).unwrap();
+    let calls = lab.calls().len();
+    let ran = lab.update(&[]).ok();
+    assert!(
+        ran.stderr.contains("Plan: 0 to create, 0 to update, 57 unchanged"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(ran.stdout, "");
+    assert_eq!(lab.update(&["--dry-run", "--detailed-exitcode"]).status, 0);
+    assert_eq!(lab.changes_since(calls), [""; 0]);
+    assert_eq!(lab::dump(&lab.moto).unwrap(), before);
+}
+
+#[test]
+fn a_cluster_that_is_not_imported_is_not_updated() {
+    let (lab, _) = Lab::with(&StackOptions::default());
+    let ran = lab.update(&["-y"]);
+    assert_eq!(ran.status, 1);
+    assert!(
+        ran.stderr.contains("cluster 'wk' is not imported in eu-west-1"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+}
+
+#[test]
+fn a_new_package_is_shown_by_a_dry_run_and_brought_to_every_function_by_an_update() {
+    let (lab, _) = Lab::with(&StackOptions {
+        clients: 0,
+        ..StackOptions::default()
+    });
+    lab.import(&[]).ok();
+    let package = lab.other_package();
+    let package = package.to_str().unwrap();
+    let update = |more: &[&str]| {
+        let arguments = ["cluster", "update", "-n", "wk", "--lambda-package", package];
+        lab.wekactl_with(&[&arguments[..], more].concat(), &[])
+    };
+    let calls = lab.calls().len();
+    let dry = update(&["--dry-run", "--detailed-exitcode", "-o", "json"]);
+    assert_eq!(dry.status, 2, "{}", dry.stderr);
+    assert_eq!(lab.changes_since(calls), [""; 0]);
+    let document: Value = serde_json::from_str(&dry.stdout).unwrap();
+    let plan = document["plan"].as_array().unwrap();
+    let updates = plan.iter().filter(|row| row["action"] != "unchanged");
+    let fields: Vec<_> = updates
+        .map(|row| {
+            (
+                row["kind"].as_str().unwrap(),
+                row["changes"][0]["field"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(fields, [("Lambda function", "code_sha256"); 5]);
+    let done = update(&["-y", "-o", "json"]).ok();
+    let document: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(document["summary"]["changed"], 5);
+    assert_eq!(lab.changes_since(calls), ["lambda UpdateFunctionCode"; 5]);
+    assert_eq!(update(&["--dry-run", "--detailed-exitcode"]).status, 0);
+    assert!(!done.stdout.contains(PASSWORD));
+}
