@@ -14,32 +14,43 @@ fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?)
         .join("../..")
         .canonicalize()?;
+    // Cargo runs this again whenever what it watches is not there: so the folder is, and only that is watched.
+    let packages = root.join("target/package");
+    fs::create_dir_all(&packages)?;
+    emit(&format!("cargo::rerun-if-changed={}", packages.display()));
     let mut list = String::from("&[");
     for architecture in ["arm64", "x86_64"] {
-        let package = root.join(format!("target/package/wekactl-lambda-{architecture}.zip"));
+        let package = packages.join(format!("wekactl-lambda-{architecture}.zip"));
         writeln!(list)?;
         if package.is_file() {
             write!(list, "    ({architecture:?}, include_bytes!({:?})),", package)?;
         }
-        emit(&format!("cargo::rerun-if-changed={}", package.display()));
     }
     list.push_str("\n]");
     fs::write(Path::new(&env::var("OUT_DIR")?).join("packages.rs"), list)?;
-    let commit = Command::new("git")
-        .args(["rev-parse", "--short=12", "HEAD"])
-        .current_dir(&root)
-        .output();
-    let commit = commit.ok().filter(|output| output.status.success());
-    let commit = commit.and_then(|output| String::from_utf8(output.stdout).ok());
+    let commit = git(&root, &["rev-parse", "--short=12", "HEAD"]);
     emit(&format!(
         "cargo::rustc-env=WEKACTL_COMMIT={}",
-        commit.as_deref().map_or("unknown", str::trim)
+        commit.as_deref().unwrap_or("unknown")
     ));
-    emit(&format!(
-        "cargo::rerun-if-changed={}",
-        root.join(".git/HEAD").display()
-    ));
+    // The log of HEAD grows with each commit; HEAD itself names a branch and stays what it is.
+    if let Some(log) = git(&root, &["rev-parse", "--git-path", "logs/HEAD"]) {
+        let log = root.join(log);
+        if log.is_file() {
+            emit(&format!("cargo::rerun-if-changed={}", log.display()));
+        }
+    }
     Ok(())
+}
+
+fn git(root: &Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git")
+        .args(arguments)
+        .current_dir(root)
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
 }
 
 fn emit(line: &str) {

@@ -141,7 +141,11 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<Package, Error> 
         path: path(root, arch),
         bytes: archive::zip("bootstrap", &bytes).map_err(|source| Error::Archive { source })?,
     };
-    std::fs::write(&package.path, &package.bytes).map_err(|source| Error::File {
+    // Only packages lie in that folder: the build of wekactl watches it.
+    let folder = package.path.parent().unwrap_or(root);
+    let written =
+        std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&package.path, &package.bytes));
+    written.map_err(|source| Error::File {
         doing: "cannot write",
         path: package.path.clone(),
         source,

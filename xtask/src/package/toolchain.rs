@@ -14,7 +14,7 @@ const PINNED: [&str; 2] = ["cargo-zigbuild==0.24.0", "ziglang==0.15.2"];
 /// Builds the functions' binary for `target` and says where it lies.
 pub(super) fn build(root: &Path, target: &'static str) -> Result<PathBuf, Error> {
     check_target(target)?;
-    let folder = root.join("target/package");
+    let folder = root.join("target/package-tools");
     let programs = install(&folder)?;
     progress(&format!(
         "building bootstrap for {target} with glibc {GLIBC}: minutes the first time"

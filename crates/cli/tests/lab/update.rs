@@ -31,7 +31,8 @@ fn what_nobody_changed_stays_and_is_sent_nothing_that_changes_anything() {
     let calls = lab.calls().len();
     let ran = lab.update(&[]).ok();
     assert!(
-        ran.stderr.contains("Plan: 0 to create, 0 to update, 57 unchanged"),
+        ran.stderr
+            .contains("Plan: 0 to create, 0 to update, 57 unchanged"),
         "{}",
         ran.stderr
     );
