@@ -11,6 +11,7 @@ from moto.ec2 import utils as ec2_filters
 from moto.ec2.models import ec2_backends
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instances import Instance
+from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.subnets import Subnet, SubnetRouteTableAssociation
 from moto.ec2.responses.instances import InstanceResponse
 from moto.ec2.responses.launch_templates import LaunchTemplates
@@ -151,6 +152,10 @@ def create_launch_template(before, self):
     template = self.ec2_backend.get_launch_template(result.result["LaunchTemplate"]["LaunchTemplateId"])
     template.versions[0].data["TagSpecifications"] = specifications
     return result
+
+
+# moto shows the tags that a template was made with, whatever they are changed to.
+LaunchTemplate.tags = property(LaunchTemplate.get_tags, lambda _self, _tags: None)
 
 
 @mend(LaunchTemplates, "create_launch_template_version")
