@@ -101,11 +101,13 @@ impl Resource for RestApi {
         let id = field(api.id(), "apigateway GetRestApis", "id")?;
         let mut patches = Vec::new();
         if from.differs(&["endpoint_type"]) {
-            patches.push(patch(
-                Op::Replace,
-                "/endpointConfiguration/types/0",
-                &self.endpoint_type,
-            ));
+            // The path names the type that stands.
+            let standing = from.standing.body.fields();
+            let path = format!(
+                "/endpointConfiguration/types/{}",
+                standing["endpoint_type"].as_str().unwrap_or_default()
+            );
+            patches.push(patch(Op::Replace, &path, &self.endpoint_type));
         }
         if from.differs(&["policy"]) {
             let document = self.policy.as_ref().map(Policy::document).unwrap_or_default();
