@@ -11,4 +11,5 @@ mod minutes;
 mod reference;
 mod scaled;
 mod scaling;
+mod takeover;
 mod update;
