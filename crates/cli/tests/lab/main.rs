@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod common;
+mod drift;
 mod import;
 mod instances;
 mod jrpc;

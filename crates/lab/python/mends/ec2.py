@@ -154,10 +154,6 @@ def create_launch_template(before, self):
     return result
 
 
-# moto shows the tags that a template was made with, whatever they are changed to.
-LaunchTemplate.tags = property(LaunchTemplate.get_tags, lambda _self, _tags: None)
-
-
 @mend(LaunchTemplates, "create_launch_template_version")
 def create_launch_template_version(before, self):
     """moto breaks off when a group launches from a template's second version: its user data has the wrong type."""
@@ -166,3 +162,7 @@ def create_launch_template_version(before, self):
     template = self.ec2_backend.get_launch_template(version["LaunchTemplateId"])
     template.versions[-1].data["UserData"] = parse_user_data(self._get_param("LaunchTemplateData.UserData"))
     return result
+
+
+# moto shows the tags that a template was made with, whatever has become of them since.
+LaunchTemplate.tags = property(lambda template: template.get_tags(), lambda _template, _made_with: None)
