@@ -241,6 +241,7 @@ mod tests {
             status: 200,
             start_ms,
             end_ms,
+            instances: Vec::new(),
             error: None,
         }
     }

@@ -20,6 +20,7 @@ pub mod requests;
 mod resource;
 pub mod table;
 pub mod termination;
+mod users;
 
 #[cfg(test)]
 mod replayed;

@@ -1,12 +1,14 @@
 //! Looking at what stands: every resource by one call or a few, all of them side by side.
 //!
-//! What several resources need (the roles below the cluster's path, the load balancer, the account) is asked for once.
+//! What several resources need (the roles below the cluster's path, the load balancer, the account, what uses a role) is
+//! asked for once.
 
 use crate::cloud::Clients;
 use crate::error::{Asked, Error, Result, field, present};
 use crate::resource;
+use crate::users::Users;
 use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
-use aws_sdk_iam::types::Role;
+use aws_sdk_iam::types::{Role, Tag};
 use deployment::plan::{Observed, Standing};
 use deployment::{Account, HostGroup, Names, ResourceId, RoleUse, tags};
 use futures::future::try_join_all;
@@ -22,6 +24,7 @@ pub struct Look<'a> {
     caller: OnceCell<(String, Account)>,
     load_balancer: OnceCell<Option<LoadBalancer>>,
     roles: OnceCell<Vec<Role>>,
+    pub(crate) users: Users,
     found: Found,
 }
 
@@ -46,6 +49,7 @@ impl<'a> Look<'a> {
             caller: OnceCell::new(),
             load_balancer: OnceCell::new(),
             roles: OnceCell::new(),
+            users: Users::default(),
             found: Found::default(),
         }
     }
@@ -111,8 +115,8 @@ impl<'a> Look<'a> {
         Ok(found.await?.as_ref())
     }
 
-    /// The role of a host group for a use, known by its tags. IAM lists roles without them: each is asked for.
-    pub(crate) async fn role(&self, group: HostGroup, user: RoleUse) -> Result<Option<&Role>> {
+    /// The roles below the cluster's path that bear its tag. IAM lists roles without their tags: each is asked for.
+    async fn roles(&self) -> Result<&[Role]> {
         let roles = self.roles.get_or_try_init(|| async {
             let iam = &self.clients.iam;
             let pages = iam
@@ -136,16 +140,30 @@ impl<'a> Look<'a> {
             });
             Ok::<_, Error>(try_join_all(each).await?.into_iter().flatten().collect())
         });
-        let is = |role: &Role, key: &str, value: &str| {
-            role.tags()
-                .iter()
-                .any(|tag| tag.key() == key && tag.value() == value)
-        };
-        Ok(roles.await?.iter().find(|role| {
-            is(role, tags::HOSTGROUP_NAME, group.name())
-                && is(role, tags::USE, user.name())
-                && is(role, tags::CLUSTER_NAME, self.names.cluster().as_str())
-        }))
+        Ok(roles.await?)
+    }
+
+    /// The role of a host group for a use: the one whose tag says so; else, because the Go tool's roles have no such tag,
+    /// the one without it that the function, the state machine or the rule uses.
+    pub(crate) async fn role(&self, group: HostGroup, user: RoleUse) -> Result<Option<&Role>> {
+        let cluster = self.names.cluster().as_str();
+        let roles = self.roles().await?.iter();
+        let ours = roles.filter(|role| tag(role, tags::CLUSTER_NAME) == Some(cluster));
+        let known = ours.clone().find(|role| {
+            tag(role, tags::HOSTGROUP_NAME) == Some(group.name()) && tag(role, tags::USE) == Some(user.name())
+        });
+        if known.is_some() {
+            return Ok(known);
+        }
+        let unsaid: Vec<_> = ours.filter(|role| tag(role, tags::USE).is_none()).collect();
+        if unsaid.is_empty() {
+            return Ok(None);
+        }
+        let used = self.roles_used(group, user).await?;
+        let mut found = used
+            .iter()
+            .filter_map(|arn| unsaid.iter().find(|role| role.arn() == *arn));
+        Ok(found.next().copied())
     }
 
     pub(crate) fn alias(&self) -> Option<(&str, &str)> {
@@ -162,4 +180,9 @@ impl<'a> Look<'a> {
     pub(crate) fn instances(&self, id: ResourceId) -> Option<Standing> {
         self.found.instances.get(&id).cloned()
     }
+}
+
+fn tag<'r>(role: &'r Role, key: &str) -> Option<&'r str> {
+    let tag = role.tags().iter().find(|tag| tag.key() == key);
+    tag.map(Tag::value)
 }

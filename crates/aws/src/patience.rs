@@ -20,8 +20,10 @@ pub(crate) const COMES_WITH_ITS_ROLE: fn(&Error) -> bool = |error| {
     let message = error.message().to_ascii_lowercase();
     let assumed = message.contains("assume") || message.contains("neither the global service principal");
     // The policy of a role spreads as slowly as the role: Lambda then lacks the right to the key or the network.
+    // And Step Functions the right to its log group, also of an old role whose policy has just been changed.
     let policy = message.contains("does not have permissions")
-        || message.contains("lambda was unable to configure access");
+        || message.contains("lambda was unable to configure access")
+        || message.contains("not authorized to access the log destination");
     (error.is(&[
         "InvalidParameterValueException",
         "AccessDeniedException",
@@ -37,4 +39,48 @@ pub(crate) fn minutes() -> ExponentialBuilder {
         .with_max_delay(Duration::from_secs(5))
         .with_max_times(usize::MAX)
         .with_total_delay(Some(Duration::from_secs(300)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Asked;
+    use crate::replayed::{config, json_answer, replay};
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn only_what_a_new_role_explains_is_tried_again() {
+        for (code, message, again) in [
+            (
+                "AccessDeniedException",
+                "Neither the global service principal states.amazonaws.com, nor the regional one is authorized to assume the provided role.",
+                true,
+            ),
+            (
+                "AccessDeniedException",
+                "The state machine IAM Role is not authorized to access the Log Destination",
+                true,
+            ),
+            (
+                "AccessDeniedException",
+                "User: arn:aws:iam::123456789012:user/me is not authorized to perform: states:UpdateStateMachine",
+                false,
+            ),
+            (
+                "InvalidDefinition",
+                "The state machine IAM Role is not authorized to access the Log Destination",
+                false,
+            ),
+        ] {
+            let answer = json!({ "__type": code, "message": message });
+            let client = aws_sdk_sfn::Client::new(&config(replay([json_answer(400, &answer)])));
+            let answer = client
+                .update_state_machine()
+                .state_machine_arn("arn:sm")
+                .send()
+                .await;
+            let error = answer.asked("states UpdateStateMachine").unwrap_err();
+            assert_eq!(COMES_WITH_ITS_ROLE(&error), again, "{error}");
+        }
+    }
 }

@@ -195,6 +195,11 @@ fn keep_seal_keys(desired: &mut [Desired], observed: &Observed) {
 
 fn foreign(cluster: &ClusterName, id: ResourceId, standing: &Standing) -> Option<Conflict> {
     let tags = standing.tags.as_ref()?;
+    // Lambda makes the log group of a function by itself, without tags, when the function first writes a line and there is
+    // none: those of the Go tool's functions, and one that a function wrote to while it was being destroyed.
+    if matches!(id, ResourceId::LogGroup(_, Some(_))) && tags.get(CLUSTER_NAME).is_none() {
+        return None;
+    }
     (!tags.are_of(cluster)).then(|| Conflict::Foreign {
         kind: id.kind(),
         name: standing.name.clone(),

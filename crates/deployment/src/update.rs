@@ -3,8 +3,8 @@
 use crate::desired::{Request, desired, instance_tags};
 use crate::names::{ClusterName, HostGroup, Names};
 use crate::plan::{Desired, Observed, Standing};
-use crate::resource::{Body, PreparedInstances, ResourceId};
-use crate::settings::{GroupSettings, Settings};
+use crate::resource::{Body, Mapping, PreparedInstances, ResourceId};
+use crate::settings::{GroupSettings, Settings, Volume};
 use crate::tags::{self, Tags};
 use std::collections::BTreeSet;
 
@@ -36,6 +36,13 @@ pub fn settings(stored: Settings, observed: &Observed, version: &str) -> Setting
     {
         settings.classic_load_balancer = standing.classic_load_balancers.first().cloned();
     }
+    if settings.stack_id.is_none() {
+        // Where the Go tool keeps it.
+        let tags = observed
+            .get(&ResourceId::Table)
+            .and_then(|table| table.tags.as_ref());
+        settings.stack_id = tags.and_then(|tags| tags.get(tags::STACK_ID)).map(str::to_owned);
+    }
     complete(&mut settings.backends, observed, HostGroup::Backends);
     if let Some(clients) = &mut settings.clients {
         complete(clients, observed, HostGroup::Clients);
@@ -53,6 +60,11 @@ fn complete(settings: &mut GroupSettings, observed: &Observed, group: HostGroup)
     {
         settings.http_tokens.clone_from(&standing.http_tokens);
     }
+    if let Some(Body::LaunchTemplate(standing)) = body(observed, ResourceId::LaunchTemplate(group))
+        && settings.volumes_info.is_empty()
+    {
+        settings.volumes_info = standing.volumes.iter().map(volume).collect();
+    }
     if settings.http_tokens.is_empty() {
         // What EC2 takes where nothing is said, and what every older cluster has.
         "optional".clone_into(&mut settings.http_tokens);
@@ -64,11 +76,31 @@ fn complete(settings: &mut GroupSettings, observed: &Observed, group: HostGroup)
     }
 }
 
-/// What is wanted of a standing cluster: all that import makes, but that nothing is attached. Which instances are in the
-/// group is the user's and the loop's by now.
-pub fn wanted(request: &Request<'_>) -> Vec<Desired> {
+fn volume(mapping: &Mapping) -> Volume {
+    Volume {
+        name: mapping.device.clone(),
+        r#type: mapping.volume_type.clone(),
+        size: mapping.size_gib,
+    }
+}
+
+/// The host groups in the settings of which something stands. The Go tool kept the clients' settings of clusters for which
+/// it made no such host group; adding one, which would be empty, is not what an update is for.
+pub fn standing_groups(settings: &Settings, observed: &Observed) -> BTreeSet<HostGroup> {
+    let mut standing: BTreeSet<_> = observed.keys().filter_map(|id| id.group()).collect();
+    standing.insert(HostGroup::Backends);
+    settings
+        .groups()
+        .filter(|group| standing.contains(group))
+        .collect()
+}
+
+/// What is wanted of a standing cluster with these host groups: all that import makes, but that nothing is attached. Which
+/// instances are in the group is the user's and the loop's by now.
+pub fn wanted(request: &Request<'_>, groups: &BTreeSet<HostGroup>) -> Vec<Desired> {
     let mut wanted = desired(request);
     wanted.retain(|resource| !matches!(resource.id, ResourceId::AttachedInstances(_)));
+    wanted.retain(|resource| resource.id.group().is_none_or(|group| groups.contains(&group)));
     for resource in &mut wanted {
         if matches!(resource.id, ResourceId::PreparedInstances(_))
             && let Some(tags) = &mut resource.tags
@@ -114,6 +146,7 @@ pub fn standing_members<'a>(
 mod tests {
     use super::*;
     use crate::example::{cluster, resources, settings as stored};
+    use crate::names::RoleUse;
 
     /// What stands is what import made of these settings.
     fn standing(settings: &Settings) -> Observed {
@@ -134,9 +167,11 @@ mod tests {
         let whole = Settings {
             classic_load_balancer: Some("wk-elb".into()),
             build_version: "2.1.0".into(),
+            stack_id: Some("arn:stack".into()),
             ..stored()
         };
         let mut older = whole.clone();
+        older.stack_id = None;
         older.build_version = "release/1.0.0".into();
         older.classic_load_balancer = None;
         older.additional_subnet.clear();
@@ -148,6 +183,7 @@ mod tests {
         {
             group.http_tokens.clear();
             group.max_size = 0;
+            group.volumes_info.clear();
         }
         assert_eq!(settings(older, &standing(&whole), "2.1.0"), whole);
     }
@@ -161,6 +197,21 @@ mod tests {
         });
         let version = stored().build_version;
         assert_eq!(settings(stored(), &standing, &version), stored());
+    }
+
+    #[test]
+    fn a_host_group_of_which_nothing_stands_is_left_out() {
+        let whole = standing(&stored());
+        let backends = BTreeSet::from([HostGroup::Backends]);
+        assert_eq!(standing_groups(&stored(), &whole), HostGroup::ALL.into());
+        let mut without: Observed = whole.clone();
+        without.retain(|id, _| id.group() != Some(HostGroup::Clients));
+        assert_eq!(standing_groups(&stored(), &without), backends);
+        // Of an import that was broken off.
+        let role = ResourceId::Role(HostGroup::Clients, RoleUse::Rule);
+        without.insert(role, whole[&role].clone());
+        assert_eq!(standing_groups(&stored(), &without), HostGroup::ALL.into());
+        assert_eq!(standing_groups(&stored(), &Observed::new()), backends);
     }
 
     #[test]

@@ -9,6 +9,7 @@ import functools
 import io
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -152,6 +153,8 @@ class Lab:
             "status": int(status.split()[0]),
             "start_ms": round(started * 1000, 1),
             "end_ms": round(time.time() * 1000, 1),
+            # Ids are written as they are in each protocol's body and path.
+            "instances": sorted(set(re.findall(r"\bi-[0-9a-f]{17}\b", f"{environ['PATH_INFO']} {body.decode('latin-1')}"))),
         }
         if line["status"] >= 400:
             line["error"] = answer.decode("utf-8", "replace")[:500]

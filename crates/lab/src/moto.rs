@@ -61,6 +61,8 @@ pub struct Call {
     pub start_ms: f64,
     /// When its answer went, in milliseconds since 1970.
     pub end_ms: f64,
+    /// The ids of the instances that the request names.
+    pub instances: Vec<String>,
     /// The answer's body, if it is an error.
     #[serde(default)]
     pub error: Option<String>,

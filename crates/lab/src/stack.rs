@@ -58,7 +58,7 @@ impl Default for StackOptions {
 }
 
 /// What was made.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stack {
     /// The stack's ARN.
     pub id: String,

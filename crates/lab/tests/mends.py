@@ -121,6 +121,11 @@ def roles_and_functions():
     other = machine | {"definition": definition.replace("A", "B")}
     refuses(machines.create_state_machine, "StateMachineAlreadyExists", **other)
     refuses(rules.put_rule, "ValidationException", Name="r" * 65, ScheduleExpression="rate(1 minute)")
+    rules.put_rule(Name="rule", ScheduleExpression="rate(1 minute)")
+    targets = [{"Id": str(number), "Arn": "arn:aws:sqs:eu-west-1:123456789012:queue"} for number in range(6)]
+    rules.put_targets(Rule="rule", Targets=targets[:5])
+    rules.put_targets(Rule="rule", Targets=targets[:2])
+    refuses(rules.put_targets, "LimitExceededException", Rule="rule", Targets=targets[5:])
 
 
 def apis():
@@ -169,6 +174,12 @@ def load_balancers_and_tables():
     tables.tag_resource(ResourceArn=table, Tags=[{"Key": "env", "Value": "test"}])
     tags = tables.list_tags_of_resource(ResourceArn=table)["Tags"]
     holds("a table's tag changes", sorted(t["Value"] for t in tags) == ["storage", "test"])
+    key = client("kms").create_key()["KeyMetadata"]
+    encryption = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key["KeyId"]}
+    tables.update_table(TableName="table", SSESpecification=encryption)
+    found = tables.describe_table(TableName="table")["Table"]["SSEDescription"]
+    holds("a table's key, by its ARN", found["KMSMasterKeyArn"] == key["Arn"])
+    refuses(tables.update_table, "ValidationException", TableName="table", SSESpecification=encryption)
 
 
 def group():
@@ -210,6 +221,10 @@ def auto_scaling():
     holds("a template's own tags are not its instances'", stored["TagSpecifications"] == data["TagSpecifications"])
     second = data | {"UserData": base64.b64encode(b"two").decode()}
     ec2.create_launch_template_version(LaunchTemplateName="template", LaunchTemplateData=second)
+    found = ec2.describe_launch_templates(LaunchTemplateNames=["template"])["LaunchTemplates"][0]
+    ec2.create_tags(Resources=[found["LaunchTemplateId"]], Tags=[{"Key": "env", "Value": "test"}])
+    found = ec2.describe_launch_templates(LaunchTemplateNames=["template"])["LaunchTemplates"][0]
+    holds("a template's tag changes", sorted(tag["Value"] for tag in found["Tags"]) == ["storage", "test"])
 
     settings = {
         "AutoScalingGroupName": "g",

@@ -1,14 +1,15 @@
 use super::{From, Given, Resource, Target, known};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result, present};
+use crate::error::{Asked, Error, Result};
 use crate::look::Look;
 use crate::patience::{self, COMES_WITH_ITS_ROLE};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
-    Architecture, Environment, FunctionCode, LastUpdateStatus, Runtime, State, VpcConfig,
+    Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, Runtime, State,
+    TracingConfig, TracingMode, VpcConfig,
 };
 use backon::Retryable;
-use deployment::plan::Standing;
+use deployment::plan::{Change, Standing};
 use deployment::resource::{Function, ResourceId, Vpc};
 use deployment::{Output, Secret, Tags, Value};
 use std::collections::HashMap;
@@ -21,19 +22,11 @@ impl Resource for Function {
         let ResourceId::Function(group, function) = id else {
             return Err(Error::other("lambda GetFunction", "not a function"));
         };
-        let name = look.names.function(group, function);
-        let answer = look
-            .clients
-            .lambda
-            .get_function()
-            .function_name(&name)
-            .send()
-            .await;
-        let answer = present(answer.asked("lambda GetFunction"), &["ResourceNotFoundException"])?;
-        let Some(answer) = answer else { return Ok(None) };
-        let found = answer
-            .configuration
-            .unwrap_or_else(|| aws_sdk_lambda::types::FunctionConfiguration::builder().build());
+        let Some(answer) = look.function(group, function).await? else {
+            return Ok(None);
+        };
+        let empty = FunctionConfiguration::builder().build();
+        let found = answer.configuration().unwrap_or(&empty);
         let mut environment: HashMap<_, _> = found
             .environment()
             .and_then(|environment| environment.variables().cloned())
@@ -64,11 +57,18 @@ impl Resource for Function {
                 environment: environment.into_iter().collect(),
                 seal_key,
                 vpc,
+                tracing: found
+                    .tracing_config()
+                    .and_then(|tracing| tracing.mode())
+                    .map_or("PassThrough", TracingMode::as_str)
+                    .to_owned(),
             }
             .into(),
-            tags: Some(Tags(answer.tags.unwrap_or_default().into_iter().collect())),
+            tags: Some(Tags(
+                answer.tags().cloned().unwrap_or_default().into_iter().collect(),
+            )),
             outputs: vec![(Output::Arn, found.function_arn().unwrap_or_default().to_owned())],
-            name,
+            name: look.names.function(group, function),
         }))
     }
 
@@ -116,18 +116,19 @@ impl Resource for Function {
         if from.body_differs() {
             wait(cloud, target.name).await?;
         }
+        // The code last: ours needs the runtime and the environment that come with the configuration, and what stands, the Go
+        // tool's code too, runs with them as well. So every invocation in between finds what it needs.
+        let is_code = |field: &str| ["code_sha256", "architecture"].contains(&field);
+        let differs = |change: &Change| !change.field.starts_with("tags.") && !is_code(&change.field);
+        if from.changes.iter().any(differs) {
+            self.configure(cloud, target).await?;
+            wait(cloud, target.name).await?;
+        }
         if from.differs(&["code_sha256", "architecture"]) {
             let ask = lambda.update_function_code().function_name(target.name);
             let ask = ask.architectures(Architecture::from(self.architecture.as_str()));
             let ask = ask.zip_file(Blob::new(cloud.package.clone()));
             ask.send().await.asked("lambda UpdateFunctionCode")?;
-            wait(cloud, target.name).await?;
-        }
-        if from.changes.iter().any(|change| {
-            !change.field.starts_with("tags.")
-                && !["code_sha256", "architecture"].contains(&change.field.as_str())
-        }) {
-            self.configure(cloud, target).await?;
             wait(cloud, target.name).await?;
         }
         let new = from.new_tags(target);
@@ -180,6 +181,8 @@ impl Parts for Function {
                 .timeout(self.timeout_seconds);
             let ask = ask.role(&role).kms_key_arn(&key).environment(self.variables());
             let ask = ask.vpc_config(self.vpc.as_ref().map_or_else(nowhere, vpc_config));
+            let mode = TracingMode::from(self.tracing.as_str());
+            let ask = ask.tracing_config(TracingConfig::builder().mode(mode).build());
             ask.send().await.asked(ASK)
         };
         ask.retry(patience::role_propagation())

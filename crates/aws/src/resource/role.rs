@@ -1,12 +1,15 @@
+mod policies;
+
 use super::{From, Given, Resource, Target, tags_from};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result, field, present};
+use crate::error::{Asked, Error, Result, field};
 use crate::look::Look;
 use aws_sdk_iam::types::Tag;
 use deployment::plan::Standing;
 use deployment::policy::Policy;
 use deployment::resource::{ResourceId, Role};
 use deployment::{HostGroup, Output, RoleUse};
+use policies::Policies;
 
 impl Resource for Role {
     async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
@@ -14,20 +17,16 @@ impl Resource for Role {
         let Some(role) = look.role(group, user).await? else {
             return Ok(None);
         };
-        let policy_name = look.names.policy(group, user);
-        let iam = &look.clients.iam;
-        let ask = iam
-            .get_role_policy()
-            .role_name(role.role_name())
-            .policy_name(&policy_name);
-        let policy = present(ask.send().await.asked("iam GetRolePolicy"), &["NoSuchEntity"])?;
+        let name = role.role_name();
+        let policies = Policies::find(&look.clients.iam, name, &look.names.policy(group, user)).await?;
         let trust = role.assume_role_policy_document().unwrap_or_default();
-        let permissions = policy.as_ref().map_or("", |answer| answer.policy_document());
         Ok(Some(Standing {
-            name: role.role_name().to_owned(),
+            name: name.to_owned(),
             body: Self {
                 trust: document(trust),
-                permissions: document(permissions),
+                permissions: document(&policies.ours),
+                other_policies: policies.others,
+                attached_policies: policies.attached,
             }
             .into(),
             tags: Some(tags_from(role.tags(), |tag| (Some(tag.key()), Some(tag.value())))),
@@ -57,6 +56,8 @@ impl Resource for Role {
         if from.differs(&["permissions"]) {
             put_policy(cloud, target, &self.permissions).await?;
         }
+        let fields = from.standing.body.fields();
+        policies::remove_others(iam, target.name, &fields).await?;
         if from.differs(&["trust"]) {
             let ask = iam.update_assume_role_policy().role_name(target.name);
             let ask = ask.policy_document(self.trust.document());

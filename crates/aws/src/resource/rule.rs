@@ -25,14 +25,7 @@ impl Resource for Rule {
                     .await
                     .asked("events DescribeRule")
             },
-            async {
-                events
-                    .list_targets_by_rule()
-                    .rule(&name)
-                    .send()
-                    .await
-                    .asked("events ListTargetsByRule")
-            },
+            look.targets(group),
             async {
                 events
                     .list_tags_for_resource()
@@ -45,7 +38,7 @@ impl Resource for Rule {
         let Some(rule) = present(rule, absent)? else {
             return Ok(None);
         };
-        let targets = targets?.targets.unwrap_or_default();
+        let targets = targets?;
         let ours = targets.iter().find(|target| target.id() == OURS);
         Ok(Some(Standing {
             name,
@@ -80,33 +73,22 @@ impl Resource for Rule {
         if from.differs(&["schedule", "state"]) {
             put_rule(self, cloud, target.name, None).await?;
         }
+        let fields = from.standing.body.fields();
+        let others = fields["other_targets"].as_array().into_iter().flatten();
+        let others: Vec<_> = others.filter_map(|id| id.as_str().map(str::to_owned)).collect();
+        // Ours first, then the others go: there is no minute without a target. Only those for which ours would be one too
+        // many go before, and the rest of them starts the state machine as well.
+        let most = if fields["target_id"] == OURS {
+            MOST
+        } else {
+            MOST - 1
+        };
+        let (before, after) = others.split_at(others.len().saturating_sub(most));
+        remove_targets(cloud, target.name, before).await?;
         if from.differs(&["target_id", "target_arn", "role"]) {
             put_target(self, cloud, target.name).await?;
         }
-        let standing = from.standing.body.fields();
-        let others: Vec<_> = standing["other_targets"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|id| id.as_str().map(str::to_owned))
-            .collect();
-        // Only once ours is there: there is no minute without a target.
-        if !others.is_empty() {
-            let removed = events
-                .remove_targets()
-                .rule(target.name)
-                .set_ids(Some(others))
-                .send()
-                .await;
-            let failed = removed
-                .asked("events RemoveTargets")?
-                .failed_entries
-                .unwrap_or_default();
-            none_failed(
-                "events RemoveTargets",
-                failed.first().and_then(|entry| entry.error_message()),
-            )?;
-        }
+        remove_targets(cloud, target.name, after).await?;
         let new = from.new_tags(target);
         if !new.is_empty() {
             let ask = events.tag_resource().resource_arn(from.output(Output::Arn));
@@ -121,6 +103,20 @@ impl Resource for Rule {
 
 /// The id of our target; the Go tool gave its targets random ones.
 const OURS: &str = "state-machine";
+
+/// How many targets a rule can have.
+const MOST: usize = 5;
+
+async fn remove_targets(cloud: &Cloud, rule: &str, ids: &[String]) -> Result<()> {
+    const ASK: &str = "events RemoveTargets";
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let ask = cloud.clients.events.remove_targets().rule(rule);
+    let removed = ask.set_ids(Some(ids.to_vec())).send().await.asked(ASK)?;
+    let failed = removed.failed_entries();
+    none_failed(ASK, failed.first().and_then(|entry| entry.error_message()))
+}
 
 async fn put_rule(rule: &Rule, cloud: &Cloud, name: &str, tags: Option<Vec<Tag>>) -> Result<String> {
     let ask = cloud

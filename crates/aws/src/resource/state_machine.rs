@@ -1,6 +1,6 @@
 use super::{From, Given, Resource, Target, known, tags_from};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result, present};
+use crate::error::{Asked, Error, Result};
 use crate::look::Look;
 use crate::patience::{self, COMES_WITH_ITS_ROLE};
 use aws_sdk_sfn::types::{CloudWatchLogsLogGroup, LogDestination, LogLevel, LoggingConfiguration, Tag};
@@ -19,21 +19,11 @@ impl Resource for StateMachine {
             .account()
             .await?
             .arn("states", &format!("stateMachine:{name}"));
-        let sfn = &look.clients.sfn;
-        let (found, tags) = tokio::join!(
-            async {
-                let ask = sfn.describe_state_machine().state_machine_arn(&arn);
-                ask.send().await.asked("states DescribeStateMachine")
-            },
-            async {
-                sfn.list_tags_for_resource()
-                    .resource_arn(&arn)
-                    .send()
-                    .await
-                    .asked("states ListTagsForResource")
-            },
-        );
-        let Some(found) = present(found, &["StateMachineDoesNotExist"])? else {
+        let (found, tags) = tokio::join!(look.state_machine(group), async {
+            let ask = look.clients.sfn.list_tags_for_resource().resource_arn(&arn);
+            ask.send().await.asked("states ListTagsForResource")
+        });
+        let Some(found) = found? else {
             return Ok(None);
         };
         let logging = found.logging_configuration.as_ref();
@@ -45,7 +35,7 @@ impl Resource for StateMachine {
             name,
             body: Self {
                 definition: serde_json::from_str(&found.definition).unwrap_or_default(),
-                role: Value::from(found.role_arn),
+                role: Value::from(found.role_arn()),
                 log_level: logging
                     .and_then(|logging| logging.level())
                     .map_or("OFF", LogLevel::as_str)

@@ -2,6 +2,8 @@
 //! looking changes nothing.
 
 mod absent;
+mod changes;
+mod roles;
 mod standing;
 
 use crate::cloud::Clients;

@@ -16,6 +16,7 @@ use deployment::desired::Request;
 use deployment::plan::{Conflict, Observed, Plan};
 use deployment::{Account, HostGroup, Names, ResourceId, Settings, update};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// Runs the command.
 pub(crate) async fn run(arguments: Update, connect: Connect, printer: &Printer) -> Result<u8, Failure> {
@@ -24,6 +25,15 @@ pub(crate) async fn run(arguments: Update, connect: Connect, printer: &Printer) 
     let session = connect.connect().await?;
     let seen = see(&session, &names).await?;
     let plan = decide(&names, &seen, &package)?;
+    for group in seen
+        .settings
+        .groups()
+        .filter(|group| !seen.groups.contains(group))
+    {
+        printer.line(&format!(
+            "host group {group} stands in the settings, and nothing was made of it: `cluster import` would make it"
+        ));
+    }
     plan_view::show(&plan, printer);
     if arguments.dry_run {
         return Ok(plan_view::dry_run(
@@ -54,6 +64,7 @@ pub(crate) async fn run(arguments: Update, connect: Connect, printer: &Printer) 
 struct Seen {
     account: Account,
     settings: Settings,
+    groups: BTreeSet<HostGroup>,
     observed: Observed,
 }
 
@@ -88,7 +99,8 @@ async fn see(session: &Session, names: &Names) -> Result<Seen, Failure> {
         ..Found::default()
     });
     observed.extend(look.at(more).await.map_err(asking)?);
-    for group in settings.groups() {
+    let groups = update::standing_groups(&settings, &observed);
+    for &group in &groups {
         let members = members.iter().filter(|member| member.host_group == group);
         let members = members.map(|member| (member.id.as_str(), &member.tags));
         observed.extend([update::standing_members(
@@ -101,13 +113,14 @@ async fn see(session: &Session, names: &Names) -> Result<Seen, Failure> {
     Ok(Seen {
         account,
         settings,
+        groups,
         observed,
     })
 }
 
 fn decide(names: &Names, seen: &Seen, package: &Package) -> Result<Plan, Failure> {
     let fresh = Fresh::new(&seen.settings)?;
-    let wanted = update::wanted(&Request {
+    let request = Request {
         cluster: names.cluster(),
         account: &seen.account,
         settings: &seen.settings,
@@ -115,7 +128,8 @@ fn decide(names: &Names, seen: &Seen, package: &Package) -> Result<Plan, Failure
         credentials: None,
         uuids: &fresh.uuids,
         seal_keys: &fresh.seal_keys,
-    });
+    };
+    let wanted = update::wanted(&request, &seen.groups);
     Plan::new(names.cluster(), wanted, seen.observed.clone())
         .map_err(|conflicts| Failure::all(FAILED, conflicts.iter().map(Conflict::to_string).collect()))
 }

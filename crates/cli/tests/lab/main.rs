@@ -13,4 +13,5 @@ mod minutes;
 mod reference;
 mod scaled;
 mod scaling;
+mod takeover;
 mod update;

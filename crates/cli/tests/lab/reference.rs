@@ -2,13 +2,10 @@
 //! meant to, and is listed here with its reason.
 
 use crate::common::Lab;
-use lab::StackOptions;
+use lab::{GO_IMPORT, StackOptions};
 use regex::Regex;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// An account after the Go tool's import of six backends, with the tags `env=prod` and `team=storage`.
-const GO: &str = include_str!("../data/go-import-6-backends.json");
 
 /// Where ours differs (a pattern of the field's path), and why.
 const INTENDED: &[(&str, &str)] = &[
@@ -125,7 +122,7 @@ const INTENDED: &[(&str, &str)] = &[
 fn differs_from_the_go_tools_import_only_where_it_is_meant_to() {
     let (lab, _) = Lab::with(&StackOptions::default());
     lab.import(&["-t", "env=prod", "-t", "team=storage"]).ok();
-    let go = fields(&serde_json::from_str(GO).unwrap());
+    let go = fields(&serde_json::from_str(GO_IMPORT).unwrap());
     let ours = fields(&lab::dump(&lab.moto).unwrap());
     let paths: BTreeSet<_> = go.keys().chain(ours.keys()).collect();
     let patterns: Vec<_> = INTENDED
@@ -158,18 +155,23 @@ fn differs_from_the_go_tools_import_only_where_it_is_meant_to() {
 /// Every field by its path. Things stand under their names, tags under their keys; ids, times and what is random are evened
 /// out. Kinds that the Go tool's dump does not have, and the clients' host group, of which it made nothing, are left out.
 pub(crate) fn fields(dump: &Value) -> BTreeMap<String, String> {
+    let go: Value = serde_json::from_str(GO_IMPORT).unwrap();
+    let mut fields = all_fields(dump);
+    fields.retain(|path, _| {
+        let mut parts = path.split('/');
+        let (kind, name) = (parts.next().unwrap(), parts.next().unwrap());
+        go.get(kind).is_some() && !name.contains("Clients")
+    });
+    fields
+}
+
+/// The same of everything.
+pub(crate) fn all_fields(dump: &Value) -> BTreeMap<String, String> {
     let even = Even::new();
     let mut fields = BTreeMap::new();
-    let go: Value = serde_json::from_str(GO).unwrap();
     for (kind, things) in dump.as_object().unwrap() {
-        if go.get(kind).is_none() {
-            continue;
-        }
         for thing in things.as_array().unwrap() {
-            let name = name_of(thing);
-            if !name.contains("Clients") {
-                walk(&format!("{kind}/{name}"), thing, &even, &mut fields);
-            }
+            walk(&format!("{kind}/{}", name_of(thing)), thing, &even, &mut fields);
         }
     }
     fields
@@ -211,7 +213,7 @@ fn walk(path: &str, value: &Value, even: &Even, fields: &mut BTreeMap<String, St
 
 /// Under what a thing stands: for a role its use, which its name has somewhere.
 fn name_of(thing: &Value) -> String {
-    const NAMES: [&str; 13] = [
+    const NAMES: [&str; 16] = [
         "/api/name",
         "/plan/name",
         "/name",
@@ -225,6 +227,9 @@ fn name_of(thing: &Value) -> String {
         "/template/LaunchTemplateName",
         "/machine/name",
         "/zone/Name",
+        "/LoadBalancerName",
+        "/instance/PrivateIpAddress",
+        "/group/logGroupName",
     ];
     let name = NAMES
         .iter()
@@ -267,7 +272,12 @@ impl Even {
                 r"wekactl-[-\w]*-(join|fetch|scale|terminate|transient|sm|cw)-\(uuid\)|wekactl-[-\w]*-(terminate|transient)-[-0-9a-f]+",
                 "(role)",
             ),
+            (
+                r"\b(wk-(InstanceProfile|Role|SecurityGroup)[A-Za-z]*)-[0-9A-Z]{12}\b",
+                "$1-(id)",
+            ),
             (r"^[0-9a-z]{10}$", "(id)"),
+            (r"^\d{13}$", "(time)"),
             (r"^[0-9a-f]{64}$", "(sha256)"),
         ];
         Self(

@@ -5,7 +5,8 @@ use assert_cmd::cargo::cargo_bin;
 use deployment::{FunctionType, HostGroup, Names};
 use lab::weka_cluster::{self, State, WekaCluster};
 use lab::{
-    Control, Execution, Functions, Hardware, Loop, LoopOptions, Minute, MotoOptions, Stack, StackOptions,
+    Control, Execution, Functions, GoImportOptions, Hardware, Loop, LoopOptions, Minute, MotoOptions, Stack,
+    StackOptions,
 };
 use std::path::Path;
 
@@ -19,8 +20,22 @@ pub(crate) struct Scaled {
 }
 
 impl Scaled {
-    /// In a network of its own, 127.<network>.0.0/16: other tests run at the same time.
+    /// Imported. In a network of its own, 127.<network>.0.0/16: other tests run at the same time.
     pub(crate) async fn start(network: u8) -> Self {
+        let (functions, lab, stack) = Self::stack(network).await;
+        lab.import(&[]).ok();
+        Self::run(functions, lab, stack, PASSWORD).await
+    }
+
+    /// Imported by the Go tool, and taken over.
+    pub(crate) async fn taken_over(network: u8, options: &GoImportOptions, password: &str) -> Self {
+        let (functions, lab, stack) = Self::stack(network).await;
+        lab::go_import(&lab.moto, &stack, options).unwrap();
+        lab.update(&["-y"]).ok();
+        Self::run(functions, lab, stack, password).await
+    }
+
+    async fn stack(network: u8) -> (Functions, Lab, Stack) {
         let bootstrap = cargo_bin("wekactl").with_file_name("bootstrap");
         let functions = Functions::serve(Path::new(&bootstrap)).await.unwrap();
         let options = MotoOptions {
@@ -33,9 +48,12 @@ impl Scaled {
             ..StackOptions::default()
         };
         let (lab, stack) = Lab::with_options(options, &stack);
-        lab.import(&[]).ok();
+        (functions, lab, stack)
+    }
+
+    async fn run(functions: Functions, lab: Lab, stack: Stack, password: &str) -> Self {
         let mut options = weka_cluster::Options::default();
-        options.settings.credentials.password = PASSWORD.to_owned();
+        options.settings.credentials.password = password.to_owned();
         let weka = WekaCluster::start(options).await.unwrap();
         let options = LoopOptions::backends_of(&stack.name, Hardware::default()).unwrap();
         let minutes = Loop::start(Control::of(&lab.moto), weka, options).await.unwrap();

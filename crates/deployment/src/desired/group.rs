@@ -93,6 +93,8 @@ impl Build<'_> {
         let body = Role {
             trust: policy::trust(self.request.account, user),
             permissions,
+            other_policies: Vec::new(),
+            attached_policies: Vec::new(),
         };
         let needs: &[ResourceId] = match user {
             RoleUse::Function(FunctionType::Join | FunctionType::Fetch | FunctionType::Scale) => {
@@ -158,6 +160,7 @@ impl Build<'_> {
                 .then(|| self.request.seal_keys.get(&group).cloned())
                 .flatten(),
             vpc,
+            tracing: "PassThrough".to_owned(),
         };
         let needs = [
             role,

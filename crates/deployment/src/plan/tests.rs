@@ -319,3 +319,27 @@ fn what_is_not_known_yet_says_on_what_it_waits() {
     let group = ResourceId::AutoScalingGroup(HostGroup::Backends);
     assert_eq!(action(&plan, group), &Action::Update(changes.into()));
 }
+
+#[test]
+fn a_log_group_that_lambda_made_is_taken_in_and_nothing_else_without_a_tag() {
+    let desired = resources(&full());
+    let of_function = ResourceId::LogGroup(HostGroup::Backends, Some(FunctionType::Join));
+    let of_state_machine = ResourceId::LogGroup(HostGroup::Backends, None);
+    let tagged = |id: ResourceId, tags: Tags| {
+        let mut observed = made(&desired);
+        observed.get_mut(&id).unwrap().tags = Some(tags);
+        Plan::new(&cluster(), desired.clone(), observed)
+    };
+    let plan = tagged(of_function, Tags::default()).unwrap();
+    assert!(matches!(action(&plan, of_function), Action::Update(_)));
+    let others: Tags = [(CLUSTER_NAME.to_owned(), "wk-2".to_owned())]
+        .into_iter()
+        .collect();
+    for (id, tags) in [(of_function, others), (of_state_machine, Tags::default())] {
+        let conflicts = tagged(id, tags).unwrap_err();
+        assert!(
+            matches!(conflicts[..], [Conflict::Foreign { .. }]),
+            "{conflicts:?}"
+        );
+    }
+}

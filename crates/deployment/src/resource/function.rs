@@ -31,6 +31,8 @@ pub struct Function {
     pub seal_key: Option<Secret>,
     /// The VPC it is attached to, if it is.
     pub vpc: Option<Vpc>,
+    /// `PassThrough`: traces are not sampled. The Go tool's functions have `Active`, and roles that may not write traces.
+    pub tracing: String,
 }
 
 /// Where in a VPC a function sits.

@@ -6,7 +6,7 @@ whose target is gone fails at import, so that a newer moto is not mended in sile
 
 OPTIONS = {"iam_delay": 0.0, "function_pending": 0.0, "functions": None}
 
-from . import ec2, functions, gateway, groups, others  # noqa: E402, F401
+from . import ec2, functions, gateway, groups, others, tables  # noqa: E402, F401
 
 
 def configure(iam_delay, function_pending, functions):

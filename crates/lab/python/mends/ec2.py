@@ -163,5 +163,6 @@ def create_launch_template_version(before, self):
     template.versions[-1].data["UserData"] = parse_user_data(self._get_param("LaunchTemplateData.UserData"))
     return result
 
+
 # moto shows the tags that a template was made with, whatever has become of them since.
 LaunchTemplate.tags = property(lambda template: template.get_tags(), lambda _template, _made_with: None)

@@ -1,9 +1,8 @@
-"""Step Functions, EventBridge, logs, load balancers, and DynamoDB."""
+"""Step Functions, EventBridge, logs, and load balancers."""
 
 import json
 
-from moto.core.exceptions import AWSError
-from moto.dynamodb.models import DynamoDBBackend
+from moto.core.exceptions import AWSError, JsonRESTError
 from moto.elbv2.exceptions import DuplicateListenerError, ELBClientError
 from moto.elbv2.models import ELBv2Backend
 from moto.events.exceptions import ValidationException as EventsValidation
@@ -47,6 +46,15 @@ def put_rule(before, self, name, *args, **kwargs):
     return before(self, name, *args, **kwargs)
 
 
+@mend(EventsBackend, "put_targets")
+def put_targets(before, self, name, event_bus_arn, targets):
+    """moto takes any number of targets; AWS five a rule."""
+    rule = self.describe_rule(name, None)
+    if len({target["Id"] for target in [*rule.targets, *targets]}) > 5:
+        raise JsonRESTError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
+    return before(self, name, event_bus_arn, targets)
+
+
 def known_log_group(self, arn):
     """AWS wants the ARN of a log group that is there, without the `:*` that some of its answers have."""
     if arn not in {group.arn.removesuffix(":*") for group in self.groups.values()}:
@@ -86,10 +94,3 @@ def create_listener(before, self, load_balancer_arn, protocol, port, *args, **kw
     if balancer and any(str(listener.port) == str(port) for listener in balancer.listeners.values()):
         raise DuplicateListenerError()
     return before(self, load_balancer_arn, protocol, port, *args, **kwargs)
-
-
-@mend(DynamoDBBackend, "tag_resource")
-def tag_table(before, self, arn, tags):
-    """moto keeps the old value of a tag beside the new one."""
-    self.untag_resource(arn, list(tags))
-    before(self, arn, tags)

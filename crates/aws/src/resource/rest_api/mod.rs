@@ -1,5 +1,6 @@
 //! The join API: API, path, method, integration, stage, usage plan and key.
 
+mod convert;
 mod parts;
 
 use super::{From, Given, Resource, Target};
@@ -7,17 +8,18 @@ use crate::cloud::Cloud;
 use crate::error::{Asked, Error, Result, field};
 use crate::look::Look;
 use aws_sdk_apigateway::types::{
-    ApiStage, EndpointConfiguration, EndpointType, IntegrationType, Op, PatchOperation, ThrottleSettings,
+    ApiStage, EndpointConfiguration, EndpointType, IntegrationType, Op, ThrottleSettings,
 };
+use convert::{arn, given, patch, read_policy, tags, throttle};
 use deployment::plan::Standing;
 use deployment::policy::Policy;
-use deployment::resource::{ResourceId, RestApi, Throttle};
-use deployment::{Account, HostGroup, Output, Tags};
+use deployment::resource::{ResourceId, RestApi};
+use deployment::{HostGroup, Tags};
 use parts::Parts;
-use std::collections::HashMap;
 
 /// The fields that stand on the stage only once they are deployed.
-const DEPLOYED: [&str; 6] = [
+const DEPLOYED: [&str; 7] = [
+    "endpoint_type",
     "path",
     "api_key_required",
     "integration",
@@ -111,11 +113,13 @@ impl Resource for RestApi {
         let id = field(api.id(), "apigateway GetRestApis", "id")?;
         let mut patches = Vec::new();
         if from.differs(&["endpoint_type"]) {
-            patches.push(patch(
-                Op::Replace,
-                "/endpointConfiguration/types/0",
-                &self.endpoint_type,
-            ));
+            // The path names the type that stands.
+            let standing = from.standing.body.fields();
+            let path = format!(
+                "/endpointConfiguration/types/{}",
+                standing["endpoint_type"].as_str().unwrap_or_default()
+            );
+            patches.push(patch(Op::Replace, &path, &self.endpoint_type));
         }
         if from.differs(&["policy"]) {
             let document = self.policy.as_ref().map(Policy::document).unwrap_or_default();
@@ -128,7 +132,7 @@ impl Resource for RestApi {
                 .set_patch_operations(Some(patches));
             ask.send().await.asked("apigateway UpdateRestApi")?;
         }
-        // A policy is in force once the API is deployed again.
+        // A policy and another type of endpoint are in force once the API is deployed again.
         if from.differs(&DEPLOYED) {
             let root = field(
                 parts.root_id.as_deref(),
@@ -352,57 +356,6 @@ impl Ensure for RestApi {
         }
         Ok(())
     }
-}
-
-fn given(account: &Account, name: &str, api: &str, key: &str) -> Given {
-    let url = format!(
-        "https://{api}.execute-api.{}.{}/default/{name}",
-        account.region,
-        account.dns_suffix()
-    );
-    vec![
-        (Output::Id, api.to_owned()),
-        (Output::Url, url),
-        (
-            Output::ExecuteArn,
-            account.arn("execute-api", &format!("{api}/*/GET/{name}")),
-        ),
-        (Output::ApiKey, key.to_owned()),
-    ]
-}
-
-/// The ARN of an API, a usage plan or a key, which names no account.
-fn arn(account: &Account, part: &str) -> String {
-    format!("arn:{}:apigateway:{}::/{part}", account.partition, account.region)
-}
-
-fn throttle(settings: &ThrottleSettings) -> Throttle {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "whole numbers that we set; another shows as a difference"
-    )]
-    let rate = settings.rate_limit() as u32;
-    Throttle {
-        rate,
-        burst: u32::try_from(settings.burst_limit()).unwrap_or_default(),
-    }
-}
-
-/// A policy as API Gateway gives it, with its quotes escaped; one that is none of ours reads as an empty one and differs.
-fn read_policy(policy: &str) -> Policy {
-    Policy::parse(&policy.replace("\\\"", "\"").replace("\\/", "/")).unwrap_or_else(|_| Policy::empty())
-}
-
-fn patch(op: Op, path: &str, value: &str) -> PatchOperation {
-    PatchOperation::builder().op(op).path(path).value(value).build()
-}
-
-fn tags(target: &Target<'_>) -> HashMap<String, String> {
-    target
-        .tags()
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect()
 }
 
 fn group_of(id: ResourceId) -> Result<HostGroup> {

@@ -2,6 +2,7 @@
 
 use super::{Drift, GROUP, Ids, JOIN, SCALE, drift};
 use aws::cloud::Clients;
+use aws_sdk_lambda::types::{TracingConfig, TracingMode};
 
 pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
     let (iam, lambda) = (&aws.iam, &aws.lambda);
@@ -20,6 +21,28 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
                 .policy_name("wekactl-wk-join-Backends")
                 .policy_document(wide)
                 .send(),
+        ),
+        drift(
+            "IAM role",
+            &["other_policies"],
+            &["iam DeleteRolePolicy"],
+            iam.put_role_policy()
+                .role_name(role)
+                .policy_name("mine")
+                .policy_document(wide)
+                .send(),
+        ),
+        drift(
+            "IAM role",
+            &["attached_policies"],
+            &["iam DetachRolePolicy"],
+            async move {
+                let made = iam.create_policy().policy_name("mine").policy_document(wide);
+                let made = made.send().await.map_err(|error| format!("{error:?}"))?;
+                let arn = made.policy().and_then(|policy| policy.arn()).unwrap_or_default();
+                let attach = iam.attach_role_policy().role_name(role).policy_arn(arn);
+                attach.send().await.map_err(|error| format!("{error:?}"))
+            },
         ),
         drift(
             "IAM role",
@@ -61,6 +84,14 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
                 .timeout(3)
                 .handler("main")
                 .description("mine")
+                .send(),
+        ),
+        drift(
+            "Lambda function",
+            &["tracing"],
+            &["lambda UpdateFunctionConfiguration"],
+            configuration()
+                .tracing_config(TracingConfig::builder().mode(TracingMode::Active).build())
                 .send(),
         ),
         drift(

@@ -44,7 +44,11 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
         drift(
             "REST API",
             &["endpoint_type"],
-            &["apigateway UpdateRestApi"],
+            &[
+                "apigateway UpdateRestApi",
+                "apigateway PutIntegration",
+                "apigateway CreateDeployment",
+            ],
             gateway
                 .update_rest_api()
                 .rest_api_id(api)

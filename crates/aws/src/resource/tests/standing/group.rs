@@ -84,7 +84,8 @@ fn functions() -> Vec<Case> {
                     "Runtime":"provided.al2023","Handler":"bootstrap","Architectures":["arm64"],"MemorySize":256,
                     "Timeout":15,"CodeSha256":"abc=","Role":"arn:r","KMSKeyArn":"arn:k1",
                     "Environment":{{"Variables":{{"LAMBDA":"scale","SEAL_KEY":"c2VjcmV0"}}}},
-                    "VpcConfig":{{"SubnetIds":["subnet-1"],"SecurityGroupIds":["sg-1"]}}}}}}"#
+                    "VpcConfig":{{"SubnetIds":["subnet-1"],"SecurityGroupIds":["sg-1"]}},
+                    "TracingConfig":{{"Mode":"Active"}}}}}}"#
                 ),
             )],
             fields: json!({
@@ -92,6 +93,7 @@ fn functions() -> Vec<Case> {
                 "memory_mib": 256, "timeout_seconds": 15, "code_sha256": "abc=", "role": "arn:r", "kms_key": "arn:k1",
                 "environment": { "LAMBDA": "scale" }, "seal_key": "(hidden)",
                 "vpc": { "subnets": ["subnet-1"], "security_groups": ["sg-1"] },
+                "tracing": "Active",
             }),
             tagged: true,
             outputs: &[(Output::Arn, "arn:f")],
@@ -151,10 +153,20 @@ fn role() -> Case {
                     "<RoleName>r1</RoleName><PolicyName>p</PolicyName><PolicyDocument>{document}</PolicyDocument>"
                 ),
             ),
+            form(
+                "ListRolePolicies",
+                "<PolicyNames><member>wekactl-wk-cw-Backends</member><member>wide</member></PolicyNames>",
+            ),
+            form(
+                "ListAttachedRolePolicies",
+                "<AttachedPolicies><member><PolicyArn>arn:wider</PolicyArn></member></AttachedPolicies>",
+            ),
         ],
         fields: json!({
             "trust": { "Version": "2012-10-17", "Statement": [] },
             "permissions": { "Version": "2012-10-17", "Statement": [] },
+            "other_policies": ["wide"],
+            "attached_policies": ["arn:wider"],
         }),
         tagged: true,
         outputs: &[(Output::Arn, "arn:r1")],
