@@ -1,6 +1,6 @@
 mod support;
 
-pub(crate) use support::{DetachInstances, GetJoinParams, Support};
+pub(crate) use support::{CreateStep, DetachInstances, GetJoinParams, Support};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;

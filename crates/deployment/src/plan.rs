@@ -163,6 +163,26 @@ impl Plan {
         }
     }
 
+    /// The part of the plan that these resources are, for support: everything else stays as it is.
+    ///
+    /// # Errors
+    /// What they need and what is not there: kind and name of each.
+    pub fn only(mut self, chosen: impl Fn(ResourceId) -> bool) -> Result<Self, BTreeSet<(Kind, String)>> {
+        let (kept, left): (Vec<_>, Vec<_>) = self.steps.into_iter().partition(|step| chosen(step.desired.id));
+        let needs: BTreeSet<_> = kept.iter().flat_map(|step| &step.desired.needs).collect();
+        let absent: BTreeSet<_> = left
+            .iter()
+            .filter(|step| step.action == Action::Create && needs.contains(&step.desired.id))
+            .map(|step| (step.desired.id.kind(), step.desired.name.clone()))
+            .collect();
+        if absent.is_empty() {
+            self.steps = kept;
+            Ok(self)
+        } else {
+            Err(absent)
+        }
+    }
+
     /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
         self.steps.iter().all(|step| step.action == Action::Unchanged)

@@ -1,7 +1,7 @@
 //! The single steps that look at instances or take them out of a group. The Go tool's flags keep their meaning: where it asked
 //! for the name of an Auto Scaling group, either that or the cluster's is taken.
 
-use super::Named;
+use super::{Named, Update};
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
@@ -16,6 +16,26 @@ pub(crate) enum Support {
     GetJoinParams(GetJoinParams),
     /// Takes instances out of a cluster's Auto Scaling groups; they keep running, the desired capacity goes down
     DetachAsgInstances(DetachInstances),
+    /// Makes or mends the functions of a host group, with their roles and log groups, and nothing else
+    CreateLambda(CreateStep),
+    /// Makes or mends a host group's join API, and nothing else
+    CreateLambdaEndpoint(CreateStep),
+    /// Makes or mends a host group's state machine, with its role and log group, and nothing else
+    CreateStateMachine(CreateStep),
+    /// Makes or mends a host group's rule, with its role, and nothing else
+    CreateCloudWatchEventRule(CreateStep),
+    /// Makes or mends a host group's launch template and Auto Scaling group, and nothing else
+    CreateAutoScalingGroup(CreateStep),
+}
+
+/// A part of an update.
+#[derive(Debug, Args)]
+pub(crate) struct CreateStep {
+    #[command(flatten)]
+    pub(crate) update: Update,
+    /// The host group (Backends, Clients)
+    #[arg(short = 'g', long, default_value = "Backends", value_name = "GROUP")]
+    pub(crate) host_group: String,
 }
 
 #[derive(Debug, Args)]

@@ -20,11 +20,31 @@ use std::collections::BTreeSet;
 
 /// Runs the command.
 pub(crate) async fn run(arguments: Update, connect: Connect, printer: &Printer) -> Result<u8, Failure> {
+    run_part(arguments, connect, printer, |_| true).await
+}
+
+/// An update of these resources alone.
+pub(super) async fn run_part(
+    arguments: Update,
+    connect: Connect,
+    printer: &Printer,
+    chosen: impl Fn(ResourceId) -> bool,
+) -> Result<u8, Failure> {
     let names = Names::new(cluster_name(&arguments.name)?);
     let package = package::find(arguments.lambda_package.as_deref())?;
     let session = connect.connect().await?;
     let seen = see(&session, &names).await?;
     let plan = decide(&names, &seen, &package)?;
+    let plan = plan.only(chosen).map_err(|absent| {
+        let absent: Vec<_> = absent
+            .iter()
+            .map(|(kind, name)| format!("{} {name}", kind.label()))
+            .collect();
+        Failure::plain(format!(
+            "this needs what is not there: {}; `wekactl cluster update` makes all of it",
+            absent.join(", ")
+        ))
+    })?;
     for group in seen
         .settings
         .groups()

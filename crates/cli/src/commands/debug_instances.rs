@@ -3,6 +3,7 @@
 mod detach;
 mod join_script;
 
+use super::debug_create;
 use super::join_params::{cluster_name, settings};
 use crate::args::{Named, Support};
 use crate::failure::Failure;
@@ -15,7 +16,13 @@ use serde_json::json;
 
 /// Runs the command.
 pub(crate) async fn run(step: Support, connect: Connect, printer: &Printer) -> Result<u8, Failure> {
+    let part = debug_create::part_of(&step);
     match step {
+        Support::CreateLambda(step)
+        | Support::CreateLambdaEndpoint(step)
+        | Support::CreateStateMachine(step)
+        | Support::CreateCloudWatchEventRule(step)
+        | Support::CreateAutoScalingGroup(step) => debug_create::run(step, part, connect, printer).await,
         Support::ListStackInstances(named) => of_stack(&named, connect, printer).await,
         Support::ListAsgInstances(of) => of_groups(&of.name, connect, printer).await,
         Support::GetBackendsPrivateIps(named) => backends(&named, connect, printer).await,

@@ -91,3 +91,44 @@ fn a_new_package_is_shown_by_a_dry_run_and_brought_to_every_function_by_an_updat
     assert_eq!(update(&["--dry-run", "--detailed-exitcode"]).status, 0);
     assert!(!done.stdout.contains(PASSWORD));
 }
+
+#[test]
+fn support_brings_back_a_single_part() {
+    let (lab, _) = Lab::with(&StackOptions {
+        clients: 0,
+        ..StackOptions::default()
+    });
+    lab.import(&TAGS).ok();
+    let package = lab.other_package();
+    let step = |step: &str, more: &[&str]| {
+        let arguments = [
+            "debug",
+            step,
+            "-n",
+            "wk",
+            "--lambda-package",
+            package.to_str().unwrap(),
+        ];
+        lab.wekactl_with(&[&arguments[..], more].concat(), &[])
+    };
+    let calls = lab.calls().len();
+    // Nothing differs but the functions' code, which is not this step's.
+    step("create-state-machine", &[]).ok();
+    step("create-lambda-endpoint", &[]).ok();
+    step("create-cloud-watch-event-rule", &[]).ok();
+    let group = step("create-auto-scaling-group", &[]).ok();
+    assert!(
+        group
+            .stderr
+            .contains("Plan: 0 to create, 0 to update, 2 unchanged"),
+        "{}",
+        group.stderr
+    );
+    let dry = step("create-lambda", &["--dry-run", "--detailed-exitcode"]);
+    assert_eq!(dry.status, 2, "{}", dry.stderr);
+    assert_eq!(lab.changes_since(calls), [""; 0]);
+    step("create-lambda", &["-y"]).ok();
+    assert_eq!(lab.changes_since(calls), ["lambda UpdateFunctionCode"; 5]);
+    let unknown = step("create-lambda", &["-g", "Frontends"]);
+    assert_eq!(unknown.status, 64, "{}", unknown.stderr);
+}

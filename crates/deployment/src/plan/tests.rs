@@ -6,6 +6,57 @@ use serde_json::json;
 
 mod any;
 
+#[test]
+fn a_part_of_a_plan_needs_what_it_does_not_make() {
+    let desired = resources(&full());
+    let functions = |id: ResourceId| matches!(id, ResourceId::Function(HostGroup::Backends, _));
+    // Of nothing that stands, it lacks the roles, the key and the log groups.
+    let absent = plan(desired.clone(), Observed::new())
+        .only(functions)
+        .unwrap_err();
+    let kinds: BTreeSet<_> = absent.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, BTreeSet::from([Kind::KmsKey, Kind::Role, Kind::LogGroup]));
+    // Of a whole cluster but a function, it is that function.
+    let mut observed = made(&desired);
+    observed.remove(&FETCH);
+    observed.remove(&ResourceId::Rule(HostGroup::Backends));
+    let part = plan(desired, observed).only(functions).unwrap();
+    let made: Vec<_> = part
+        .steps
+        .iter()
+        .filter(|step| step.action == Action::Create)
+        .collect();
+    assert_eq!(
+        made.iter().map(|step| step.desired.id).collect::<Vec<_>>(),
+        [FETCH]
+    );
+    assert!(part.steps.iter().all(|step| functions(step.desired.id)));
+}
+
+#[test]
+fn users_may_add_to_some_lists_of_a_group() {
+    let desired = resources(&full());
+    let mut observed = made(&desired);
+    let group = observed
+        .get_mut(&ResourceId::AutoScalingGroup(HostGroup::Backends))
+        .unwrap();
+    let Body::AutoScalingGroup(body) = &mut group.body else {
+        panic!("a group")
+    };
+    body.suspended.push("AZRebalance".into());
+    body.target_groups
+        .insert(0, crate::value::Value::from("arn:of-a-user"));
+    assert!(plan(desired.clone(), observed.clone()).is_empty());
+    let Some(Body::AutoScalingGroup(body)) = observed
+        .get_mut(&ResourceId::AutoScalingGroup(HostGroup::Backends))
+        .map(|standing| &mut standing.body)
+    else {
+        panic!("a group")
+    };
+    body.target_groups.pop();
+    assert!(!plan(desired, observed).is_empty());
+}
+
 const JOIN: ResourceId = ResourceId::Function(HostGroup::Backends, FunctionType::Join);
 const FETCH: ResourceId = ResourceId::Function(HostGroup::Backends, FunctionType::Fetch);
 const SCALE: ResourceId = ResourceId::Function(HostGroup::Backends, FunctionType::Scale);
