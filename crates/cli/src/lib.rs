@@ -12,6 +12,7 @@ mod plan_view;
 mod printer;
 mod progress;
 mod session;
+mod trial;
 mod weka_ca;
 
 use args::{Arguments, Command};
@@ -64,6 +65,9 @@ async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure> {
         }
         Command::Cluster(args::Cluster::Update(update)) => {
             commands::cluster_update::run(update, connect, printer).await
+        }
+        Command::Cluster(args::Cluster::ChangeCredentials(change)) => {
+            commands::cluster_change_credentials::run(change, connect, printer).await
         }
         Command::Cluster(args::Cluster::List) => commands::cluster_list::run(connect, printer).await,
         Command::Cluster(args::Cluster::JoinParams(params)) => {

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod common;
+mod credentials;
 mod drift;
 mod import;
 mod instances;
