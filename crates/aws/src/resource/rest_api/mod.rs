@@ -78,31 +78,34 @@ impl Resource for RestApi {
     }
 
     async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
-        let api = cloud
-            .clients
-            .apigateway
-            .create_rest_api()
-            .name(target.name)
-            .description("Wekactl host join info API")
-            .endpoint_configuration(
-                EndpointConfiguration::builder()
-                    .types(EndpointType::from(self.endpoint_type.as_str()))
-                    .build(),
-            )
-            .set_policy(self.policy.as_ref().map(Policy::document))
-            .set_tags(Some(tags(target)))
-            .send()
-            .await
-            .asked("apigateway CreateRestApi")?;
+        let gateway = &cloud.clients.apigateway;
+        let made = async {
+            gateway
+                .create_rest_api()
+                .name(target.name)
+                .description("Wekactl host join info API")
+                .endpoint_configuration(
+                    EndpointConfiguration::builder()
+                        .types(EndpointType::from(self.endpoint_type.as_str()))
+                        .build(),
+                )
+                .set_policy(self.policy.as_ref().map(Policy::document))
+                .set_tags(Some(tags(target)))
+                .send()
+                .await
+                .asked("apigateway CreateRestApi")
+        };
+        // Plan and key may be there already, from an API that was made and removed: they are used again.
+        let (parts, api) = tokio::try_join!(Parts::find(gateway, target.name, cloud.names.cluster()), made)?;
         let id = field(api.id, "apigateway CreateRestApi", "id")?;
         let root = field(api.root_resource_id, "apigateway CreateRestApi", "root resource")?;
-        // The key may be there already, from an API that was made and removed; the plan covers one API by its id.
         let (staged, key) = tokio::try_join!(
             self.set_method(cloud, target, &id, &root, None),
-            self.set_key(cloud, target, None)
+            self.set_key(cloud, target, parts.key.as_ref())
         )?;
         let () = staged;
-        self.set_plan(cloud, target, &id, None, &key.0).await?;
+        self.set_plan(cloud, target, &id, Some(&parts), &key.0).await?;
+        tag(cloud, target, parts.untagged(target.tags)).await?;
         Ok(given(&cloud.account, target.name, &id, &key.1))
     }
 
@@ -148,14 +151,7 @@ impl Resource for RestApi {
             of.push(format!("restapis/{id}"));
         }
         of.extend(parts.untagged(target.tags));
-        for part in of {
-            let arn = arn(&cloud.account, &part);
-            let ask = gateway
-                .tag_resource()
-                .resource_arn(arn)
-                .set_tags(Some(tags(target)));
-            ask.send().await.asked("apigateway TagResource")?;
-        }
+        tag(cloud, target, of).await?;
         Ok(given(&cloud.account, target.name, id, &value))
     }
 }
@@ -356,6 +352,17 @@ impl Ensure for RestApi {
         }
         Ok(())
     }
+}
+
+/// Tags parts of the API, given as paths of API Gateway's ARNs.
+async fn tag(cloud: &Cloud, target: &Target<'_>, parts: Vec<String>) -> Result<()> {
+    for part in parts {
+        let ask = cloud.clients.apigateway.tag_resource();
+        let ask = ask.resource_arn(arn(&cloud.account, &part));
+        let ask = ask.set_tags(Some(tags(target)));
+        ask.send().await.asked("apigateway TagResource")?;
+    }
+    Ok(())
 }
 
 fn group_of(id: ResourceId) -> Result<HostGroup> {

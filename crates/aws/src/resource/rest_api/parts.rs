@@ -3,8 +3,8 @@ use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::types::{ApiKey, Method, RestApi, UsagePlan};
 use deployment::{ClusterName, Tags};
 
-/// What stands of a join API. Names are not unique in API Gateway: a part of another cluster is passed over where there
-/// is one of ours.
+/// What stands of a join API, also plan and key where the API itself is gone. Names are not unique in API Gateway: a part of
+/// another cluster is passed over where there is one of ours.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     pub(super) api: Option<RestApi>,
@@ -57,10 +57,12 @@ impl Parts {
         };
         let mut named: Vec<_> = apis.into_iter().filter(|api| api.name() == Some(name)).collect();
         named.sort_by_key(|api| !ours(api.tags()));
-        let Some(api) = named.into_iter().next() else {
-            return Ok(Self::default());
-        };
-        let id = api.id().unwrap_or_default().to_owned();
+        let api = named.into_iter().next();
+        let id = api
+            .as_ref()
+            .and_then(|api| api.id())
+            .unwrap_or_default()
+            .to_owned();
         // The Go tool did not tag the plan: it is known by the API that it covers.
         let plan = plans
             .into_iter()
@@ -68,6 +70,15 @@ impl Parts {
         let key = keys
             .into_iter()
             .find(|key| key.name() == Some(name) && ours(key.tags()));
+        let key_in_plan = is_key_of(gateway, plan.as_ref(), key.as_ref());
+        let Some(api) = api else {
+            return Ok(Self {
+                key_in_plan: key_in_plan.await?,
+                plan,
+                key,
+                ..Self::default()
+            });
+        };
         let (resources, stage, key_in_plan) = tokio::try_join!(
             async {
                 let pages = gateway
@@ -90,21 +101,7 @@ impl Parts {
                     .await;
                 present(answer.asked("apigateway GetStage"), &["NotFoundException"])
             },
-            async {
-                let (Some(plan), Some(key)) = (
-                    plan.as_ref().and_then(|p| p.id()),
-                    key.as_ref().and_then(|k| k.id()),
-                ) else {
-                    return Ok(false);
-                };
-                let answer = gateway
-                    .get_usage_plan_key()
-                    .usage_plan_id(plan)
-                    .key_id(key)
-                    .send()
-                    .await;
-                Ok(present(answer.asked("apigateway GetUsagePlanKey"), &["NotFoundException"])?.is_some())
-            },
+            key_in_plan,
         )?;
         let at = |path: &str| resources.iter().find(|resource| resource.path() == Some(path));
         let resource = at(&format!("/{name}"));
@@ -150,6 +147,15 @@ impl Parts {
             .chain(key.map(|id| format!("apikeys/{id}")))
             .collect()
     }
+}
+
+async fn is_key_of(gateway: &Client, plan: Option<&UsagePlan>, key: Option<&ApiKey>) -> Result<bool> {
+    let (Some(plan), Some(key)) = (plan.and_then(|plan| plan.id()), key.and_then(|key| key.id())) else {
+        return Ok(false);
+    };
+    let ask = gateway.get_usage_plan_key().usage_plan_id(plan).key_id(key);
+    let answer = ask.send().await.asked("apigateway GetUsagePlanKey");
+    Ok(present(answer, &["NotFoundException"])?.is_some())
 }
 
 /// Whether a plan covers an API.
