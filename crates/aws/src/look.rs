@@ -4,6 +4,7 @@
 
 use crate::cloud::Clients;
 use crate::error::{Asked, Error, Result, field, present};
+use crate::leftovers::Leftovers;
 use crate::resource;
 use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
 use aws_sdk_iam::types::Role;
@@ -20,9 +21,11 @@ pub struct Look<'a> {
     pub(crate) names: &'a Names,
     region: String,
     caller: OnceCell<(String, Account)>,
+    account: OnceCell<Account>,
     load_balancer: OnceCell<Option<LoadBalancer>>,
     roles: OnceCell<Vec<Role>>,
     found: Found,
+    pub(crate) leftovers: Leftovers,
 }
 
 /// What observing needs to know of the cluster beside its name.
@@ -44,9 +47,11 @@ impl<'a> Look<'a> {
             names,
             region: region.to_owned(),
             caller: OnceCell::new(),
+            account: OnceCell::new(),
             load_balancer: OnceCell::new(),
             roles: OnceCell::new(),
             found: Found::default(),
+            leftovers: Leftovers::default(),
         }
     }
 
@@ -54,6 +59,15 @@ impl<'a> Look<'a> {
     #[must_use]
     pub fn with(self, found: Found) -> Self {
         Self { found, ..self }
+    }
+
+    /// The same in an account that is known: it is not asked for.
+    #[must_use]
+    pub(crate) fn knowing(self, account: &Account) -> Self {
+        Self {
+            account: OnceCell::new_with(Some(account.clone())),
+            ..self
+        }
     }
 
     /// What stands of these resources, all asked for at once.
@@ -72,7 +86,10 @@ impl<'a> Look<'a> {
     /// # Errors
     /// There are no credentials, or they are not valid.
     pub async fn account(&self) -> Result<&Account> {
-        Ok(&self.caller().await?.1)
+        let ask = self
+            .account
+            .get_or_try_init(|| async { Ok(self.caller().await?.1.clone()) });
+        ask.await
     }
 
     /// The caller's ARN.
@@ -111,8 +128,8 @@ impl<'a> Look<'a> {
         Ok(found.await?.as_ref())
     }
 
-    /// The role of a host group for a use, known by its tags. IAM lists roles without them: each is asked for.
-    pub(crate) async fn role(&self, group: HostGroup, user: RoleUse) -> Result<Option<&Role>> {
+    /// The roles below the cluster's path. IAM lists roles without their tags: each is asked for.
+    pub(crate) async fn roles(&self) -> Result<&[Role]> {
         let roles = self.roles.get_or_try_init(|| async {
             let iam = &self.clients.iam;
             let pages = iam
@@ -136,12 +153,17 @@ impl<'a> Look<'a> {
             });
             Ok::<_, Error>(try_join_all(each).await?.into_iter().flatten().collect())
         });
+        Ok(roles.await?)
+    }
+
+    /// The role of a host group for a use, known by its tags.
+    pub(crate) async fn role(&self, group: HostGroup, user: RoleUse) -> Result<Option<&Role>> {
         let is = |role: &Role, key: &str, value: &str| {
             role.tags()
                 .iter()
                 .any(|tag| tag.key() == key && tag.value() == value)
         };
-        Ok(roles.await?.iter().find(|role| {
+        Ok(self.roles().await?.iter().find(|role| {
             is(role, tags::HOSTGROUP_NAME, group.name())
                 && is(role, tags::USE, user.name())
                 && is(role, tags::CLUSTER_NAME, self.names.cluster().as_str())

@@ -22,6 +22,7 @@ pub const ACTIONS: &[&str] = &[
     "autoscaling:CreateOrUpdateTags",
     "autoscaling:DescribeAutoScalingGroups",
     "autoscaling:DescribeAutoScalingInstances",
+    "autoscaling:ResumeProcesses",
     "autoscaling:SetInstanceProtection",
     "autoscaling:SuspendProcesses",
     "autoscaling:UpdateAutoScalingGroup",

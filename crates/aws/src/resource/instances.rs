@@ -1,11 +1,14 @@
 //! The imported instances. What stands of them was found with them: nothing is asked for anew.
 
-use super::{From, Given, Resource, Target};
+mod removal;
+
+use super::{From, Given, Left, Resource, Target};
 use crate::cloud::Cloud;
 use crate::error::{Asked, Error, Result};
 use crate::look::Look;
 use aws_sdk_ec2::types::{AttributeBooleanValue, Tag};
 use deployment::plan::Standing;
+use deployment::removal::{Step, Verb};
 use deployment::resource::{AttachedInstances, PreparedInstances, ResourceId};
 use futures::future::try_join_all;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -57,6 +60,15 @@ impl Resource for PreparedInstances {
         tokio::try_join!(try_join_all(tagged), protected)?;
         Ok(Vec::new())
     }
+
+    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+        if step.verb == Verb::Terminate {
+            removal::terminate(cloud, step).await?;
+        } else {
+            removal::release(cloud, step).await?;
+        }
+        Ok(None)
+    }
 }
 
 impl Resource for AttachedInstances {
@@ -96,6 +108,11 @@ impl Resource for AttachedInstances {
             ask.send().await.asked("autoscaling SetInstanceProtection")?;
         }
         Ok(Vec::new())
+    }
+
+    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+        removal::detach(cloud, step).await?;
+        Ok(None)
     }
 }
 

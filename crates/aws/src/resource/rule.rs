@@ -1,21 +1,18 @@
-use super::{From, Given, Resource, Target, known, tags_from};
+use super::{From, Given, Left, Resource, Target, each, known, tags_from};
 use crate::cloud::Cloud;
 use crate::error::{Asked, Error, Result, present};
 use crate::look::Look;
+use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::{RuleState, Tag, Target as RuleTarget};
 use deployment::plan::Standing;
+use deployment::removal::{Facts, Remnant, Step, Verb};
 use deployment::resource::{ResourceId, Rule};
 use deployment::{Output, Value};
 
 impl Resource for Rule {
     async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
-        let group = id
-            .group()
-            .ok_or_else(|| Error::other("events DescribeRule", "not of a host group"))?;
-        let name = look.names.rule(group);
-        let arn = look.account().await?.arn("events", &format!("rule/{name}"));
+        let (name, arn) = named(look, id).await?;
         let events = &look.clients.events;
-        let absent = &["ResourceNotFoundException"];
         let (rule, targets, tags) = tokio::join!(
             async {
                 events
@@ -42,7 +39,7 @@ impl Resource for Rule {
                     .asked("events ListTagsForResource")
             },
         );
-        let Some(rule) = present(rule, absent)? else {
+        let Some(rule) = present(rule, ABSENT)? else {
             return Ok(None);
         };
         let targets = targets?.targets.unwrap_or_default();
@@ -91,22 +88,7 @@ impl Resource for Rule {
             .filter_map(|id| id.as_str().map(str::to_owned))
             .collect();
         // Only once ours is there: there is no minute without a target.
-        if !others.is_empty() {
-            let removed = events
-                .remove_targets()
-                .rule(target.name)
-                .set_ids(Some(others))
-                .send()
-                .await;
-            let failed = removed
-                .asked("events RemoveTargets")?
-                .failed_entries
-                .unwrap_or_default();
-            none_failed(
-                "events RemoveTargets",
-                failed.first().and_then(|entry| entry.error_message()),
-            )?;
-        }
+        remove_targets(events, target.name, others).await?;
         let new = from.new_tags(target);
         if !new.is_empty() {
             let ask = events.tag_resource().resource_arn(from.output(Output::Arn));
@@ -117,10 +99,69 @@ impl Resource for Rule {
         }
         Ok(from.given())
     }
+
+    /// Its tags say whether it is there.
+    async fn remnants(look: &Look<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+        let (name, arn) = named(look, id).await?;
+        let events = &look.clients.events;
+        let (targets, tags) = tokio::join!(
+            events.list_targets_by_rule().rule(&name).send(),
+            events.list_tags_for_resource().resource_arn(&arn).send(),
+        );
+        let Some(tags) = present(tags.asked("events ListTagsForResource"), ABSENT)? else {
+            return Ok(Vec::new());
+        };
+        let targets = present(targets.asked("events ListTargetsByRule"), ABSENT)?;
+        let targets = targets.and_then(|answer| answer.targets).unwrap_or_default();
+        let targets = targets.iter().map(|target| target.id().to_owned()).collect();
+        let tags = tags_from(tags.tags(), |tag| (Some(tag.key()), Some(tag.value())));
+        Ok(vec![
+            Remnant::named(name, Some(tags)).with(Facts::Targets(targets)),
+        ])
+    }
+
+    /// Switched off, it has no target; that is asked for before it can be deleted in any case.
+    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+        let events = &cloud.clients.events;
+        each(step, async |rule: &Remnant| {
+            if step.verb == Verb::SwitchOff {
+                let Facts::Targets(ids) = &rule.facts else {
+                    return Ok(());
+                };
+                return remove_targets(events, &rule.handle, ids.clone()).await;
+            }
+            let answer = events.delete_rule().name(&rule.handle).send().await;
+            present(answer.asked("events DeleteRule"), ABSENT).map(drop)
+        })
+        .await
+    }
 }
 
 /// The id of our target; the Go tool gave its targets random ones.
 const OURS: &str = "state-machine";
+
+const ABSENT: &[&str] = &["ResourceNotFoundException"];
+
+/// The name and the ARN.
+async fn named(look: &Look<'_>, id: ResourceId) -> Result<(String, String)> {
+    let group = id
+        .group()
+        .ok_or_else(|| Error::other("events DescribeRule", "not of a host group"))?;
+    let name = look.names.rule(group);
+    let arn = look.account().await?.arn("events", &format!("rule/{name}"));
+    Ok((name, arn))
+}
+
+async fn remove_targets(events: &Client, rule: &str, ids: Vec<String>) -> Result<()> {
+    const ASK: &str = "events RemoveTargets";
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let removed = events.remove_targets().rule(rule).set_ids(Some(ids)).send().await;
+    let failed = present(removed.asked(ASK), ABSENT)?.and_then(|answer| answer.failed_entries);
+    let failed = failed.unwrap_or_default();
+    none_failed(ASK, failed.first().and_then(|entry| entry.error_message()))
+}
 
 async fn put_rule(rule: &Rule, cloud: &Cloud, name: &str, tags: Option<Vec<Tag>>) -> Result<String> {
     let ask = cloud

@@ -1,20 +1,23 @@
 //! The join API: API, path, method, integration, stage, usage plan and key.
 
+mod convert;
 mod parts;
+mod removal;
 
-use super::{From, Given, Resource, Target};
+use super::{From, Given, Left, Resource, Target};
 use crate::cloud::Cloud;
 use crate::error::{Asked, Error, Result, field};
 use crate::look::Look;
 use aws_sdk_apigateway::types::{
-    ApiStage, EndpointConfiguration, EndpointType, IntegrationType, Op, PatchOperation, ThrottleSettings,
+    ApiStage, EndpointConfiguration, EndpointType, IntegrationType, Op, ThrottleSettings,
 };
+use convert::{arn, given, patch, read_policy, tags, throttle};
 use deployment::plan::Standing;
 use deployment::policy::Policy;
-use deployment::resource::{ResourceId, RestApi, Throttle};
-use deployment::{Account, HostGroup, Output, Tags};
+use deployment::removal::{Remnant, Step};
+use deployment::resource::{ResourceId, RestApi};
+use deployment::{HostGroup, Tags};
 use parts::Parts;
-use std::collections::HashMap;
 
 impl Resource for RestApi {
     async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
@@ -142,6 +145,15 @@ impl Resource for RestApi {
             ask.send().await.asked("apigateway TagResource")?;
         }
         Ok(given(&cloud.account, target.name, id, &value))
+    }
+
+    async fn remnants(look: &Look<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+        removal::remnants(look, &look.names.of(group_of(id)?)).await
+    }
+
+    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+        removal::delete(&cloud.clients.apigateway, &step.remnants).await?;
+        Ok(None)
     }
 }
 
@@ -341,57 +353,6 @@ impl Ensure for RestApi {
         }
         Ok(())
     }
-}
-
-fn given(account: &Account, name: &str, api: &str, key: &str) -> Given {
-    let url = format!(
-        "https://{api}.execute-api.{}.{}/default/{name}",
-        account.region,
-        account.dns_suffix()
-    );
-    vec![
-        (Output::Id, api.to_owned()),
-        (Output::Url, url),
-        (
-            Output::ExecuteArn,
-            account.arn("execute-api", &format!("{api}/*/GET/{name}")),
-        ),
-        (Output::ApiKey, key.to_owned()),
-    ]
-}
-
-/// The ARN of an API, a usage plan or a key, which names no account.
-fn arn(account: &Account, part: &str) -> String {
-    format!("arn:{}:apigateway:{}::/{part}", account.partition, account.region)
-}
-
-fn throttle(settings: &ThrottleSettings) -> Throttle {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "whole numbers that we set; another shows as a difference"
-    )]
-    let rate = settings.rate_limit() as u32;
-    Throttle {
-        rate,
-        burst: u32::try_from(settings.burst_limit()).unwrap_or_default(),
-    }
-}
-
-/// A policy as API Gateway gives it, with its quotes escaped; one that is none of ours reads as an empty one and differs.
-fn read_policy(policy: &str) -> Policy {
-    Policy::parse(&policy.replace("\\\"", "\"").replace("\\/", "/")).unwrap_or_else(|_| Policy::empty())
-}
-
-fn patch(op: Op, path: &str, value: &str) -> PatchOperation {
-    PatchOperation::builder().op(op).path(path).value(value).build()
-}
-
-fn tags(target: &Target<'_>) -> HashMap<String, String> {
-    target
-        .tags()
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect()
 }
 
 fn group_of(id: ResourceId) -> Result<HostGroup> {

@@ -1,0 +1,59 @@
+//! Between what API Gateway says and what we say.
+
+use crate::resource::{Given, Target};
+use aws_sdk_apigateway::types::{Op, PatchOperation, ThrottleSettings};
+use deployment::policy::Policy;
+use deployment::resource::Throttle;
+use deployment::{Account, Output};
+use std::collections::HashMap;
+
+pub(super) fn given(account: &Account, name: &str, api: &str, key: &str) -> Given {
+    let url = format!(
+        "https://{api}.execute-api.{}.{}/default/{name}",
+        account.region,
+        account.dns_suffix()
+    );
+    vec![
+        (Output::Id, api.to_owned()),
+        (Output::Url, url),
+        (
+            Output::ExecuteArn,
+            account.arn("execute-api", &format!("{api}/*/GET/{name}")),
+        ),
+        (Output::ApiKey, key.to_owned()),
+    ]
+}
+
+/// The ARN of an API, a usage plan or a key, which names no account.
+pub(super) fn arn(account: &Account, part: &str) -> String {
+    format!("arn:{}:apigateway:{}::/{part}", account.partition, account.region)
+}
+
+pub(super) fn throttle(settings: &ThrottleSettings) -> Throttle {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole numbers that we set; another shows as a difference"
+    )]
+    let rate = settings.rate_limit() as u32;
+    Throttle {
+        rate,
+        burst: u32::try_from(settings.burst_limit()).unwrap_or_default(),
+    }
+}
+
+/// A policy as API Gateway gives it, with its quotes escaped; one that is none of ours reads as an empty one and differs.
+pub(super) fn read_policy(policy: &str) -> Policy {
+    Policy::parse(&policy.replace("\\\"", "\"").replace("\\/", "/")).unwrap_or_else(|_| Policy::empty())
+}
+
+pub(super) fn patch(op: Op, path: &str, value: &str) -> PatchOperation {
+    PatchOperation::builder().op(op).path(path).value(value).build()
+}
+
+pub(super) fn tags(target: &Target<'_>) -> HashMap<String, String> {
+    target
+        .tags()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}
