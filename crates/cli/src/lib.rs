@@ -11,6 +11,7 @@ mod password;
 mod plan_view;
 mod printer;
 mod progress;
+mod removal_view;
 mod session;
 mod weka_ca;
 
@@ -64,6 +65,9 @@ async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure> {
         }
         Command::Cluster(args::Cluster::Update(update)) => {
             commands::cluster_update::run(update, connect, printer).await
+        }
+        Command::Cluster(args::Cluster::Destroy(destroy)) => {
+            commands::cluster_destroy::run(destroy, connect, printer).await
         }
         Command::Cluster(args::Cluster::List) => commands::cluster_list::run(connect, printer).await,
         Command::Cluster(args::Cluster::JoinParams(params)) => {

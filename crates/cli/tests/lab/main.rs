@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod common;
+mod destroy;
 mod import;
 mod instances;
 mod jrpc;
