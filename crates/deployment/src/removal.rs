@@ -141,7 +141,7 @@ impl Removal {
                         Ok(()) => ours.entry(id).or_insert_with(Vec::new).push(remnant.clone()),
                         Err(why) => removal.foreign.push(Foreign {
                             kind: id.kind(),
-                            name: remnant.name.clone(),
+                            name: name_of(std::slice::from_ref(remnant)),
                             why,
                         }),
                     }
@@ -222,9 +222,17 @@ impl Removal {
 /// One name for all that stands of a resource.
 fn name_of(remnants: &[Remnant]) -> String {
     let name = remnants.first().map(|one| one.name.clone()).unwrap_or_default();
-    match remnants.len() {
-        0 | 1 => name,
-        several => format!("{name} and {} more", several - 1),
+    let part = |remnant: &Remnant| match remnant.facts {
+        Facts::Api => Some("API"),
+        Facts::Plan(_) => Some("usage plan"),
+        Facts::ApiKey => Some("API key"),
+        _ => None,
+    };
+    let parts: Vec<_> = remnants.iter().filter_map(part).collect();
+    match (parts.as_slice(), remnants.len()) {
+        ([], 0 | 1) | (["API"], _) => name,
+        ([], several) => format!("{name} and {} more", several - 1),
+        (parts, _) => format!("{name} ({})", parts.join(", ")),
     }
 }
 

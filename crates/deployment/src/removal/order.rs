@@ -10,13 +10,14 @@ use std::collections::BTreeSet;
 /// key and the table at the end.
 pub(super) fn shown(id: StepId) -> impl Ord {
     match id {
-        StepId::SwitchOff(id) => (0, Reverse(id)),
+        StepId::SwitchOff(ResourceId::Rule(_)) => (0, Reverse(id.resource())),
+        StepId::SwitchOff(id) => (1, Reverse(id)),
         StepId::Remove(id @ (ResourceId::AttachedInstances(_) | ResourceId::PreparedInstances(_))) => {
-            (1, Reverse(id))
+            (2, Reverse(id))
         }
-        StepId::Remove(id @ ResourceId::KmsKey) => (3, Reverse(id)),
-        StepId::Remove(id @ ResourceId::Table) => (4, Reverse(id)),
-        StepId::Remove(id) => (2, Reverse(id)),
+        StepId::Remove(id @ ResourceId::KmsKey) => (4, Reverse(id)),
+        StepId::Remove(id @ ResourceId::Table) => (5, Reverse(id)),
+        StepId::Remove(id) => (3, Reverse(id)),
     }
 }
 

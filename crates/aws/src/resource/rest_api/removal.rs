@@ -21,11 +21,10 @@ pub(super) async fn remnants(look: &Look<'_>, name: &str) -> Result<Vec<Remnant>
             let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
             (text(stage.api_id()), text(stage.stage()))
         });
-        remnant(&format!("{name} (usage plan)"), plan.id(), plan.tags()).with(Facts::Plan(stages.collect()))
+        remnant(name, plan.id(), plan.tags()).with(Facts::Plan(stages.collect()))
     });
     let keys = keys.iter().filter(|key| key.name() == Some(name));
-    let keys =
-        keys.map(|key| remnant(&format!("{name} (API key)"), key.id(), key.tags()).with(Facts::ApiKey));
+    let keys = keys.map(|key| remnant(name, key.id(), key.tags()).with(Facts::ApiKey));
     Ok(apis.chain(plans).chain(keys).collect())
 }
 
