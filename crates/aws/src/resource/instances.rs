@@ -47,6 +47,8 @@ impl Resource for PreparedInstances {
                 .set_tags(Some(tags.clone()));
             async { ask.send().await.asked("ec2 CreateTags") }
         });
+        // The tags first: by them destroy finds whom to take the protection from.
+        try_join_all(tagged).await?;
         let protected = stream::iter(ids(from, "to_protect").into_iter().map(|id| async {
             let on = AttributeBooleanValue::builder().value(true).build();
             let ask = ec2
@@ -54,10 +56,11 @@ impl Resource for PreparedInstances {
                 .instance_id(id)
                 .disable_api_termination(on);
             ask.send().await.asked("ec2 ModifyInstanceAttribute").map(drop)
-        }))
-        .buffer_unordered(PROTECTED_AT_ONCE)
-        .try_collect::<()>();
-        tokio::try_join!(try_join_all(tagged), protected)?;
+        }));
+        protected
+            .buffer_unordered(PROTECTED_AT_ONCE)
+            .try_collect::<()>()
+            .await?;
         Ok(Vec::new())
     }
 

@@ -90,10 +90,12 @@ impl Resource for KmsKey {
                 .pending_window_in_days(DAYS_TO_DELETION)
                 .send()
                 .await;
-            if let Err(undo) = undo.asked("kms ScheduleKeyDeletion") {
-                tracing::warn!(key = id, %undo, "the new key could not be given its alias, nor be deleted: delete it by hand");
-            }
-            return Err(error);
+            return Err(match undo.asked("kms ScheduleKeyDeletion") {
+                Ok(_) => error,
+                Err(undo) => error.about(&format!(
+                    "the new key {id} got no alias and could not be deleted, delete it by hand ({undo})"
+                )),
+            });
         }
         rotated?;
         Ok(vec![
