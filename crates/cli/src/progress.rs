@@ -99,7 +99,7 @@ impl<'a, K: Copy + Ord> Progress<'a, K> {
     pub(crate) fn waits(&mut self, id: K, what: &str) {
         if self.waiting.insert(id, what.to_owned()).as_deref() != Some(what) {
             let dim = style::DIM;
-            self.say(&format!("{dim}… waits    {}: {what}{dim:#}", self.label(id)));
+            self.say(&format!("{dim}… waits      {}: {what}{dim:#}", self.label(id)));
         }
     }
 
@@ -132,7 +132,7 @@ impl<'a, K: Copy + Ord> Progress<'a, K> {
                 self.count(counts, 1);
                 let seconds = took.as_secs_f64();
                 self.say(&format!(
-                    "{good}✓{good:#} {result:<8} {} {dim}{seconds:.1}s{dim:#}",
+                    "{good}✓{good:#} {result:<10} {} {dim}{seconds:.1}s{dim:#}",
                     self.label(id)
                 ));
                 self.outcome(id, result, Some(took), None, None);
@@ -140,16 +140,16 @@ impl<'a, K: Copy + Ord> Progress<'a, K> {
             Event::Failed(id, error) => {
                 let took = self.finish(id);
                 self.summary.failed += 1;
-                self.say(&format!("{bad}✗{bad:#} failed   {}: {error}", self.label(id)));
+                self.say(&format!("{bad}✗{bad:#} failed     {}: {error}", self.label(id)));
                 if let Some(hint) = failure::hint(&error) {
-                    self.say(&format!("           {hint}"));
+                    self.say(&format!("             {hint}"));
                 }
                 self.outcome(id, "failed", Some(took), Some(&error), None);
             }
             Event::Skipped(id, because) => {
                 self.summary.skipped += 1;
                 self.say(&format!(
-                    "{dim}- skipped  {}, which needs {}{dim:#}",
+                    "{dim}- skipped    {}, which needs {}{dim:#}",
                     self.label(id),
                     self.label(because)
                 ));

@@ -145,7 +145,9 @@ fn say_what_is_left(cloud: &Cloud, rest: &Result<Removal, Failure>, fate: Fate, 
             Fate::Terminate => "",
             Fate::Keep => " Its instances run on.",
         };
-        printer.line(&format!("{head}Nothing of cluster {cluster} is left.{head:#}{instances} A stack of CloudFormation and its own load balancer stay."));
+        printer.line(&format!(
+            "{head}Nothing of cluster {cluster} is left.{head:#}{instances} The CloudFormation stack it came from, with its classic load balancer, stays."
+        ));
         return 0;
     }
     printer.line(&format!("Of cluster {cluster} is left:"));

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its lab has failed")]
 
 mod bad_input;
+mod broken_off;
 mod common;
 mod destroy;
 mod import;
