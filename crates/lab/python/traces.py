@@ -34,7 +34,7 @@ def lines(account, region):
     yield from (f"log group {name}" for name in of(logs_backends).groups)
     yield from (f"state machine {one.name}" for one in of(stepfunctions_backends).state_machines)
     for zone in of(route53_backends, "aws").zones.values():
-        yield from (f"record {record.name} {record.type_}" for record in zone.rrsets)
+        yield from (f"record {record.name} {record.type}" for record in zone.rrsets)
     for key in of(kms_backends).keys.values():
         yield from (f"alias {alias}" for alias in key.aliases)
         if key.key_state != "PendingDeletion" and key.key_manager == "CUSTOMER":

@@ -5,7 +5,7 @@ use crate::look::Look;
 use aws_sdk_autoscaling::types::{LaunchTemplateSpecification, Tag};
 use deployment::plan::Standing;
 use deployment::removal::{Fate, Remnant, Step, Verb};
-use deployment::resource::{AutoScalingGroup, Body, ResourceId};
+use deployment::resource::{AutoScalingGroup, ResourceId};
 use deployment::{Output, Value};
 
 impl Resource for AutoScalingGroup {
@@ -106,7 +106,6 @@ impl Resource for AutoScalingGroup {
         }
         if from.differs(&["suspended"]) {
             suspend(self, cloud, target.name).await?;
-            resume(self, cloud, target.name, &from.standing.body).await?;
         }
         if from.differs(&["target_groups"]) {
             const ASK: &str = "autoscaling AttachLoadBalancerTargetGroups";
@@ -193,28 +192,6 @@ async fn suspend(group: &AutoScalingGroup, cloud: &Cloud, name: &str) -> Result<
         .auto_scaling_group_name(name);
     let ask = ask.set_scaling_processes(Some(group.suspended.clone()));
     ask.send().await.asked("autoscaling SuspendProcesses").map(drop)
-}
-
-/// Resumes what else is suspended: all is, where a destroy was broken off.
-async fn resume(group: &AutoScalingGroup, cloud: &Cloud, name: &str, standing: &Body) -> Result<()> {
-    let Body::AutoScalingGroup(standing) = standing else {
-        return Ok(());
-    };
-    let others = standing
-        .suspended
-        .iter()
-        .filter(|process| !group.suspended.contains(process));
-    let others: Vec<_> = others.cloned().collect();
-    if others.is_empty() {
-        return Ok(());
-    }
-    let ask = cloud
-        .clients
-        .autoscaling
-        .resume_processes()
-        .auto_scaling_group_name(name);
-    let ask = ask.set_scaling_processes(Some(others));
-    ask.send().await.asked("autoscaling ResumeProcesses").map(drop)
 }
 
 fn template(group: &AutoScalingGroup) -> LaunchTemplateSpecification {

@@ -2,6 +2,7 @@
 //! looking changes nothing.
 
 mod absent;
+mod deleting;
 mod standing;
 
 use crate::cloud::Clients;

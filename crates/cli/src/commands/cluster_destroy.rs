@@ -12,7 +12,7 @@ use aws::cloud::Cloud;
 use aws::look::Look;
 use aws::remove::{look_again, remove};
 use deployment::removal::{Fate, Removal, StepId, Verb, instances};
-use deployment::{HostGroup, Names};
+use deployment::{HostGroup, Names, ResourceId};
 use serde_json::{Value as Json, json};
 use std::cell::RefCell;
 
@@ -153,6 +153,13 @@ fn say_what_is_left(cloud: &Cloud, rest: &Result<Removal, Failure>, fate: Fate, 
     printer.line(&format!("Of cluster {cluster} is left:"));
     for step in rest.steps.iter().filter(|step| step.verb != Verb::SwitchOff) {
         printer.line(&format!("  {} {}", step.label(), step.name));
+        // Who changes his mind and imports again: which processes are suspended is the user's, import leaves it.
+        if let StepId::Remove(ResourceId::AutoScalingGroup(_)) = step.id {
+            printer.line(&format!(
+                "    it may be suspended; to use it on: aws autoscaling resume-processes --auto-scaling-group-name {}",
+                step.name
+            ));
+        }
     }
     FAILED
 }

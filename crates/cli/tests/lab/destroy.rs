@@ -111,3 +111,89 @@ fn kept_instances_run_on_as_if_they_had_never_been_imported() {
     assert_same(&after, &comparable(before));
     lab.destroy(&["-k"]).ok();
 }
+
+#[test]
+fn nothing_is_destroyed_where_nobody_can_be_asked_nor_by_a_dry_run() {
+    let (lab, _) = Lab::with(&StackOptions {
+        clients: 0,
+        ..StackOptions::default()
+    });
+    let arguments = ["cluster", "destroy", "-n", "wk"];
+    let with = |more: &[&str]| lab.wekactl(&[&arguments, more].concat());
+    assert_eq!(with(&["--dry-run", "--detailed-exitcode"]).status, 0);
+    lab.import(&[]).ok();
+    let calls = lab.calls().len();
+    let refused = with(&[]);
+    assert_eq!(refused.status, 64, "{}", refused.stderr);
+    assert!(
+        refused
+            .stderr
+            .contains("there is no terminal to ask on, and --yes was not given"),
+        "{}",
+        refused.stderr
+    );
+    let dry = with(&["--dry-run", "-o", "json"]).ok();
+    let document: Value = serde_json::from_str(&dry.stdout).unwrap();
+    let rows = document["plan"].as_array().unwrap();
+    let last = rows.last().unwrap();
+    assert_eq!(
+        (last["action"].as_str(), last["name"].as_str()),
+        (Some("delete"), Some("wekactl-wk"))
+    );
+    assert!(
+        rows.iter()
+            .any(|row| row["action"] == "terminate" && row["name"] == "wekactl-wk-Backends: 6 instances")
+    );
+    assert_eq!(with(&["--dry-run", "--detailed-exitcode"]).status, 2);
+    assert_eq!(lab.changes_since(calls), [""; 0]);
+    let done = with(&["-y", "-o", "json"]).ok();
+    let document: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(document["summary"]["removed"], rows.len() - 2);
+    assert_eq!(document["left"], Value::Array(vec![]));
+    assert_eq!(document["left_to_aws"].as_array().unwrap().len(), 2);
+}
+
+/// How often an operation was called.
+fn times(lab: &Lab, operation: &str) -> usize {
+    lab.calls()
+        .iter()
+        .filter(|call| call.operation == operation)
+        .count()
+}
+
+#[tokio::test]
+async fn however_many_backends_there_are_all_are_terminated_or_let_go() {
+    let (lab, stack) = Lab::with(&StackOptions {
+        backends: 130,
+        clients: 0,
+        ..StackOptions::default()
+    });
+    lab.import(&[]).ok();
+    let copy = lab.fork().await;
+    lab.destroy(&[]).ok();
+    // As many as AWS advises a call.
+    assert_eq!(
+        (times(&lab, "TerminateInstances"), times(&lab, "DetachInstances")),
+        (3, 0)
+    );
+    copy.destroy(&["-k"]).ok();
+    for (lab, state) in [(&lab, "terminated"), (&copy, "running")] {
+        let instances = lab::Control::of(&lab.moto).instances().await.unwrap();
+        let backends: Vec<_> = instances
+            .iter()
+            .filter(|one| stack.backends.contains(&one.id))
+            .collect();
+        assert_eq!(backends.len(), 130);
+        for backend in backends {
+            assert_eq!(
+                (backend.state.as_str(), backend.termination_protection),
+                (state, false),
+                "{}",
+                backend.id
+            );
+            assert!(backend.group.is_none(), "{}", backend.id);
+            let ours = backend.tags.keys().any(|key| key.starts_with("wekactl.io/"));
+            assert!(state == "terminated" || !ours, "{:?}", backend.tags);
+        }
+    }
+}

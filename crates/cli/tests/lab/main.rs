@@ -10,6 +10,7 @@ mod import;
 mod instances;
 mod jrpc;
 mod minutes;
+mod others_stay;
 mod reference;
 mod scaled;
 mod scaling;
