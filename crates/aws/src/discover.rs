@@ -243,6 +243,7 @@ fn instance(found: &Found, sizes: &BTreeMap<String, i32>, group: Option<&String>
             .and_then(|options| options.http_tokens())
             .map_or("optional", |tokens| tokens.as_str())
             .to_owned(),
+        address: found.private_ip_address().map(str::to_owned),
         auto_scaling_group: group.cloned(),
         tags: tags
             .filter_map(|tag| Some((tag.key()?.to_owned(), text(tag.value()))))

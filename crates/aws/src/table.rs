@@ -67,6 +67,25 @@ pub async fn credentials(client: &Client, table: &str) -> Result<Credentials> {
     })
 }
 
+/// Puts other credentials in place of those that are stored, both fields at once.
+///
+/// # Errors
+/// There is no table, or no credentials in it (`ConditionalCheckFailedException`); whatever the error is, nothing was changed or
+/// both fields were.
+pub async fn change_credentials(client: &Client, table: &str, username: &str, password: &str) -> Result<()> {
+    let text = |text: &str| AttributeValue::S(BASE64_STANDARD.encode(text));
+    let ask = client
+        .update_item()
+        .table_name(table)
+        .key("Key", AttributeValue::S(CREDENTIALS_KEY.to_owned()))
+        .update_expression("SET Username = :username, Password = :password")
+        .condition_expression("attribute_exists(#key)")
+        .expression_attribute_names("#key", "Key")
+        .expression_attribute_values(":username", text(username))
+        .expression_attribute_values(":password", text(password));
+    ask.send().await.asked("dynamodb UpdateItem").map(drop)
+}
+
 /// Reads the cluster's settings.
 ///
 /// # Errors

@@ -79,6 +79,8 @@ pub(crate) enum Cluster {
     Update(Update),
     /// Removes what wekactl made, and the instances unless they are to be kept
     Destroy(Destroy),
+    /// Stores another user and password for Weka
+    ChangeCredentials(ChangeCredentials),
     /// Lists the region's Weka stacks and imported clusters
     List,
     /// Prints the mount script for stateless clients
@@ -183,6 +185,9 @@ pub(crate) struct Import {
     /// Leave the stack's clients alone
     #[arg(long)]
     pub(crate) no_clients: bool,
+    /// Do not try user and password on Weka first
+    #[arg(long)]
+    pub(crate) no_verify: bool,
     /// Weka's cores on an instance type that wekactl does not know
     #[arg(long, value_name = "compute=N,frontend=N,drive=N")]
     pub(crate) cores: Option<String>,
@@ -198,6 +203,24 @@ pub(crate) struct Import {
     /// With --dry-run: exit with 2 when something would change
     #[arg(long, requires = "dry_run")]
     pub(crate) detailed_exitcode: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChangeCredentials {
+    /// The cluster's name
+    #[arg(short, long)]
+    pub(crate) name: String,
+    /// Weka's user, an admin of the cluster
+    #[arg(short, long)]
+    pub(crate) username: String,
+    #[command(flatten)]
+    pub(crate) password: Password,
+    /// Do not try them on Weka first
+    #[arg(long)]
+    pub(crate) no_verify: bool,
     /// Do not ask
     #[arg(short, long)]
     pub(crate) yes: bool,

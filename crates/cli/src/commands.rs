@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 pub(crate) mod about;
+pub(crate) mod cluster_change_credentials;
 pub(crate) mod cluster_destroy;
 pub(crate) mod cluster_import;
 pub(crate) mod cluster_list;

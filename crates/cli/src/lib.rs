@@ -13,6 +13,7 @@ mod printer;
 mod progress;
 mod removal_view;
 mod session;
+mod trial;
 mod weka_ca;
 
 use args::{Arguments, Command};
@@ -68,6 +69,9 @@ async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure> {
         }
         Command::Cluster(args::Cluster::Destroy(destroy)) => {
             commands::cluster_destroy::run(destroy, connect, printer).await
+        }
+        Command::Cluster(args::Cluster::ChangeCredentials(change)) => {
+            commands::cluster_change_credentials::run(change, connect, printer).await
         }
         Command::Cluster(args::Cluster::List) => commands::cluster_list::run(connect, printer).await,
         Command::Cluster(args::Cluster::JoinParams(params)) => {

@@ -107,6 +107,8 @@ pub struct Instance {
     pub volumes: Vec<Volume>,
     /// The IMDS token mode.
     pub http_tokens: String,
+    /// Its private address; one that is not running may have none.
+    pub address: Option<String>,
     /// The Auto Scaling group it is in.
     pub auto_scaling_group: Option<String>,
     /// Its tags.

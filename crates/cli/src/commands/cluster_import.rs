@@ -7,6 +7,7 @@ use crate::fresh::Fresh;
 use crate::package::{self, Package};
 use crate::printer::Printer;
 use crate::session::{Connect, Session};
+use crate::trial::{self, Api, Trial};
 use crate::{confirm, password, plan_view, weka_ca};
 use aws::cloud::Cloud;
 use aws::discover::{self, NotFound};
@@ -17,7 +18,7 @@ use deployment::import::{Imported, Wish, standing_instances};
 use deployment::plan::{Conflict, Observed, Plan};
 use deployment::resource::Body;
 use deployment::settings::WekaProtocol;
-use deployment::{Account, ClusterName, HostGroup, Names, Output, ResourceId, Settings, Tags};
+use deployment::{Account, ClusterName, HostGroup, Names, Output, ResourceId, Secret, Settings, Tags};
 use instances::{ComputeMemory, Cores, MountScript, Profile};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
@@ -38,7 +39,15 @@ pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) 
     let names = Names::new(wish.cluster.clone());
     let seen = see(&session, &names, &wish, &arguments.instance_ids).await?;
     let credentials = (arguments.username.as_str(), &password);
-    let (settings, plan) = decide(&wish, &seen, &package, credentials)?;
+    let tried = if arguments.no_verify {
+        Trial::NotTried("--no-verify".to_owned())
+    } else {
+        try_on_weka(&wish, &seen.found, credentials).await?
+    };
+    let (settings, plan) = decide(&wish, &seen, &package, credentials, &tried)?;
+    if let Trial::NotTried(why) = &tried {
+        printer.line(&format!("User and password were not tried on Weka: {why}."));
+    }
     plan_view::show(&plan, printer);
     if arguments.dry_run {
         return Ok(plan_view::dry_run(
@@ -140,6 +149,21 @@ fn wish(arguments: &Import) -> Result<Wish, Failure> {
     })
 }
 
+/// Logs in to a backend that is to be imported.
+async fn try_on_weka(
+    wish: &Wish,
+    found: &Imported,
+    (username, password): (&str, &Secret),
+) -> Result<Trial, Failure> {
+    let api = Api {
+        protocol: wish.weka_protocol,
+        ca: wish.weka_ca.as_deref(),
+    };
+    let backends = found.of_group(HostGroup::Backends).into_iter();
+    let addresses = backends.filter_map(|backend| backend.address.clone());
+    trial::log_in(addresses, api, username, password).await
+}
+
 /// What was seen of the account.
 struct Seen {
     account: Account,
@@ -215,9 +239,15 @@ fn decide(
     wish: &Wish,
     seen: &Seen,
     package: &Package,
-    credentials: (&str, &deployment::Secret),
+    credentials: (&str, &Secret),
+    tried: &Trial,
 ) -> Result<(Settings, Plan), Failure> {
     let mut errors: Vec<String> = Vec::new();
+    if let Trial::Refused(why) = tried {
+        errors.push(format!(
+            "the user or the password is no good: {why}; --no-verify imports with them all the same"
+        ));
+    }
     if !seen.denied.is_empty() {
         errors.push(format!(
             "the credentials may not {}; docs/permissions.md has the whole policy",

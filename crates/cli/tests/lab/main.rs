@@ -5,7 +5,9 @@
 mod bad_input;
 mod broken_off;
 mod common;
+mod credentials;
 mod destroy;
+mod drift;
 mod import;
 mod instances;
 mod jrpc;

@@ -157,7 +157,7 @@ fn differs_from_the_go_tools_import_only_where_it_is_meant_to() {
 
 /// Every field by its path. Things stand under their names, tags under their keys; ids, times and what is random are evened
 /// out. Kinds that the Go tool's dump does not have, and the clients' host group, of which it made nothing, are left out.
-fn fields(dump: &Value) -> BTreeMap<String, String> {
+pub(crate) fn fields(dump: &Value) -> BTreeMap<String, String> {
     let even = Even::new();
     let mut fields = BTreeMap::new();
     let go: Value = serde_json::from_str(GO).unwrap();

@@ -11,6 +11,7 @@ from moto.ec2 import utils as ec2_filters
 from moto.ec2.models import ec2_backends
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instances import Instance
+from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.subnets import Subnet, SubnetRouteTableAssociation
 from moto.ec2.responses.instances import InstanceResponse
 from moto.ec2.responses.launch_templates import LaunchTemplates
@@ -161,3 +162,6 @@ def create_launch_template_version(before, self):
     template = self.ec2_backend.get_launch_template(version["LaunchTemplateId"])
     template.versions[-1].data["UserData"] = parse_user_data(self._get_param("LaunchTemplateData.UserData"))
     return result
+
+# moto shows the tags that a template was made with, whatever has become of them since.
+LaunchTemplate.tags = property(lambda template: template.get_tags(), lambda _template, _made_with: None)

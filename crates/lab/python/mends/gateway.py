@@ -85,3 +85,18 @@ for operation in (get_tags, tag_resource, untag_resource):
     mend(APIGatewayResponse, operation.__name__)(operation)
 # The path is matched before its percent signs are taken away, and after.
 apigateway_paths["{0}/tags/(?P<resourceArn>.+)$"] = APIGatewayResponse.dispatch
+
+
+def update_method(self):
+    """moto does not know the operation at all."""
+    parts = self.path.split("/")
+    method = self.backend.get_resource(parts[2], parts[4]).resource_methods[parts[6]]
+    for patch in self._get_param("patchOperations"):
+        if patch["op"] == "replace" and patch["path"] == "/apiKeyRequired":
+            method.api_key_required = patch["value"] == "true"
+        else:
+            raise apigateway_errors.BadRequestException(f"Invalid patch path {patch['path']}")
+    return json.dumps(method.to_json())
+
+
+APIGatewayResponse.update_method = update_method

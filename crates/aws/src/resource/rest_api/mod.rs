@@ -19,6 +19,16 @@ use deployment::resource::{ResourceId, RestApi};
 use deployment::{HostGroup, Tags};
 use parts::Parts;
 
+/// The fields that stand on the stage only once they are deployed.
+const DEPLOYED: [&str; 6] = [
+    "path",
+    "api_key_required",
+    "integration",
+    "integration_uri",
+    "stage",
+    "policy",
+];
+
 impl Resource for RestApi {
     async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
         let name = look.names.of(group_of(id)?);
@@ -121,7 +131,8 @@ impl Resource for RestApi {
                 .set_patch_operations(Some(patches));
             ask.send().await.asked("apigateway UpdateRestApi")?;
         }
-        if from.body_differs() {
+        // A policy is in force once the API is deployed again.
+        if from.differs(&DEPLOYED) {
             let root = field(
                 parts.root_id.as_deref(),
                 "apigateway GetResources",

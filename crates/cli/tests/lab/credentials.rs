@@ -1,0 +1,156 @@
+//! User and password are tried on Weka before they are stored.
+
+use crate::common::{Lab, PASSWORD, Ran};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use lab::weka_cluster::{self, NewBackend, WekaCluster};
+use lab::{Control, StackOptions};
+use serde_json::Value;
+
+/// What Weka knows instead.
+const OTHER: &str = "another-password";
+
+/// A stack whose backends answer, with this password of `admin`.
+async fn answering(network: u8, password: &str) -> (Lab, WekaCluster) {
+    let (lab, stack) = Lab::with(&StackOptions {
+        network,
+        clients: 0,
+        ..StackOptions::default()
+    });
+    let mut options = weka_cluster::Options::default();
+    options.settings.credentials.password = password.to_owned();
+    let weka = WekaCluster::start(options).await.unwrap();
+    for instance in Control::of(&lab.moto).instances().await.unwrap() {
+        if stack.backends.contains(&instance.id) {
+            let backend = NewBackend::new(instance.address.unwrap(), &instance.id);
+            weka.change(|model| model.found(&backend)).await.unwrap();
+        }
+    }
+    (lab, weka)
+}
+
+/// The program blocks the test's thread: the backends answer on another.
+fn change(lab: &Lab, more: &[&str], password: &str) -> Ran {
+    let arguments = ["cluster", "change-credentials", "-n", "wk", "-u", "admin"];
+    lab.wekactl_with(&[&arguments[..], more].concat(), &[("WEKA_PASSWORD", password)])
+}
+
+/// What the table holds: user and password.
+fn stored(lab: &Lab) -> (String, String) {
+    let dump = lab::dump(&lab.moto).unwrap();
+    let items = dump["dynamodb"][0]["items"].as_array().unwrap();
+    let item = items
+        .iter()
+        .find(|item| item["Key"]["S"] == "cluster-creds")
+        .unwrap();
+    let text = |field: &str| {
+        let encoded = item[field]["S"].as_str().unwrap();
+        String::from_utf8(BASE64_STANDARD.decode(encoded).unwrap()).unwrap()
+    };
+    (text("Username"), text("Password"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn import_refuses_what_weka_refuses_before_anything_is_made() {
+    let (lab, _weka) = answering(51, OTHER).await;
+    let calls = lab.calls().len();
+    let refused = lab.import(&[]);
+    assert_eq!(refused.status, 1);
+    assert!(
+        refused
+            .stderr
+            .contains("error: the user or the password is no good: ")
+            && refused.stderr.contains("--no-verify imports with them"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(lab.changes_since(calls), [""; 0]);
+    let imported = lab.import(&["--no-verify"]).ok();
+    assert!(
+        imported.stderr.contains("not tried on Weka: --no-verify."),
+        "{}",
+        imported.stderr
+    );
+    assert_eq!(stored(&lab), ("admin".to_owned(), PASSWORD.to_owned()));
+
+    // What Weka does not know is not stored; what it knows is.
+    let refused = change(&lab, &["-y"], "a-third-one");
+    assert_eq!(refused.status, 1);
+    assert!(
+        refused
+            .stderr
+            .contains("nothing was changed, because the new credentials are no good"),
+        "{}",
+        refused.stderr
+    );
+    assert!(!refused.stderr.contains("a-third-one"));
+    assert_eq!(stored(&lab).1, PASSWORD);
+    let changed = change(&lab, &["-y", "-o", "json"], OTHER).ok();
+    let document: Value = serde_json::from_str(&changed.stdout).unwrap();
+    assert_eq!(
+        (&document["tried"], &document["changed"]),
+        (&true.into(), &true.into())
+    );
+    assert_eq!(stored(&lab), ("admin".to_owned(), OTHER.to_owned()));
+    assert!(!format!("{}{}", changed.stdout, changed.stderr).contains(OTHER));
+    let unknown = change(&lab, &["-y", "--no-verify"], "a-third-one").ok();
+    assert!(
+        unknown.stderr.contains("were not tried: --no-verify"),
+        "{}",
+        unknown.stderr
+    );
+    assert_eq!(stored(&lab).1, "a-third-one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_not_the_given_one_is_told_by_import() {
+    let (lab, weka) = answering(52, PASSWORD).await;
+    let stranger = rcgen::generate_simple_self_signed(["weka".to_owned()])
+        .unwrap()
+        .cert
+        .pem();
+    let stranger = lab.file("stranger.pem", &stranger);
+    let refused = lab.import(&["--weka-ca", &stranger]);
+    assert_eq!(refused.status, 1);
+    assert!(refused.stderr.contains("certificate"), "{}", refused.stderr);
+    let own = lab.file("own.pem", weka.certificate_pem());
+    let imported = lab.import(&["--weka-ca", &own]).ok();
+    assert!(!imported.stderr.contains("not tried"), "{}", imported.stderr);
+}
+
+#[test]
+fn without_a_backend_in_reach_it_says_that_they_were_not_tried() {
+    let (lab, _) = Lab::with(&StackOptions {
+        network: 53,
+        clients: 0,
+        ..StackOptions::default()
+    });
+    let imported = lab.import(&[]).ok();
+    let not_reached = "no backend can be reached from here on port 14000";
+    assert!(imported.stderr.contains(not_reached), "{}", imported.stderr);
+    let calls = lab.calls().len();
+    // Nobody to ask, and nobody who said yes beforehand.
+    let asked = change(&lab, &[], OTHER);
+    assert_eq!(asked.status, 64, "{}", asked.stderr);
+    assert!(asked.stderr.contains(not_reached), "{}", asked.stderr);
+    assert_eq!(lab.changes_since(calls), [""; 0]);
+    change(&lab, &["-y"], OTHER).ok();
+    assert_eq!(stored(&lab), ("admin".to_owned(), OTHER.to_owned()));
+    assert_eq!(lab.changes_since(calls), ["dynamodb UpdateItem"]);
+}
+
+#[test]
+fn where_no_credentials_are_none_are_stored() {
+    let lab = Lab::start(lab::MotoOptions::default());
+    let missing = change(&lab, &["-y"], OTHER);
+    assert_eq!(missing.status, 1);
+    assert!(
+        missing
+            .stderr
+            .contains("cluster 'wk' is not imported in eu-west-1"),
+        "{}",
+        missing.stderr
+    );
+    let empty = change(&lab, &["-y", "-u", ""], OTHER);
+    assert_eq!(empty.status, 64, "{}", empty.stderr);
+}

@@ -1,0 +1,245 @@
+//! What somebody changed behind wekactl's back: `cluster update` shows just that field, brings it back, and touches nothing else.
+
+mod cluster;
+mod functions;
+mod group;
+mod join_api;
+
+use crate::common::Lab;
+use crate::reference;
+use aws::cloud::Clients;
+use aws_sdk_apigateway::types::{Op, PatchOperation};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use lab::StackOptions;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+const GROUP: &str = "wekactl-wk-Backends";
+const JOIN: &str = "wekactl-wk-join-Backends";
+const SCALE: &str = "wekactl-wk-scale-Backends";
+
+/// A change, and what an update makes of it.
+struct Drift<'a> {
+    /// The resource's kind, and the fields that the plan shows.
+    shown: (&'static str, &'static [&'static str]),
+    /// What the update sends that changes anything.
+    sent: &'static [&'static str],
+    /// The change.
+    change: BoxFuture<'a, Result<(), String>>,
+}
+
+fn drift<'a, T, E: std::fmt::Debug>(
+    kind: &'static str,
+    fields: &'static [&'static str],
+    sent: &'static [&'static str],
+    change: impl Future<Output = Result<T, E>> + Send + 'a,
+) -> Drift<'a> {
+    Drift {
+        shown: (kind, fields),
+        sent,
+        change: change
+            .map(|changed| changed.map(drop).map_err(|error| format!("{error:?}")))
+            .boxed(),
+    }
+}
+
+/// Ids that AWS made up, from the account's dump.
+struct Ids {
+    key: String,
+    table: String,
+    api: String,
+    resource: String,
+    plan: String,
+    api_key: String,
+    roles: BTreeMap<&'static str, String>,
+    target_group: String,
+    load_balancer: String,
+    listener: String,
+    machine: String,
+    rule: String,
+    template: String,
+    instance: String,
+}
+
+impl Ids {
+    fn of(dump: &Value, api_resource: String) -> Self {
+        let text = |pointer: &str| {
+            dump.pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_else(|| panic!("{pointer} of {dump}"))
+                .to_owned()
+        };
+        let role = |user: &str| {
+            let roles = dump["iam"].as_array().unwrap().iter();
+            let mut names = roles.map(|role| role["name"].as_str().unwrap());
+            names
+                .find(|name| name.contains(&format!("-{user}-")))
+                .unwrap()
+                .to_owned()
+        };
+        Self {
+            key: text("/kms/0/meta/KeyId"),
+            table: text("/dynamodb/0/table/TableArn"),
+            api: text("/apigateway/0/api/id"),
+            resource: api_resource,
+            plan: text("/usageplans/0/plan/id"),
+            api_key: text("/apikeys/0/id"),
+            roles: ["join", "fetch", "sm"].map(|user| (user, role(user))).into(),
+            target_group: text("/targetgroups/0/tg/TargetGroupArn"),
+            load_balancer: text("/elbv2/0/lb/LoadBalancerArn"),
+            listener: text("/elbv2/0/listeners/0/l/ListenerArn"),
+            machine: text("/sfn/0/machine/stateMachineArn"),
+            rule: text("/events/0/rule/Arn"),
+            template: text("/launchtemplates/0/template/LaunchTemplateId"),
+            instance: text("/autoscaling/0/Instances/0/InstanceId"),
+        }
+    }
+}
+
+fn patch(path: &str, value: &str) -> PatchOperation {
+    PatchOperation::builder()
+        .op(Op::Replace)
+        .path(path)
+        .value(value)
+        .build()
+}
+
+/// Every field's drift is seen, shown alone, and mended by just what mends it; in the end the account is what it was.
+async fn mended(drifts: for<'a> fn(&'a Clients, &'a Ids) -> Vec<Drift<'a>>) {
+    let (lab, _) = Lab::with(&StackOptions {
+        clients: 0,
+        ..StackOptions::default()
+    });
+    lab.import(&["-t", "env=prod", "-t", "team=storage"]).ok();
+    let variables: BTreeMap<_, _> = lab.moto.env().into_iter().collect();
+    let config = aws::config::from_lambda_environment("eu-west-1", |name| variables.get(name).cloned());
+    let aws = Clients::new(&config.unwrap());
+    let before = lab::dump(&lab.moto).unwrap();
+    let api = before["apigateway"][0]["api"]["id"].as_str().unwrap();
+    let resources = aws
+        .apigateway
+        .get_resources()
+        .rest_api_id(api)
+        .send()
+        .await
+        .unwrap();
+    let resource = resources
+        .items()
+        .iter()
+        .find(|resource| resource.path() != Some("/"));
+    let ids = Ids::of(&before, resource.unwrap().id().unwrap().to_owned());
+    let mut wrong = Vec::new();
+    for drift in drifts(&aws, &ids) {
+        let shown = format!("{} {:?}", drift.shown.0, drift.shown.1);
+        if let Err(error) = drift.change.await {
+            wrong.push(format!("{shown} cannot be changed: {error}"));
+            continue;
+        }
+        let calls = lab.calls().len();
+        let ran = lab.update(&["-o", "json"]);
+        let document: Value = serde_json::from_str(&ran.stdout).unwrap_or_default();
+        let rows = document["plan"].as_array().into_iter().flatten();
+        let differing: Vec<_> = rows
+            .filter(|row| row["action"] != "unchanged")
+            .map(|row| (row["kind"].as_str().unwrap(), fields(row)))
+            .collect();
+        let sent = lab.changes_since(calls);
+        if ran.status != 0 || differing != [(drift.shown.0, drift.shown.1.to_vec())] || sent != drift.sent {
+            wrong.push(format!(
+                "{shown}: shown {differing:?}, sent {sent:?} {}",
+                if ran.status == 0 { "" } else { &ran.stderr }
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let calls = lab.calls().len();
+    lab.update(&["--dry-run", "--detailed-exitcode"]).ok();
+    assert_eq!(lab.changes_since(calls), [""; 0]);
+    let was = reference::fields(&settled(before));
+    let is = reference::fields(&settled(lab::dump(&lab.moto).unwrap()));
+    let paths: BTreeSet<_> = was.keys().chain(is.keys()).collect();
+    let other = paths.into_iter().filter(|path| was.get(*path) != is.get(*path));
+    let other: Vec<_> = other
+        .map(|path| format!("{path}: {:?} -> {:?}", was.get(path), is.get(path)))
+        .collect();
+    assert!(other.is_empty(), "{}", other.join("\n"));
+}
+
+/// The fields of a row of the plan that differ; of one that has to be made, none.
+fn fields(row: &Value) -> Vec<&str> {
+    let changes = row["changes"].as_array().into_iter().flatten();
+    let mut fields: Vec<_> = changes.map(|change| change["field"].as_str().unwrap()).collect();
+    fields.sort_unstable();
+    fields
+}
+
+/// Without what counts how often something was changed.
+fn settled(mut dump: Value) -> Value {
+    const COUNTERS: [&str; 13] = [
+        "LastModified",
+        "RevisionId",
+        "revisionId",
+        "updateDate",
+        "lastUpdatedDate",
+        "deploymentId",
+        "creationTime",
+        "createdDate",
+        "CreatedDate",
+        "LatestVersionNumber",
+        "DefaultVersionNumber",
+        "ListenerArn",
+        // moto counts each listener.
+        "LoadBalancerArns",
+    ];
+    fn drop(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                // A function that left its VPC is said to be in none.
+                fields.retain(|name, value| !COUNTERS.contains(&name.as_str()) && value != "");
+                fields.values_mut().for_each(drop);
+            }
+            Value::Array(list) => list.iter_mut().for_each(drop),
+            _ => {}
+        }
+    }
+    for template in dump["launchtemplates"].as_array_mut().into_iter().flatten() {
+        // Of its versions the latest, which the group uses.
+        let latest = template["versions"]
+            .as_array()
+            .and_then(|versions| versions.last().cloned());
+        let mut latest = latest.unwrap_or_default();
+        for field in ["CreateTime", "VersionNumber", "DefaultVersion"] {
+            latest[field] = Value::Null;
+        }
+        template["versions"] = latest;
+    }
+    // moto says of each instance that it has the group's version of the template.
+    for group in dump["autoscaling"].as_array_mut().into_iter().flatten() {
+        for instance in group["Instances"].as_array_mut().into_iter().flatten() {
+            instance["LaunchTemplate"] = Value::Null;
+        }
+    }
+    drop(&mut dump);
+    dump
+}
+
+#[tokio::test]
+async fn of_the_cluster() {
+    mended(cluster::drifts).await;
+}
+
+#[tokio::test]
+async fn of_the_functions() {
+    mended(functions::drifts).await;
+}
+
+#[tokio::test]
+async fn of_the_join_api() {
+    mended(join_api::drifts).await;
+}
+
+#[tokio::test]
+async fn of_the_group() {
+    mended(group::drifts).await;
+}

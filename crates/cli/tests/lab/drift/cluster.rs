@@ -1,0 +1,123 @@
+//! Of the cluster itself: its key, table, load balancer.
+
+use super::{Drift, Ids, drift};
+use aws::cloud::Clients;
+
+pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
+    let kms = &aws.kms;
+    let table = || aws.dynamodb.update_continuous_backups().table_name("wekactl-wk");
+    let off = aws_sdk_dynamodb::types::PointInTimeRecoverySpecification::builder()
+        .point_in_time_recovery_enabled(false)
+        .build()
+        .unwrap();
+    let tag = |key: &str, value: &str| {
+        let tag = aws_sdk_elasticloadbalancingv2::types::Tag::builder();
+        tag.key(key).value(value).build()
+    };
+    vec![
+        drift(
+            "KMS key",
+            &["rotation"],
+            &["kms EnableKeyRotation"],
+            kms.disable_key_rotation().key_id(&ids.key).send(),
+        ),
+        drift(
+            "KMS key",
+            &["state"],
+            &["kms EnableKey"],
+            kms.disable_key().key_id(&ids.key).send(),
+        ),
+        drift(
+            "KMS key",
+            &["state"],
+            &["kms CancelKeyDeletion", "kms EnableKey"],
+            kms.schedule_key_deletion()
+                .key_id(&ids.key)
+                .pending_window_in_days(7)
+                .send(),
+        ),
+        drift(
+            "KMS key",
+            &["tags.team"],
+            &["kms TagResource"],
+            kms.untag_resource().key_id(&ids.key).tag_keys("team").send(),
+        ),
+        drift(
+            "DynamoDB table",
+            &["point_in_time_recovery"],
+            &["dynamodb UpdateContinuousBackups"],
+            table().point_in_time_recovery_specification(off).send(),
+        ),
+        drift(
+            "DynamoDB table",
+            &["tags.env", "tags.wekactl.io/managed"],
+            &["dynamodb TagResource"],
+            aws.dynamodb
+                .untag_resource()
+                .resource_arn(&ids.table)
+                .tag_keys("env")
+                .tag_keys("wekactl.io/managed")
+                .send(),
+        ),
+        drift(
+            "settings item",
+            &["BuildVersion.S"],
+            &["dynamodb PutItem"],
+            aws.dynamodb
+                .update_item()
+                .table_name("wekactl-wk")
+                .key(
+                    "Key",
+                    aws_sdk_dynamodb::types::AttributeValue::S("cluster-settings".into()),
+                )
+                .update_expression("SET BuildVersion = :v")
+                .expression_attribute_values(":v", aws_sdk_dynamodb::types::AttributeValue::S("0.9".into()))
+                .send(),
+        ),
+        drift(
+            "load balancer",
+            &["tags.team"],
+            &["elasticloadbalancing AddTags"],
+            aws.elbv2
+                .add_tags()
+                .resource_arns(&ids.load_balancer)
+                .tags(tag("team", "networks"))
+                .send(),
+        ),
+        drift(
+            "target group",
+            &["health_check_path"],
+            &["elasticloadbalancing ModifyTargetGroup"],
+            aws.elbv2
+                .modify_target_group()
+                .target_group_arn(&ids.target_group)
+                .health_check_path("/")
+                .send(),
+        ),
+        drift(
+            "listener",
+            &[],
+            &["elasticloadbalancing CreateListener"],
+            aws.elbv2.delete_listener().listener_arn(&ids.listener).send(),
+        ),
+        drift(
+            "classic load balancer health check",
+            &["interval_seconds", "target"],
+            &["elasticloadbalancing ConfigureHealthCheck"],
+            aws.elb
+                .configure_health_check()
+                .load_balancer_name("wk-elb")
+                .health_check(
+                    aws_sdk_elasticloadbalancing::types::HealthCheck::builder()
+                        .target("TCP:14000")
+                        .interval(10)
+                        .timeout(5)
+                        .healthy_threshold(3)
+                        .unhealthy_threshold(5)
+                        .build()
+                        .unwrap(),
+                )
+                .send(),
+        ),
+    ]
+}
