@@ -77,10 +77,10 @@ pub(crate) enum Cluster {
     Import(Box<Import>),
     /// Brings an imported cluster to what this version makes, and repairs what was changed
     Update(Update),
-    /// Stores another user and password for Weka
-    ChangeCredentials(ChangeCredentials),
     /// Removes what wekactl made, and the instances unless they are to be kept
     Destroy(Destroy),
+    /// Stores another user and password for Weka
+    ChangeCredentials(ChangeCredentials),
     /// Lists the region's Weka stacks and imported clusters
     List,
     /// Prints the mount script for stateless clients

@@ -67,11 +67,11 @@ async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure> {
         Command::Cluster(args::Cluster::Update(update)) => {
             commands::cluster_update::run(update, connect, printer).await
         }
-        Command::Cluster(args::Cluster::ChangeCredentials(change)) => {
-            commands::cluster_change_credentials::run(change, connect, printer).await
-        }
         Command::Cluster(args::Cluster::Destroy(destroy)) => {
             commands::cluster_destroy::run(destroy, connect, printer).await
+        }
+        Command::Cluster(args::Cluster::ChangeCredentials(change)) => {
+            commands::cluster_change_credentials::run(change, connect, printer).await
         }
         Command::Cluster(args::Cluster::List) => commands::cluster_list::run(connect, printer).await,
         Command::Cluster(args::Cluster::JoinParams(params)) => {
