@@ -26,6 +26,15 @@ impl Error {
         }
     }
 
+    /// The same, said of somebody: of the instances that a request was about.
+    #[must_use]
+    pub(crate) fn about(self, whom: &str) -> Self {
+        Self {
+            message: format!("{whom}: {}", self.message),
+            ..self
+        }
+    }
+
     /// What was asked, as service and operation: `lambda CreateFunction`.
     pub fn operation(&self) -> &'static str {
         self.operation

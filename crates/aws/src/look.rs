@@ -5,6 +5,7 @@
 
 use crate::cloud::Clients;
 use crate::error::{Asked, Error, Result, field, present};
+use crate::leftovers::Leftovers;
 use crate::resource;
 use crate::users::Users;
 use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
@@ -22,10 +23,12 @@ pub struct Look<'a> {
     pub(crate) names: &'a Names,
     region: String,
     caller: OnceCell<(String, Account)>,
+    account: OnceCell<Account>,
     load_balancer: OnceCell<Option<LoadBalancer>>,
     roles: OnceCell<Vec<Role>>,
     pub(crate) users: Users,
     found: Found,
+    pub(crate) leftovers: Leftovers,
 }
 
 /// What observing needs to know of the cluster beside its name.
@@ -47,10 +50,12 @@ impl<'a> Look<'a> {
             names,
             region: region.to_owned(),
             caller: OnceCell::new(),
+            account: OnceCell::new(),
             load_balancer: OnceCell::new(),
             roles: OnceCell::new(),
             users: Users::default(),
             found: Found::default(),
+            leftovers: Leftovers::default(),
         }
     }
 
@@ -58,6 +63,15 @@ impl<'a> Look<'a> {
     #[must_use]
     pub fn with(self, found: Found) -> Self {
         Self { found, ..self }
+    }
+
+    /// The same in an account that is known: it is not asked for.
+    #[must_use]
+    pub(crate) fn knowing(self, account: &Account) -> Self {
+        Self {
+            account: OnceCell::new_with(Some(account.clone())),
+            ..self
+        }
     }
 
     /// What stands of these resources, all asked for at once.
@@ -76,7 +90,10 @@ impl<'a> Look<'a> {
     /// # Errors
     /// There are no credentials, or they are not valid.
     pub async fn account(&self) -> Result<&Account> {
-        Ok(&self.caller().await?.1)
+        let ask = self
+            .account
+            .get_or_try_init(|| async { Ok(self.caller().await?.1.clone()) });
+        ask.await
     }
 
     /// The caller's ARN.
@@ -115,8 +132,8 @@ impl<'a> Look<'a> {
         Ok(found.await?.as_ref())
     }
 
-    /// The roles below the cluster's path that bear its tag. IAM lists roles without their tags: each is asked for.
-    async fn roles(&self) -> Result<&[Role]> {
+    /// The roles below the cluster's path. IAM lists roles without their tags: each is asked for.
+    pub(crate) async fn roles(&self) -> Result<&[Role]> {
         let roles = self.roles.get_or_try_init(|| async {
             let iam = &self.clients.iam;
             let pages = iam

@@ -41,6 +41,59 @@ pub(crate) fn minutes() -> ExponentialBuilder {
         .with_total_delay(Some(Duration::from_secs(300)))
 }
 
+/// For how long a removal waits for what AWS is still doing, and for its limits: DeleteRestApi is taken once in 30 seconds.
+pub(crate) fn removal() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_secs(10))
+        .with_jitter()
+        .with_max_times(usize::MAX)
+        .with_total_delay(Some(Duration::from_secs(300)))
+}
+
+/// Seconds, for AWS's lists to show what has been done.
+pub(crate) fn seconds() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_secs(5))
+        .with_max_times(usize::MAX)
+        .with_total_delay(Some(Duration::from_secs(30)))
+}
+
+/// Whether a request was one too many: AWS takes it later.
+pub(crate) const THROTTLED: fn(&Error) -> bool = |error| {
+    error.is(&[
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "TooManyRequestsException",
+        "TooManyRequests",
+        "LimitExceededException",
+        "SlowDown",
+    ])
+};
+
+/// Whether something cannot be removed yet: what uses it, or is being done to it, is on its way out.
+pub(crate) const PASSES: fn(&Error) -> bool = |error| {
+    THROTTLED(error)
+        || error.is(&[
+            // EC2 Auto Scaling: its instances have not gone yet.
+            "ResourceInUse",
+            "ScalingActivityInProgress",
+            // DynamoDB: the table is being made or changed.
+            "ResourceInUseException",
+            // Lambda, API Gateway: another change is under way.
+            "ResourceConflictException",
+            "ConflictException",
+            // IAM, EventBridge, CloudWatch Logs, Route 53: so is one of the same.
+            "ConcurrentModification",
+            "ConcurrentModificationException",
+            "OperationAbortedException",
+            "PriorRequestNotComplete",
+        ])
+};
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -122,6 +122,29 @@ pub const ACTIONS: &[&str] = &[
     "sts:GetCallerIdentity",
 ];
 
+/// Every action that `cluster destroy` needs beside [`ACTIONS`]. Not asked for beforehand: an import must not be refused for what
+/// only a destroy needs, and a destroy that lacks one removes the rest, names it, and goes on when it is run again.
+pub const ACTIONS_OF_DESTROY: &[&str] = &[
+    "autoscaling:DeleteAutoScalingGroup",
+    "autoscaling:DetachInstances",
+    "dynamodb:DeleteTable",
+    "ec2:DeleteLaunchTemplate",
+    "ec2:DeleteTags",
+    "ec2:TerminateInstances",
+    "elasticloadbalancing:DeleteListener",
+    "elasticloadbalancing:DeleteLoadBalancer",
+    "elasticloadbalancing:DeleteTargetGroup",
+    "elasticloadbalancing:RegisterInstancesWithLoadBalancer",
+    "events:DeleteRule",
+    "iam:DeleteRole",
+    "kms:DeleteAlias",
+    "lambda:DeleteFunction",
+    "logs:DeleteLogGroup",
+    "states:DeleteStateMachine",
+    "states:ListExecutions",
+    "states:StopExecution",
+];
+
 /// The actions that the caller may not do, as far as IAM tells: it is asked to judge the caller's policies.
 ///
 /// Empty where IAM cannot tell: the account's root is allowed everything, and whoever may not ask for a judgement learns
@@ -214,21 +237,29 @@ mod tests {
     #[test]
     fn actions_are_in_order_and_once() {
         assert!(ACTIONS.is_sorted_by(|a, b| a < b));
+        assert!(ACTIONS_OF_DESTROY.is_sorted_by(|a, b| a < b));
+        assert!(ACTIONS_OF_DESTROY.iter().all(|action| !ACTIONS.contains(action)));
     }
 
     #[test]
-    fn the_documented_policy_lists_them() {
+    fn the_documented_policies_list_them() {
         let document = include_str!("../../../docs/permissions.md");
-        let listed: Vec<_> = document
-            .lines()
-            .filter_map(|line| {
-                line.trim()
-                    .trim_end_matches(',')
-                    .strip_prefix('"')?
-                    .strip_suffix('"')
-            })
-            .filter(|text| text.contains(':') && !text.contains(' '))
-            .collect();
-        assert_eq!(listed, [ACTIONS, &["iam:SimulatePrincipalPolicy"]].concat());
+        let policies: Vec<_> = document.split("```json").skip(1).collect();
+        let listed = |policy: &str| -> Vec<String> {
+            let lines = policy.lines().filter_map(|line| {
+                let text = line.trim().trim_end_matches(',').strip_prefix('"')?;
+                text.strip_suffix('"')
+            });
+            let actions = lines.filter(|text| text.contains(':') && !text.contains(' '));
+            actions.map(str::to_owned).collect()
+        };
+        let [import, destroy] = policies.as_slice() else {
+            panic!("there are {} policies", policies.len());
+        };
+        assert_eq!(
+            listed(import),
+            [ACTIONS, &["iam:SimulatePrincipalPolicy"]].concat()
+        );
+        assert_eq!(listed(destroy), ACTIONS_OF_DESTROY);
     }
 }

@@ -1,6 +1,6 @@
 //! What *terminate* asks of AWS: the group's instances as they stand, and carrying out what is decided about them.
 
-mod batches;
+pub(crate) mod batches;
 mod carry_out;
 
 pub use carry_out::{Outcome, Step, To, Undone, carry_out, detach};

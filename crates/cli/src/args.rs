@@ -77,6 +77,8 @@ pub(crate) enum Cluster {
     Import(Box<Import>),
     /// Brings an imported cluster to what this version makes, and repairs what was changed
     Update(Update),
+    /// Removes what wekactl made, and the instances unless they are to be kept
+    Destroy(Destroy),
     /// Stores another user and password for Weka
     ChangeCredentials(ChangeCredentials),
     /// Lists the region's Weka stacks and imported clusters
@@ -239,6 +241,25 @@ pub(crate) struct Update {
     #[arg(long, requires = "dry_run")]
     pub(crate) detailed_exitcode: bool,
     /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Destroy {
+    /// The cluster's name
+    #[arg(short, long)]
+    pub(crate) name: String,
+    /// Detach the instances and leave them running, without wekactl's tags and termination protection
+    #[arg(short, long)]
+    pub(crate) keep_instances: bool,
+    /// Only show what would be done
+    #[arg(short, long)]
+    pub(crate) dry_run: bool,
+    /// With --dry-run: exit with 2 when something would be removed
+    #[arg(long, requires = "dry_run")]
+    pub(crate) detailed_exitcode: bool,
+    /// Do not ask; without a terminal to ask on, nothing is done unless this is given
     #[arg(short, long)]
     pub(crate) yes: bool,
 }

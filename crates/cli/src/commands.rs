@@ -2,6 +2,7 @@
 
 pub(crate) mod about;
 pub(crate) mod cluster_change_credentials;
+pub(crate) mod cluster_destroy;
 pub(crate) mod cluster_import;
 pub(crate) mod cluster_list;
 pub(crate) mod cluster_update;

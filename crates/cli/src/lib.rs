@@ -11,6 +11,7 @@ mod password;
 mod plan_view;
 mod printer;
 mod progress;
+mod removal_view;
 mod session;
 mod trial;
 mod weka_ca;
@@ -65,6 +66,9 @@ async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure> {
         }
         Command::Cluster(args::Cluster::Update(update)) => {
             commands::cluster_update::run(update, connect, printer).await
+        }
+        Command::Cluster(args::Cluster::Destroy(destroy)) => {
+            commands::cluster_destroy::run(destroy, connect, printer).await
         }
         Command::Cluster(args::Cluster::ChangeCredentials(change)) => {
             commands::cluster_change_credentials::run(change, connect, printer).await

@@ -2,9 +2,7 @@
 
 use crate::failure;
 use crate::printer::{Printer, style};
-use aws::apply::Event;
-use deployment::ResourceId;
-use deployment::plan::{Action, Plan};
+use aws::graph::Event;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -27,58 +25,82 @@ pub(crate) struct Outcome {
     because_of: Option<String>,
 }
 
+/// A step as it is shown.
+#[derive(Debug)]
+pub(crate) struct Row {
+    /// The kind of its resource.
+    pub(crate) kind: &'static str,
+    /// Its resource's name.
+    pub(crate) name: String,
+    /// What is said of it once it is done: `made`.
+    pub(crate) done: &'static str,
+    /// As what it counts in the summary then.
+    pub(crate) counts: &'static str,
+}
+
 /// How many of each.
-#[derive(Debug, Default, Clone, Copy, Serialize)]
+#[derive(Debug, Default, Clone, Serialize)]
 pub(crate) struct Summary {
-    pub(crate) made: usize,
-    pub(crate) changed: usize,
-    pub(crate) unchanged: usize,
+    #[serde(flatten)]
+    done: BTreeMap<&'static str, usize>,
     pub(crate) failed: usize,
     pub(crate) skipped: usize,
     pub(crate) interrupted: usize,
 }
 
-/// Shows events as they come, and keeps what became of each resource.
-pub(crate) struct Progress<'a> {
+/// Shows events as they come, and keeps what became of each step.
+pub(crate) struct Progress<'a, K> {
     printer: &'a Printer,
-    names: BTreeMap<ResourceId, (String, bool)>,
+    rows: BTreeMap<K, Row>,
+    counted: &'static [&'static str],
     bars: Option<MultiProgress>,
-    running: BTreeMap<ResourceId, (Instant, Option<ProgressBar>)>,
+    running: BTreeMap<K, (Instant, Option<ProgressBar>)>,
+    waiting: BTreeMap<K, String>,
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) summary: Summary,
 }
 
-impl<'a> Progress<'a> {
-    pub(crate) fn new(printer: &'a Printer, plan: &Plan) -> Self {
-        let names = plan.steps.iter().map(|step| {
-            (
-                step.desired.id,
-                (step.desired.name.clone(), step.action == Action::Create),
-            )
-        });
-        let unchanged = plan
-            .steps
-            .iter()
-            .filter(|step| step.action == Action::Unchanged)
-            .count();
+impl<'a, K: Copy + Ord> Progress<'a, K> {
+    /// Of these steps. The summary tells how many count as each of `counted`, in this order.
+    pub(crate) fn new(
+        printer: &'a Printer,
+        rows: impl IntoIterator<Item = (K, Row)>,
+        counted: &'static [&'static str],
+    ) -> Self {
         Self {
             printer,
-            names: names.collect(),
+            rows: rows.into_iter().collect(),
+            counted,
             bars: printer
                 .is_live()
                 .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr())),
             running: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             outcomes: Vec::new(),
             summary: Summary {
-                unchanged,
+                done: counted.iter().map(|&what| (what, 0)).collect(),
                 ..Summary::default()
             },
         }
     }
 
-    fn label(&self, id: ResourceId) -> String {
-        let name = self.names.get(&id).map_or("", |(name, _)| name);
-        format!("{} {name}", id.kind().label())
+    /// Counts what there is nothing to be done about.
+    pub(crate) fn count(&mut self, what: &'static str, many: usize) {
+        *self.summary.done.entry(what).or_default() += many;
+    }
+
+    fn label(&self, id: K) -> String {
+        let row = self.rows.get(&id);
+        row.map(|row| format!("{} {}", row.kind, row.name))
+            .unwrap_or_default()
+    }
+
+    /// Says what a step waits for, once as long as it is the same.
+    pub(crate) fn waits(&mut self, id: K, what: &str) {
+        if self.waiting.insert(id, what.to_owned()).as_deref() != Some(what) {
+            let dim = style::DIM;
+            self.say(&format!("{dim}… waits      {}: {what}{dim:#}", self.label(id)));
+        }
     }
 
     fn say(&self, line: &str) {
@@ -89,7 +111,7 @@ impl<'a> Progress<'a> {
     }
 
     /// Takes an event in.
-    pub(crate) fn event(&mut self, event: Event) {
+    pub(crate) fn event(&mut self, event: Event<K, aws::Error>) {
         let (good, bad, dim) = (style::GOOD, style::BAD, style::DIM);
         match event {
             Event::Started(id) => {
@@ -106,16 +128,11 @@ impl<'a> Progress<'a> {
             }
             Event::Done(id) => {
                 let took = self.finish(id);
-                let made = self.names.get(&id).is_some_and(|(_, made)| *made);
-                *(if made {
-                    &mut self.summary.made
-                } else {
-                    &mut self.summary.changed
-                }) += 1;
-                let result = if made { "made" } else { "changed" };
+                let (result, counts) = self.rows.get(&id).map_or(("", ""), |row| (row.done, row.counts));
+                self.count(counts, 1);
                 let seconds = took.as_secs_f64();
                 self.say(&format!(
-                    "{good}✓{good:#} {result:<8} {} {dim}{seconds:.1}s{dim:#}",
+                    "{good}✓{good:#} {result:<10} {} {dim}{seconds:.1}s{dim:#}",
                     self.label(id)
                 ));
                 self.outcome(id, result, Some(took), None, None);
@@ -123,16 +140,16 @@ impl<'a> Progress<'a> {
             Event::Failed(id, error) => {
                 let took = self.finish(id);
                 self.summary.failed += 1;
-                self.say(&format!("{bad}✗{bad:#} failed   {}: {error}", self.label(id)));
+                self.say(&format!("{bad}✗{bad:#} failed     {}: {error}", self.label(id)));
                 if let Some(hint) = failure::hint(&error) {
-                    self.say(&format!("           {hint}"));
+                    self.say(&format!("             {hint}"));
                 }
                 self.outcome(id, "failed", Some(took), Some(&error), None);
             }
             Event::Skipped(id, because) => {
                 self.summary.skipped += 1;
                 self.say(&format!(
-                    "{dim}- skipped  {}, which needs {}{dim:#}",
+                    "{dim}- skipped    {}, which needs {}{dim:#}",
                     self.label(id),
                     self.label(because)
                 ));
@@ -145,7 +162,7 @@ impl<'a> Progress<'a> {
         }
     }
 
-    fn finish(&mut self, id: ResourceId) -> Duration {
+    fn finish(&mut self, id: K) -> Duration {
         let Some((begun, bar)) = self.running.remove(&id) else {
             return Duration::ZERO;
         };
@@ -157,19 +174,16 @@ impl<'a> Progress<'a> {
 
     fn outcome(
         &mut self,
-        id: ResourceId,
+        id: K,
         result: &'static str,
         took: Option<Duration>,
         error: Option<&aws::Error>,
-        because_of: Option<ResourceId>,
+        because_of: Option<K>,
     ) {
+        let row = self.rows.get(&id);
         self.outcomes.push(Outcome {
-            kind: id.kind().label(),
-            name: self
-                .names
-                .get(&id)
-                .map(|(name, _)| name.clone())
-                .unwrap_or_default(),
+            kind: row.map_or("", |row| row.kind),
+            name: row.map(|row| row.name.clone()).unwrap_or_default(),
             result,
             milliseconds: took.map(|took| took.as_millis()),
             error: error.map(ToString::to_string),
@@ -180,23 +194,23 @@ impl<'a> Progress<'a> {
 
     /// The summary in a line.
     pub(crate) fn sum_up(&self, took: Duration) {
-        let Summary {
-            made,
-            changed,
-            unchanged,
-            failed,
-            skipped,
-            interrupted,
-        } = self.summary;
+        let summary = &self.summary;
+        let of = |what: &&'static str| summary.done.get(what).copied().unwrap_or_default();
+        let done: Vec<_> = self
+            .counted
+            .iter()
+            .map(|what| format!("{} {what}", of(what)))
+            .collect();
         let head = style::HEAD;
         let mut line = format!(
-            "{head}Done{head:#} in {:.1} s: {made} made, {changed} changed, {unchanged} unchanged",
-            took.as_secs_f64()
+            "{head}Done{head:#} in {:.1} s: {}",
+            took.as_secs_f64(),
+            done.join(", ")
         );
         for (count, what) in [
-            (failed, "failed"),
-            (skipped, "skipped because of what failed"),
-            (interrupted, "not begun"),
+            (summary.failed, "failed"),
+            (summary.skipped, "skipped because of what failed"),
+            (summary.interrupted, "not begun"),
         ] {
             if count > 0 {
                 line += &format!(", {count} {what}");

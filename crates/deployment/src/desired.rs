@@ -167,7 +167,9 @@ impl Build<'_> {
                 target: Value::Of(Id::LoadBalancer, Output::DnsName),
                 target_zone_id: Value::Of(Id::LoadBalancer, Output::HostedZoneId),
             };
-            resources.push(self.resource(Id::AliasRecord, alias.clone(), body, &[Id::LoadBalancer]));
+            // The settings first: they alone know the zone, by which destroy finds the record.
+            let needs = [Id::LoadBalancer, Id::SettingsItem];
+            resources.push(self.resource(Id::AliasRecord, alias.clone(), body, &needs));
         }
         if let Some(name) = &settings.classic_load_balancer {
             let body = ClassicHealthCheck {

@@ -7,6 +7,7 @@ pub mod import;
 pub mod names;
 pub mod plan;
 pub mod policy;
+pub mod removal;
 pub mod resource;
 pub mod secret;
 pub mod settings;

@@ -6,6 +6,7 @@
 
 import datetime
 import json
+import os
 import traceback
 import uuid
 
@@ -15,6 +16,8 @@ from moto.ec2.models import ec2_backends
 from moto.events.models import events_backends
 
 import execute_api
+import faults
+import traces
 from mends import OPTIONS
 from mends.functions import assumable
 from mends.groups import settle
@@ -25,14 +28,15 @@ class Refused(Exception):
     """What a caller asked for cannot be done; the text says why."""
 
 
-def answer(environ, body, start_response):
+def answer(environ, body, start_response, lab):
     path = environ["PATH_INFO"]
     if path.startswith(execute_api.PATH):
         status, headers, answered = execute_api.answer(environ)
     else:
         headers = {"Content-Type": "application/json"}
         try:
-            operation = OPERATIONS[path.removeprefix("/lab/")]
+            name = path.removeprefix("/lab/")
+            operation = lab.fork if name == "fork" else OPERATIONS[name]
             status, answered = "200 OK", operation(**json.loads(body))
         except Exception as error:  # noqa: BLE001
             if not isinstance(error, Refused):
@@ -161,6 +165,23 @@ def health(region, instance, status):
         settle_all(region)
 
 
+def end(region):
+    """Ends this process, which is how a fork ends before the lab that it is of."""
+    os._exit(0)
+
+
+def fail_after(region, requests):
+    """See `faults`."""
+    with LOCK:
+        faults.fail_after(requests)
+
+
+def standing(region):
+    """Everything that wekactl could have made, a line each: quicker than a dump, to see that nothing was left."""
+    with LOCK:
+        return sorted(traces.lines(DEFAULT_ACCOUNT_ID, region))
+
+
 def settle_all(region):
     for one in groups(region).values():
         settle(one)
@@ -183,5 +204,5 @@ def the_instance(region, id_):
 
 OPERATIONS = {
     operation.__name__: operation
-    for operation in (minute, instances, group, desired, schedule, passed, state, health)
+    for operation in (minute, instances, group, desired, schedule, passed, state, health, end, fail_after, standing)
 }

@@ -5,11 +5,14 @@ is killed leaves no server behind.
 """
 
 import argparse
+import contextlib
 import functools
 import io
 import json
 import os
 import re
+import signal
+import stat
 import sys
 import threading
 import time
@@ -33,6 +36,7 @@ from moto.moto_server.werkzeug_app import (  # noqa: E402
 from werkzeug.serving import ThreadedWSGIServer  # noqa: E402
 
 import controls  # noqa: E402
+import faults  # noqa: E402
 import mends  # noqa: E402
 from mends.turn import LOCK  # noqa: E402
 
@@ -109,13 +113,46 @@ class Lab:
         self.latency = latency
         self.record = open(record, "a", buffering=1, encoding="utf-8") if record else None
 
+    def serve(self, tell):
+        """Serves on a free port, which `tell` is given, until standard input ends."""
+        server = Server("127.0.0.1", 0, self, handler=Handler)
+        port = server.server_address[1]
+        # moto calls itself by this port where one of its services uses another.
+        os.environ["MOTO_PORT"] = str(port)
+        tell(port)
+        threading.Thread(target=end_with_stdin, daemon=True).start()
+        server.serve_forever()
+
+    def fork(self, region):  # noqa: ARG002
+        """A second AWS that begins with what stands in this one; its port. It ends as this one does, or by `/lab/end`."""
+        read, write = os.pipe()
+        # Nobody else is in moto meanwhile: the new process has no other thread that could leave it.
+        with LOCK:
+            if os.fork() == 0:
+                LOCK.release()
+                try:
+                    forget_connections()
+                    self.record = None
+                    faults.FAULT.clear()
+
+                    def tell(port):
+                        os.write(write, str(port).encode())
+                        os.close(write)
+
+                    self.serve(tell)
+                finally:
+                    os._exit(1)
+        os.close(write)
+        with os.fdopen(read) as answer:
+            return int(answer.read(16))
+
     def __call__(self, environ, start_response):
         started = time.time()
         length = int(environ.get("CONTENT_LENGTH") or 0)
         body = environ["wsgi.input"].read(length) if length else b""
         environ["wsgi.input"] = io.BytesIO(body)
         if environ["PATH_INFO"].startswith("/lab/"):
-            return controls.answer(environ, body, start_response)
+            return controls.answer(environ, body, start_response, self)
         status = "500 Internal Server Error"
         headers = [("Content-Type", "application/json")]
 
@@ -126,7 +163,11 @@ class Lab:
 
         with LOCK:
             try:
-                answer = b"".join(self.moto(environ, take))
+                if faults.FAULT and faults.fails(not call_of(environ, body)[1].startswith(READS)):
+                    status, headers = "400 Bad Request", [("Content-Type", "application/xml")]
+                    answer = failure(environ, "a fault that was asked for").encode()
+                else:
+                    answer = b"".join(self.moto(environ, take))
             except Exception as error:  # noqa: BLE001
                 # 501: the SDKs take it for final; a 500 they would try again.
                 status, headers = "501 Not Implemented", [("Content-Type", "text/plain")]
@@ -199,9 +240,19 @@ def call_of(environ, body):
 
 
 def end_with_stdin():
-    while sys.stdin.buffer.read(4096):
+    # Not by sys.stdin: its lock is held by the process that a fork is of.
+    while os.read(0, 4096):
         pass
     os._exit(0)
+
+
+def forget_connections():
+    """Those of the process that this one is a fork of: they are to end when it ends."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                os.dup2(nothing, int(name))
 
 
 def main():
@@ -212,16 +263,13 @@ def main():
     parser.add_argument("--function-pending-ms", type=float, default=0, help="how long functions stay Pending")
     parser.add_argument("--functions", help="where functions are run; without it neither they nor state machines do")
     args = parser.parse_args()
+    # Forks that have ended are not waited for.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     without_waste()
     mends.configure(args.iam_delay_ms / 1000, args.function_pending_ms / 1000, args.functions)
     lab = Lab(args.latency_ms / 1000, args.record)
     lab.warm_up()
-    server = Server("127.0.0.1", 0, lab, handler=Handler)
-    # moto calls itself by this port where one of its services uses another.
-    os.environ["MOTO_PORT"] = str(server.server_address[1])
-    print(json.dumps({"port": server.server_address[1]}), flush=True)
-    threading.Thread(target=end_with_stdin, daemon=True).start()
-    server.serve_forever()
+    lab.serve(lambda port: print(json.dumps({"port": port}), flush=True))
 
 
 if __name__ == "__main__":

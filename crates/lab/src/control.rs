@@ -199,6 +199,28 @@ impl Control {
         self.ask("passed", json!({ "seconds": time.as_secs() })).await
     }
 
+    /// See [`Moto::fork`].
+    pub(crate) async fn fork(&self) -> Result<u16, Error> {
+        self.ask("fork", json!({})).await
+    }
+
+    /// From now on, so many requests that change something are carried out and all others fail; none: all are carried out.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`].
+    pub async fn fail_after(&self, requests: Option<u32>) -> Result<(), Error> {
+        self.ask("fail_after", json!({ "requests": requests })).await
+    }
+
+    /// Everything that wekactl could have made, and the instances that have not been terminated, a line each: quicker than
+    /// [`dump`](crate::dump()), to see that nothing was left.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`].
+    pub async fn standing(&self) -> Result<Vec<String>, Error> {
+        self.ask("standing", json!({})).await
+    }
+
     /// Where the local AWS answers for a URL of a REST API, such as the join URL; none for another URL.
     pub fn execute_api(&self, url: &str) -> Option<String> {
         let (host, path) = url.strip_prefix("https://")?.split_once('/')?;

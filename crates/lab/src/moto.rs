@@ -1,12 +1,13 @@
 //! The local AWS, as a process of its own.
 
-use crate::Error;
 use crate::python::{ensure, machine, scripts};
+use crate::{Control, Error};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -71,7 +72,8 @@ pub struct Call {
 /// A running local AWS, empty at first. Dropping it ends the process.
 #[derive(Debug)]
 pub struct Moto {
-    process: Child,
+    /// None of a fork.
+    process: Option<Child>,
     endpoint: String,
     region: String,
     record: Option<NamedTempFile>,
@@ -140,10 +142,25 @@ impl Moto {
             })?
             .port;
         Ok(Self {
-            process,
+            process: Some(process),
             endpoint: format!("http://127.0.0.1:{port}"),
             region: options.region,
             record,
+        })
+    }
+
+    /// Another local AWS that begins with all that stands in this one, at a fraction of what it took to make. It ends when it
+    /// is dropped, and at the latest with this one. It keeps no list of its calls.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`].
+    pub async fn fork(&self) -> Result<Self, Error> {
+        let port = Control::of(self).fork().await?;
+        Ok(Self {
+            process: None,
+            endpoint: format!("http://127.0.0.1:{port}"),
+            region: self.region.clone(),
+            record: None,
         })
     }
 
@@ -222,7 +239,18 @@ impl Moto {
 impl Drop for Moto {
     fn drop(&mut self) {
         // It may have ended already, and there is nobody left to tell.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        if let Some(process) = &mut self.process {
+            let _ = process.kill();
+            let _ = process.wait();
+        } else if let Ok(mut stream) = TcpStream::connect(self.endpoint.trim_start_matches("http://")) {
+            let body = r#"{"region":""}"#;
+            let head = format!(
+                "POST /lab/end HTTP/1.1\r\nHost: lab\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            let _ = stream.write_all(format!("{head}{body}").as_bytes());
+            // Until it has ended: it has nothing to answer.
+            let _ = stream.read(&mut [0; 1]);
+        }
     }
 }

@@ -1,9 +1,10 @@
-use super::{From, Given, Resource, Target, known, tags_from};
+use super::{From, Given, Left, Resource, Target, each, known, tags_from};
 use crate::cloud::Cloud;
 use crate::error::{Asked, Error, Result};
 use crate::look::Look;
 use aws_sdk_autoscaling::types::{LaunchTemplateSpecification, Tag};
 use deployment::plan::Standing;
+use deployment::removal::{Fate, Remnant, Step, Verb};
 use deployment::resource::{AutoScalingGroup, ResourceId};
 use deployment::{Output, Value};
 
@@ -132,6 +133,55 @@ impl Resource for AutoScalingGroup {
         }
         Ok(from.given())
     }
+
+    async fn remnants(look: &Look<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+        let name = id.group().map(|group| look.names.of(group));
+        let found = look.groups().await?.iter();
+        let found = found.filter(|group| group.auto_scaling_group_name() == name.as_deref());
+        let remnant = |group: &aws_sdk_autoscaling::types::AutoScalingGroup| Remnant {
+            // It has a status only while it is being deleted.
+            going: group.status().is_some(),
+            ..Remnant::named(
+                group.auto_scaling_group_name().unwrap_or_default().to_owned(),
+                Some(tags_from(group.tags(), |tag| (tag.key(), tag.value()))),
+            )
+        };
+        Ok(found.map(remnant).collect())
+    }
+
+    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+        let autoscaling = &cloud.clients.autoscaling;
+        each(step, async |group: &Remnant| {
+            let name = &group.handle;
+            let answer = if step.verb == Verb::SwitchOff {
+                // All of them: nothing is launched, and nothing that may be kept is terminated.
+                let answer = autoscaling
+                    .suspend_processes()
+                    .auto_scaling_group_name(name)
+                    .send()
+                    .await;
+                answer.asked("autoscaling SuspendProcesses").map(drop)
+            } else {
+                // Never by force where instances are to run on: AWS would terminate those that are still in the group.
+                let force = step.fate == Fate::Terminate;
+                let ask = autoscaling
+                    .delete_auto_scaling_group()
+                    .auto_scaling_group_name(name);
+                let answer = ask.set_force_delete(force.then_some(true)).send().await;
+                answer.asked("autoscaling DeleteAutoScalingGroup").map(drop)
+            };
+            match answer {
+                Err(error) if is_absent(&error) => Ok(()),
+                answer => answer,
+            }
+        })
+        .await
+    }
+}
+
+/// EC2 Auto Scaling has no error of its own for a group that is not there.
+fn is_absent(error: &Error) -> bool {
+    error.is(&["ValidationError"]) && error.message().contains("not found")
 }
 
 async fn suspend(group: &AutoScalingGroup, cloud: &Cloud, name: &str) -> Result<()> {

@@ -1,6 +1,6 @@
-use super::{From, Given, Resource, Target, known};
+use super::{From, Given, Left, Resource, Target, each, known};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result};
+use crate::error::{Asked, Error, Result, present};
 use crate::look::Look;
 use crate::patience::{self, COMES_WITH_ITS_ROLE};
 use aws_sdk_lambda::primitives::Blob;
@@ -10,8 +10,9 @@ use aws_sdk_lambda::types::{
 };
 use backon::Retryable;
 use deployment::plan::{Change, Standing};
+use deployment::removal::{Remnant, Step};
 use deployment::resource::{Function, ResourceId, Vpc};
-use deployment::{Output, Secret, Tags, Value};
+use deployment::{FunctionType, Output, Secret, Tags, Value};
 use std::collections::HashMap;
 
 /// The environment variable of the key under which credentials are sealed.
@@ -140,6 +141,27 @@ impl Resource for Function {
                 .asked("lambda TagResource")?;
         }
         Ok(from.given())
+    }
+
+    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+        each(step, async |function: &Remnant| {
+            let ask = cloud
+                .clients
+                .lambda
+                .delete_function()
+                .function_name(&function.name);
+            let answer = ask.send().await.asked("lambda DeleteFunction");
+            present(answer, &["ResourceNotFoundException"]).map(drop)
+        })
+        .await?;
+        // Only scale is in the VPC.
+        let attached = matches!(step.id.resource(), ResourceId::Function(_, FunctionType::Scale));
+        Ok(attached.then(|| {
+            format!(
+                "network interfaces of the function {}: AWS releases them within 20 to 45 minutes, and their security groups and subnets with them",
+                step.name
+            )
+        }))
     }
 }
 

@@ -1,11 +1,14 @@
 //! The imported instances. What stands of them was found with them: nothing is asked for anew.
 
-use super::{From, Given, Resource, Target};
+mod removal;
+
+use super::{From, Given, Left, Resource, Target};
 use crate::cloud::Cloud;
 use crate::error::{Asked, Error, Result};
 use crate::look::Look;
 use aws_sdk_ec2::types::{AttributeBooleanValue, Tag};
 use deployment::plan::Standing;
+use deployment::removal::{Step, Verb};
 use deployment::resource::{AttachedInstances, PreparedInstances, ResourceId};
 use futures::future::try_join_all;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -44,6 +47,8 @@ impl Resource for PreparedInstances {
                 .set_tags(Some(tags.clone()));
             async { ask.send().await.asked("ec2 CreateTags") }
         });
+        // The tags first: by them destroy finds whom to take the protection from.
+        try_join_all(tagged).await?;
         let protected = stream::iter(ids(from, "to_protect").into_iter().map(|id| async {
             let on = AttributeBooleanValue::builder().value(true).build();
             let ask = ec2
@@ -51,11 +56,21 @@ impl Resource for PreparedInstances {
                 .instance_id(id)
                 .disable_api_termination(on);
             ask.send().await.asked("ec2 ModifyInstanceAttribute").map(drop)
-        }))
-        .buffer_unordered(PROTECTED_AT_ONCE)
-        .try_collect::<()>();
-        tokio::try_join!(try_join_all(tagged), protected)?;
+        }));
+        protected
+            .buffer_unordered(PROTECTED_AT_ONCE)
+            .try_collect::<()>()
+            .await?;
         Ok(Vec::new())
+    }
+
+    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+        if step.verb == Verb::Terminate {
+            removal::terminate(cloud, step).await?;
+        } else {
+            removal::release(cloud, step).await?;
+        }
+        Ok(None)
     }
 }
 
@@ -96,6 +111,11 @@ impl Resource for AttachedInstances {
             ask.send().await.asked("autoscaling SetInstanceProtection")?;
         }
         Ok(Vec::new())
+    }
+
+    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+        removal::detach(cloud, step).await?;
+        Ok(None)
     }
 }
 

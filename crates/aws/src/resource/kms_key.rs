@@ -1,11 +1,15 @@
-use super::{From, Given, Resource, Target, tags_from};
+use super::{From, Given, Left, Resource, Target, tags_from};
 use crate::cloud::Cloud;
 use crate::error::{Asked, Result, field, present};
 use crate::look::Look;
 use aws_sdk_kms::types::{KeyState, Tag};
 use deployment::Output;
 use deployment::plan::Standing;
+use deployment::removal::{Remnant, Step};
 use deployment::resource::{KmsKey, ResourceId};
+
+/// For how long a deletion can still be called off: the least that AWS takes.
+const DAYS_TO_DELETION: i32 = 7;
 
 impl Resource for KmsKey {
     async fn observe(look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
@@ -83,13 +87,15 @@ impl Resource for KmsKey {
             let undo = kms
                 .schedule_key_deletion()
                 .key_id(&id)
-                .pending_window_in_days(7)
+                .pending_window_in_days(DAYS_TO_DELETION)
                 .send()
                 .await;
-            if let Err(undo) = undo.asked("kms ScheduleKeyDeletion") {
-                tracing::warn!(key = id, %undo, "the new key could not be given its alias, nor be deleted: delete it by hand");
-            }
-            return Err(error);
+            return Err(match undo.asked("kms ScheduleKeyDeletion") {
+                Ok(_) => error,
+                Err(undo) => error.about(&format!(
+                    "the new key {id} got no alias and could not be deleted, delete it by hand ({undo})"
+                )),
+            });
         }
         rotated?;
         Ok(vec![
@@ -125,6 +131,43 @@ impl Resource for KmsKey {
                 .asked("kms TagResource")?;
         }
         Ok(from.given())
+    }
+
+    async fn remnants(look: &Look<'_>, _id: ResourceId) -> Result<Vec<Remnant>> {
+        let kms = &look.clients.kms;
+        let alias = look.names.key_alias();
+        let answer = kms.describe_key().key_id(&alias).send().await;
+        let Some(answer) = present(answer.asked("kms DescribeKey"), &["NotFoundException"])? else {
+            return Ok(Vec::new());
+        };
+        let key = field(answer.key_metadata, "kms DescribeKey", "key")?;
+        let ask = kms.list_resource_tags().key_id(key.key_id());
+        let tags = ask.send().await.asked("kms ListResourceTags")?;
+        let tags = tags_from(tags.tags(), |tag| (Some(tag.tag_key()), Some(tag.tag_value())));
+        Ok(vec![Remnant::named(alias, Some(tags)).by(key.key_id)])
+    }
+
+    /// The alias last: it is by the alias that the key is found again.
+    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+        let kms = &cloud.clients.kms;
+        let mut left = None;
+        for key in &step.remnants {
+            let ask = kms.schedule_key_deletion().key_id(&key.handle);
+            let scheduled = ask.pending_window_in_days(DAYS_TO_DELETION).send().await;
+            // A key that waits for its deletion already is in a state that AWS refuses.
+            let absent = &["NotFoundException", "KMSInvalidStateException"];
+            let scheduled = present(scheduled.asked("kms ScheduleKeyDeletion"), absent)?;
+            let ask = kms.delete_alias().alias_name(&key.name).send().await;
+            present(ask.asked("kms DeleteAlias"), &["NotFoundException"])?;
+            let date = scheduled.and_then(|scheduled| scheduled.deletion_date);
+            let date = date.and_then(|date| jiff::Timestamp::from_second(date.secs()).ok());
+            let when = date.map_or_else(
+                || "at the date that it has already".to_owned(),
+                |date| format!("on {}", date.strftime("%Y-%m-%d")),
+            );
+            left = Some(format!("KMS key {}: AWS deletes it {when}", key.handle));
+        }
+        Ok(left)
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{From, Given, Resource, Target, tags_from};
+use super::{From, Given, Left, Resource, Target, each, tags_from};
 use crate::cloud::Cloud;
 use crate::error::{Asked, Error, Result, field, present};
 use crate::look::Look;
@@ -12,8 +12,14 @@ use aws_sdk_ec2::types::{
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use deployment::plan::Standing;
+use deployment::removal::{Remnant, Step};
 use deployment::resource::{LaunchTemplate, Mapping, ResourceId, UserData};
 use deployment::{Output, Secret, Tags};
+
+const ABSENT: &[&str] = &[
+    "InvalidLaunchTemplateName.NotFoundException",
+    "InvalidLaunchTemplateId.NotFound",
+];
 
 impl Resource for LaunchTemplate {
     async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
@@ -35,11 +41,7 @@ impl Resource for LaunchTemplate {
                 ask.send().await.asked("ec2 DescribeLaunchTemplateVersions")
             },
         );
-        let absent = &[
-            "InvalidLaunchTemplateName.NotFoundException",
-            "InvalidLaunchTemplateId.NotFound",
-        ];
-        let template = present(template, absent)?.and_then(|t| t.launch_templates.unwrap_or_default().pop());
+        let template = present(template, ABSENT)?.and_then(|t| t.launch_templates.unwrap_or_default().pop());
         let Some(template) = template else { return Ok(None) };
         let version = version?.launch_template_versions.unwrap_or_default().pop();
         let data = field(
@@ -105,6 +107,30 @@ impl Resource for LaunchTemplate {
             ask.send().await.asked("ec2 CreateTags")?;
         }
         Ok(from.given())
+    }
+
+    async fn remnants(look: &Look<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+        let group = id
+            .group()
+            .ok_or_else(|| Error::other("ec2 DescribeLaunchTemplates", "not of a host group"))?;
+        let name = look.names.launch_template(group);
+        let found = look.templates().await?.iter();
+        let found = found.filter(|template| template.launch_template_name() == Some(&name));
+        let remnant = |template: &aws_sdk_ec2::types::LaunchTemplate| {
+            let tags = tags_from(template.tags(), |tag| (tag.key(), tag.value()));
+            let id = template.launch_template_id().unwrap_or_default();
+            Remnant::named(name.clone(), Some(tags)).by(id)
+        };
+        Ok(found.map(remnant).collect())
+    }
+
+    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+        each(step, async |template: &Remnant| {
+            let ask = cloud.clients.ec2.delete_launch_template();
+            let answer = ask.launch_template_id(&template.handle).send().await;
+            present(answer.asked("ec2 DeleteLaunchTemplate"), ABSENT).map(drop)
+        })
+        .await
     }
 }
 

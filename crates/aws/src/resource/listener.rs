@@ -1,10 +1,11 @@
-use super::{From, Given, Resource, Target, known};
+use super::{From, Given, Left, Resource, Target, each, known};
 use crate::cloud::Cloud;
 use crate::elbv2;
-use crate::error::{Asked, Result, field};
+use crate::error::{Asked, Result, field, present};
 use crate::look::Look;
 use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ProtocolEnum};
 use deployment::plan::Standing;
+use deployment::removal::{Remnant, Step};
 use deployment::resource::{Listener, ResourceId};
 use deployment::{Output, Value};
 
@@ -90,6 +91,19 @@ impl Resource for Listener {
         }
         elbv2::add_tags(client, arn, from.new_tags(target)).await?;
         Ok(from.given())
+    }
+
+    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+        each(step, async |listener: &Remnant| {
+            let ask = cloud
+                .clients
+                .elbv2
+                .delete_listener()
+                .listener_arn(&listener.handle);
+            let answer = ask.send().await.asked("elasticloadbalancing DeleteListener");
+            present(answer, &["ListenerNotFound", "ListenerNotFoundException"]).map(drop)
+        })
+        .await
     }
 }
 

@@ -1,13 +1,14 @@
-use super::{From, Given, Resource, Target};
+use super::{From, Given, Left, Resource, Target, each};
 use crate::cloud::Cloud;
 use crate::elbv2;
-use crate::error::{Asked, Result, field};
+use crate::error::{Asked, Result, field, present};
 use crate::look::Look;
 use aws_sdk_elasticloadbalancingv2::types::{
     LoadBalancer as Found, LoadBalancerSchemeEnum, LoadBalancerTypeEnum,
 };
 use deployment::Output;
 use deployment::plan::Standing;
+use deployment::removal::{Remnant, Step};
 use deployment::resource::{LoadBalancer, ResourceId};
 
 impl Resource for LoadBalancer {
@@ -79,6 +80,19 @@ impl Resource for LoadBalancer {
         }
         elbv2::add_tags(client, arn, from.new_tags(target)).await?;
         Ok(from.given())
+    }
+
+    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+        each(step, async |balancer: &Remnant| {
+            let ask = cloud
+                .clients
+                .elbv2
+                .delete_load_balancer()
+                .load_balancer_arn(&balancer.handle);
+            let answer = ask.send().await.asked("elasticloadbalancing DeleteLoadBalancer");
+            present(answer, &["LoadBalancerNotFound", "LoadBalancerNotFoundException"]).map(drop)
+        })
+        .await
     }
 }
 

@@ -1,21 +1,18 @@
-use super::{From, Given, Resource, Target};
+use super::{From, Given, Left, Resource, Target, each};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result};
+use crate::error::{Asked, Error, Result, present};
 use crate::look::Look;
 use deployment::plan::Standing;
+use deployment::removal::{Remnant, Step};
 use deployment::resource::{LogGroup, ResourceId};
 use deployment::{Output, Tags};
 use std::collections::HashMap;
 
+const ABSENT: &[&str] = &["ResourceNotFoundException"];
+
 impl Resource for LogGroup {
     async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
-        let ResourceId::LogGroup(group, function) = id else {
-            return Err(Error::other("logs DescribeLogGroups", "not a log group"));
-        };
-        let name = match function {
-            Some(function) => look.names.function_log_group(group, function),
-            None => look.names.state_machine_log_group(group),
-        };
+        let name = name_of(look, id)?;
         let logs = &look.clients.logs;
         // The ARN follows from the name: what stands and its tags are asked for side by side.
         let arn = look.account().await?.arn("logs", &format!("log-group:{name}"));
@@ -83,6 +80,45 @@ impl Resource for LogGroup {
                 .asked("logs TagResource")?;
         }
         Ok(from.given())
+    }
+
+    /// Its tags say whether it is there.
+    async fn remnants(look: &Look<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+        let name = name_of(look, id)?;
+        let arn = look.account().await?.arn("logs", &format!("log-group:{name}"));
+        let answer = look
+            .clients
+            .logs
+            .list_tags_for_resource()
+            .resource_arn(arn)
+            .send()
+            .await;
+        let answer = present(answer.asked("logs ListTagsForResource"), ABSENT)?;
+        let tags = answer.map(|answer| Tags(answer.tags.unwrap_or_default().into_iter().collect()));
+        Ok(tags
+            .map(|tags| Remnant::named(name, Some(tags)))
+            .into_iter()
+            .collect())
+    }
+
+    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+        each(step, async |group: &Remnant| {
+            let ask = cloud
+                .clients
+                .logs
+                .delete_log_group()
+                .log_group_name(&group.handle);
+            present(ask.send().await.asked("logs DeleteLogGroup"), ABSENT).map(drop)
+        })
+        .await
+    }
+}
+
+fn name_of(look: &Look<'_>, id: ResourceId) -> Result<String> {
+    match id {
+        ResourceId::LogGroup(group, Some(function)) => Ok(look.names.function_log_group(group, function)),
+        ResourceId::LogGroup(group, None) => Ok(look.names.state_machine_log_group(group)),
+        _ => Err(Error::other("logs DescribeLogGroups", "not a log group")),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Each kind of resource at AWS: how it is found, made and changed.
 //!
 //! A kind is one file with one `impl` of [`Resource`]. `observe` finds by name what stands, `create` and `update` bring
-//! it to the body that they are given; running either twice is the same as once.
+//! it to the body that they are given, `delete` removes it; running any twice is the same as once.
 
 mod alias_record;
 mod auto_scaling_group;
@@ -26,6 +26,7 @@ use crate::cloud::Cloud;
 use crate::error::Result;
 use crate::look::Look;
 use deployment::plan::{Change, Standing};
+use deployment::removal::{Remnant, Step};
 use deployment::resource::*;
 use deployment::{Output, Tags};
 
@@ -113,7 +114,22 @@ pub(crate) trait Resource: Sized {
 
     /// Changes the fields that differ.
     async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given>;
+
+    /// Looks for what is to be removed: all that stands under its name, whoever's it is, and no more of each than its removal
+    /// needs.
+    async fn remnants(look: &Look<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+        let standing = Self::observe(look, id).await?;
+        Ok(standing.map(Remnant::from).into_iter().collect())
+    }
+
+    /// Removes it; what is not there any more is fine. By itself, a kind goes with what it is part of.
+    async fn delete(_cloud: &Cloud, _step: &Step) -> Result<Left> {
+        Ok(None)
+    }
 }
+
+/// What a removal leaves to AWS, in a line for the user.
+pub(crate) type Left = Option<String>;
 
 macro_rules! dispatch {
     ($($kind:ident: $label:literal, $version:literal;)*) => {
@@ -136,6 +152,16 @@ macro_rules! dispatch {
         ) -> Result<Given> {
             match body { $(Body::$kind(body) => body.update(cloud, target, from).await,)* }
         }
+
+        /// Looks for what is left of a resource.
+        pub(crate) async fn remnants(look: &Look<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+            match id.kind() { $(Kind::$kind => $kind::remnants(look, id).await,)* }
+        }
+
+        /// Carries out a step of a removal.
+        pub(crate) async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+            match step.id.resource().kind() { $(Kind::$kind => $kind::delete(cloud, step).await,)* }
+        }
     };
 }
 
@@ -147,6 +173,15 @@ pub(crate) fn known(value: &deployment::Value, operation: &'static str) -> Resul
         .known()
         .map(str::to_owned)
         .ok_or_else(|| crate::Error::other(operation, format!("{value}: it was not made")))
+}
+
+/// Runs a request for everything that stands of a resource, side by side.
+pub(crate) async fn each<'s, F: Future<Output = Result<()>>>(
+    step: &'s Step,
+    delete: impl Fn(&'s Remnant) -> F,
+) -> Result<Left> {
+    futures::future::try_join_all(step.remnants.iter().map(delete)).await?;
+    Ok(None)
 }
 
 /// Tags from the pairs of an answer; an answer without a list has none.

@@ -1,14 +1,16 @@
 mod policies;
+mod removal;
 
-use super::{From, Given, Resource, Target, tags_from};
+use super::{From, Given, Left, Resource, Target, each, tags_from};
 use crate::cloud::Cloud;
 use crate::error::{Asked, Error, Result, field};
 use crate::look::Look;
 use aws_sdk_iam::types::Tag;
 use deployment::plan::Standing;
 use deployment::policy::Policy;
+use deployment::removal::{Remnant, Step, role_id};
 use deployment::resource::{ResourceId, Role};
-use deployment::{HostGroup, Output, RoleUse};
+use deployment::{HostGroup, Output, RoleUse, Tags};
 use policies::Policies;
 
 impl Resource for Role {
@@ -72,6 +74,30 @@ impl Resource for Role {
             ask.send().await.asked("iam TagRole")?;
         }
         Ok(from.given())
+    }
+
+    async fn remnants(look: &Look<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+        let roles = look.roles().await?.iter().map(|role| {
+            let tags = tags_from(role.tags(), |tag| (Some(tag.key()), Some(tag.value())));
+            Remnant::named(role.role_name().to_owned(), Some(tags))
+        });
+        let of = |role: &Remnant| {
+            role_id(
+                look.names,
+                &role.name,
+                role.tags.as_ref().unwrap_or(&Tags::default()),
+            )
+        };
+        Ok(roles.filter(|role| of(role) == id).collect())
+    }
+
+    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+        let (group, user) = of(step.id.resource())?;
+        let policy = cloud.names.policy(group, user);
+        each(step, |role| {
+            removal::delete(&cloud.clients.iam, &role.handle, &policy)
+        })
+        .await
     }
 }
 

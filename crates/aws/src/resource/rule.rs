@@ -1,21 +1,18 @@
-use super::{From, Given, Resource, Target, known, tags_from};
+use super::{From, Given, Left, Resource, Target, each, known, tags_from};
 use crate::cloud::Cloud;
 use crate::error::{Asked, Error, Result, present};
 use crate::look::Look;
+use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::{RuleState, Tag, Target as RuleTarget};
 use deployment::plan::Standing;
+use deployment::removal::{Facts, Remnant, Step, Verb};
 use deployment::resource::{ResourceId, Rule};
-use deployment::{Output, Value};
+use deployment::{HostGroup, Output, Value};
 
 impl Resource for Rule {
     async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
-        let group = id
-            .group()
-            .ok_or_else(|| Error::other("events DescribeRule", "not of a host group"))?;
-        let name = look.names.rule(group);
-        let arn = look.account().await?.arn("events", &format!("rule/{name}"));
+        let (name, arn) = named(look, id).await?;
         let events = &look.clients.events;
-        let absent = &["ResourceNotFoundException"];
         let (rule, targets, tags) = tokio::join!(
             async {
                 events
@@ -25,7 +22,7 @@ impl Resource for Rule {
                     .await
                     .asked("events DescribeRule")
             },
-            look.targets(group),
+            look.targets(group_of(id)?),
             async {
                 events
                     .list_tags_for_resource()
@@ -35,7 +32,7 @@ impl Resource for Rule {
                     .asked("events ListTagsForResource")
             },
         );
-        let Some(rule) = present(rule, absent)? else {
+        let Some(rule) = present(rule, ABSENT)? else {
             return Ok(None);
         };
         let targets = targets?;
@@ -84,11 +81,11 @@ impl Resource for Rule {
             MOST - 1
         };
         let (before, after) = others.split_at(others.len().saturating_sub(most));
-        remove_targets(cloud, target.name, before).await?;
+        remove_targets(events, target.name, before.to_vec()).await?;
         if from.differs(&["target_id", "target_arn", "role"]) {
             put_target(self, cloud, target.name).await?;
         }
-        remove_targets(cloud, target.name, after).await?;
+        remove_targets(events, target.name, after.to_vec()).await?;
         let new = from.new_tags(target);
         if !new.is_empty() {
             let ask = events.tag_resource().resource_arn(from.output(Output::Arn));
@@ -99,6 +96,42 @@ impl Resource for Rule {
         }
         Ok(from.given())
     }
+
+    /// Its tags say whether it is there.
+    async fn remnants(look: &Look<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+        let (name, arn) = named(look, id).await?;
+        let events = &look.clients.events;
+        let (targets, tags) = tokio::join!(
+            events.list_targets_by_rule().rule(&name).send(),
+            events.list_tags_for_resource().resource_arn(&arn).send(),
+        );
+        let Some(tags) = present(tags.asked("events ListTagsForResource"), ABSENT)? else {
+            return Ok(Vec::new());
+        };
+        let targets = present(targets.asked("events ListTargetsByRule"), ABSENT)?;
+        let targets = targets.and_then(|answer| answer.targets).unwrap_or_default();
+        let targets = targets.iter().map(|target| target.id().to_owned()).collect();
+        let tags = tags_from(tags.tags(), |tag| (Some(tag.key()), Some(tag.value())));
+        Ok(vec![
+            Remnant::named(name, Some(tags)).with(Facts::Targets(targets)),
+        ])
+    }
+
+    /// Switched off, it has no target; that is asked for before it can be deleted in any case.
+    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+        let events = &cloud.clients.events;
+        each(step, async |rule: &Remnant| {
+            if step.verb == Verb::SwitchOff {
+                let Facts::Targets(ids) = &rule.facts else {
+                    return Ok(());
+                };
+                return remove_targets(events, &rule.handle, ids.clone()).await;
+            }
+            let answer = events.delete_rule().name(&rule.handle).send().await;
+            present(answer.asked("events DeleteRule"), ABSENT).map(drop)
+        })
+        .await
+    }
 }
 
 /// The id of our target; the Go tool gave its targets random ones.
@@ -107,14 +140,28 @@ const OURS: &str = "state-machine";
 /// How many targets a rule can have.
 const MOST: usize = 5;
 
-async fn remove_targets(cloud: &Cloud, rule: &str, ids: &[String]) -> Result<()> {
+const ABSENT: &[&str] = &["ResourceNotFoundException"];
+
+fn group_of(id: ResourceId) -> Result<HostGroup> {
+    id.group()
+        .ok_or_else(|| Error::other("events DescribeRule", "not of a host group"))
+}
+
+/// The name and the ARN.
+async fn named(look: &Look<'_>, id: ResourceId) -> Result<(String, String)> {
+    let name = look.names.rule(group_of(id)?);
+    let arn = look.account().await?.arn("events", &format!("rule/{name}"));
+    Ok((name, arn))
+}
+
+async fn remove_targets(events: &Client, rule: &str, ids: Vec<String>) -> Result<()> {
     const ASK: &str = "events RemoveTargets";
     if ids.is_empty() {
         return Ok(());
     }
-    let ask = cloud.clients.events.remove_targets().rule(rule);
-    let removed = ask.set_ids(Some(ids.to_vec())).send().await.asked(ASK)?;
-    let failed = removed.failed_entries();
+    let removed = events.remove_targets().rule(rule).set_ids(Some(ids)).send().await;
+    let failed = present(removed.asked(ASK), ABSENT)?.and_then(|answer| answer.failed_entries);
+    let failed = failed.unwrap_or_default();
     none_failed(ASK, failed.first().and_then(|entry| entry.error_message()))
 }
 

@@ -1,25 +1,25 @@
-use super::{From, Given, Resource, Target, known, tags_from};
+use super::{From, Given, Left, Resource, Target, each, known, tags_from};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result};
+use crate::error::{Asked, Error, Result, present};
 use crate::look::Look;
 use crate::patience::{self, COMES_WITH_ITS_ROLE};
-use aws_sdk_sfn::types::{CloudWatchLogsLogGroup, LogDestination, LogLevel, LoggingConfiguration, Tag};
+use aws_sdk_sfn::types::{
+    CloudWatchLogsLogGroup, ExecutionStatus, LogDestination, LogLevel, LoggingConfiguration,
+    StateMachineStatus, Tag,
+};
 use backon::Retryable;
 use deployment::plan::Standing;
+use deployment::removal::{Remnant, Step};
 use deployment::resource::{ResourceId, StateMachine};
-use deployment::{Output, Value};
+use deployment::{HostGroup, Output, Value};
+use futures::future::try_join_all;
+
+const ABSENT: &[&str] = &["StateMachineDoesNotExist", "ResourceNotFound"];
 
 impl Resource for StateMachine {
     async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
-        let group = id
-            .group()
-            .ok_or_else(|| Error::other("states DescribeStateMachine", "not of a host group"))?;
-        let name = look.names.state_machine(group);
-        let arn = look
-            .account()
-            .await?
-            .arn("states", &format!("stateMachine:{name}"));
-        let (found, tags) = tokio::join!(look.state_machine(group), async {
+        let (name, arn) = named(look, id).await?;
+        let (found, tags) = tokio::join!(look.state_machine(group_of(id)?), async {
             let ask = look.clients.sfn.list_tags_for_resource().resource_arn(&arn);
             ask.send().await.asked("states ListTagsForResource")
         });
@@ -93,6 +93,62 @@ impl Resource for StateMachine {
         }
         Ok(from.given())
     }
+
+    async fn remnants(look: &Look<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+        let (name, arn) = named(look, id).await?;
+        let sfn = &look.clients.sfn;
+        let (found, tags) = tokio::join!(
+            sfn.describe_state_machine().state_machine_arn(&arn).send(),
+            sfn.list_tags_for_resource().resource_arn(&arn).send(),
+        );
+        let Some(found) = present(found.asked("states DescribeStateMachine"), ABSENT)? else {
+            return Ok(Vec::new());
+        };
+        let tags = present(tags.asked("states ListTagsForResource"), ABSENT)?;
+        let tags = tags.and_then(|answer| answer.tags).unwrap_or_default();
+        let tags = tags_from(&tags, |tag| (tag.key(), tag.value()));
+        Ok(vec![Remnant {
+            going: found.status == Some(StateMachineStatus::Deleting),
+            ..Remnant::named(name, Some(tags)).by(arn)
+        }])
+    }
+
+    /// With the run that may be under way: AWS lets runs of a deleted machine go on, and this one would scale a cluster whose
+    /// parts are going.
+    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+        let sfn = &cloud.clients.sfn;
+        each(step, async |machine: &Remnant| {
+            let ask = sfn.list_executions().state_machine_arn(&machine.handle);
+            let ask = ask
+                .status_filter(ExecutionStatus::Running)
+                .into_paginator()
+                .items();
+            let running = ask.send().collect::<Result<Vec<_>, _>>().await;
+            let running = present(running.asked("states ListExecutions"), ABSENT)?.unwrap_or_default();
+            let stop = running.iter().map(|run| async {
+                let ask = sfn.stop_execution().execution_arn(run.execution_arn());
+                let stopped = ask.cause("wekactl cluster destroy").send().await;
+                present(stopped.asked("states StopExecution"), &["ExecutionDoesNotExist"]).map(drop)
+            });
+            try_join_all(stop).await?;
+            let ask = sfn.delete_state_machine().state_machine_arn(&machine.handle);
+            present(ask.send().await.asked("states DeleteStateMachine"), ABSENT).map(drop)
+        })
+        .await
+    }
+}
+
+fn group_of(id: ResourceId) -> Result<HostGroup> {
+    id.group()
+        .ok_or_else(|| Error::other("states DescribeStateMachine", "not of a host group"))
+}
+
+/// The name and the ARN.
+async fn named(look: &Look<'_>, id: ResourceId) -> Result<(String, String)> {
+    let name = look.names.state_machine(group_of(id)?);
+    let account = look.account().await?;
+    let arn = account.arn("states", &format!("stateMachine:{name}"));
+    Ok((name, arn))
 }
 
 trait Logging {

@@ -1,4 +1,4 @@
-use super::{From, Given, Resource, Target, known, tags_from};
+use super::{From, Given, Left, Resource, Target, each, known, tags_from};
 use crate::cloud::Cloud;
 use crate::error::{Asked, Error, Result, field, present};
 use crate::look::Look;
@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::{
 };
 use backon::Retryable;
 use deployment::plan::Standing;
+use deployment::removal::{Remnant, Step};
 use deployment::resource::{ResourceId, Table};
 use deployment::{Output, Value};
 
@@ -146,6 +147,35 @@ impl Resource for Table {
                 .asked("dynamodb TagResource")?;
         }
         Ok(from.given())
+    }
+
+    async fn remnants(look: &Look<'_>, _id: ResourceId) -> Result<Vec<Remnant>> {
+        let dynamodb = &look.clients.dynamodb;
+        let name = look.names.base();
+        let arn = look.account().await?.arn("dynamodb", &format!("table/{name}"));
+        let (table, tags) = tokio::join!(
+            dynamodb.describe_table().table_name(&name).send(),
+            dynamodb.list_tags_of_resource().resource_arn(&arn).send(),
+        );
+        let Some(table) = present(table.asked("dynamodb DescribeTable"), ABSENT)? else {
+            return Ok(Vec::new());
+        };
+        let tags = present(tags.asked("dynamodb ListTagsOfResource"), ABSENT)?;
+        let tags = tags.and_then(|answer| answer.tags).unwrap_or_default();
+        let tags = tags_from(&tags, |tag| (Some(tag.key()), Some(tag.value())));
+        let status = table.table.and_then(|table| table.table_status);
+        Ok(vec![Remnant {
+            going: status == Some(TableStatus::Deleting),
+            ..Remnant::named(name, Some(tags))
+        }])
+    }
+
+    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+        each(step, async |table: &Remnant| {
+            let ask = cloud.clients.dynamodb.delete_table().table_name(&table.handle);
+            present(ask.send().await.asked("dynamodb DeleteTable"), ABSENT).map(drop)
+        })
+        .await
     }
 }
 

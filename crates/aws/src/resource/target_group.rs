@@ -1,4 +1,4 @@
-use super::{From, Given, Resource, Target};
+use super::{From, Given, Left, Resource, Target, each};
 use crate::cloud::Cloud;
 use crate::elbv2;
 use crate::error::{Asked, Result, field, present};
@@ -6,6 +6,7 @@ use crate::look::Look;
 use aws_sdk_elasticloadbalancingv2::types::ProtocolEnum;
 use deployment::Output;
 use deployment::plan::Standing;
+use deployment::removal::{Remnant, Step};
 use deployment::resource::{ResourceId, TargetGroup};
 
 impl Resource for TargetGroup {
@@ -81,5 +82,18 @@ impl Resource for TargetGroup {
         }
         elbv2::add_tags(client, arn, from.new_tags(target)).await?;
         Ok(from.given())
+    }
+
+    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+        each(step, async |group: &Remnant| {
+            let ask = cloud
+                .clients
+                .elbv2
+                .delete_target_group()
+                .target_group_arn(&group.handle);
+            let answer = ask.send().await.asked("elasticloadbalancing DeleteTargetGroup");
+            present(answer, &["TargetGroupNotFound", "TargetGroupNotFoundException"]).map(drop)
+        })
+        .await
     }
 }

@@ -3,6 +3,7 @@
 
 mod absent;
 mod changes;
+mod deleting;
 mod roles;
 mod standing;
 

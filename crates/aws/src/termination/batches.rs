@@ -6,11 +6,11 @@ use std::collections::HashSet;
 
 /// What became of the instances of a request.
 #[derive(Debug, Default)]
-pub(super) struct Sorted {
+pub(crate) struct Sorted {
     /// Those with which it was done.
-    pub(super) done: Vec<String>,
+    pub(crate) done: Vec<String>,
     /// Those with which it was not, and why.
-    pub(super) refused: Vec<(Vec<String>, Error)>,
+    pub(crate) refused: Vec<(Vec<String>, Error)>,
 }
 
 /// Whether AWS refuses for what some of the instances are, so that it may do the same for the others.
@@ -34,7 +34,7 @@ fn is_about_some(error: &Error) -> bool {
 /// names are left out and the others are asked for again; where it names none, by halves until it is known which they are.
 ///
 /// `ask` gives the instances that it was done with.
-pub(super) async fn sort<A, F>(batches: Vec<Vec<String>>, at_once: usize, ask: A) -> Sorted
+pub(crate) async fn sort<A, F>(batches: Vec<Vec<String>>, at_once: usize, ask: A) -> Sorted
 where
     A: Fn(Vec<String>) -> F,
     F: Future<Output = Result<Vec<String>>>,

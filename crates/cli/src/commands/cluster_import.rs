@@ -292,7 +292,7 @@ async fn conclude(
     cloud: &Cloud,
     plan: &Plan,
     settings: &Settings,
-    carried: Carried<'_>,
+    carried: Carried,
     printer: &Printer,
 ) -> u8 {
     let code = carried.exit_code();

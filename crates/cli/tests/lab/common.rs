@@ -31,9 +31,18 @@ impl Lab {
             ..options
         })
         .unwrap();
+        Self::of(moto)
+    }
+
+    fn of(moto: Moto) -> Self {
         let folder = TempDir::new().unwrap();
         package(&folder.path().join("package.zip"), 0);
         Self { moto, folder }
+    }
+
+    /// Another lab, in which all stands that stands in this one.
+    pub(crate) async fn fork(&self) -> Self {
+        Self::of(self.moto.fork().await.unwrap())
     }
 
     /// A Lambda package with other code.

@@ -3,13 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its lab has failed")]
 
 mod bad_input;
+mod broken_off;
 mod common;
 mod credentials;
+mod destroy;
 mod drift;
 mod import;
 mod instances;
 mod jrpc;
 mod minutes;
+mod others_stay;
 mod reference;
 mod scaled;
 mod scaling;

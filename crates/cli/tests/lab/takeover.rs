@@ -1,6 +1,7 @@
 //! A cluster that the Go wekactl 1.x imported: listed, updated in place to ours, and scaled.
 
 use crate::common::Lab;
+use crate::destroy;
 use crate::reference::{all_fields, fields};
 use crate::scaled::Scaled;
 use lab::machine::Outcome;
@@ -308,6 +309,55 @@ async fn what_its_group_launches_then_boots_and_becomes_a_member() {
     let after = cluster.members().await;
     let stayed = before.iter().filter(|id| after.contains(id)).count();
     assert!(stayed >= 5, "{before:?} -> {after:?}");
+}
+
+#[test]
+fn it_is_destroyed_without_a_trace_whether_taken_over_or_not() {
+    for taken_over in [false, true] {
+        let (lab, stack) = Lab::with(&StackOptions::default());
+        let before = lab::dump(&lab.moto).unwrap();
+        let options = GoImportOptions {
+            targets: 3,
+            ..GoImportOptions::default()
+        };
+        lab::go_import(&lab.moto, &stack, &options).unwrap();
+        if taken_over {
+            lab.update(&["-y"]).ok();
+        }
+        let ran = lab.destroy(&[]).ok();
+        assert!(
+            ran.stderr.contains("Nothing of cluster wk is left."),
+            "{}",
+            ran.stderr
+        );
+        let after = lab::dump(&lab.moto).unwrap();
+        // The clients, of which the Go tool made nothing, are not the cluster's to terminate.
+        let left = after["instances"].as_array().unwrap().iter();
+        let left: BTreeSet<_> = left
+            .map(|one| one["instance"]["InstanceId"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(left, stack.clients.into_iter().collect());
+        destroy::assert_same(
+            &destroy::without_instances(after),
+            &destroy::without_instances(before),
+        );
+    }
+}
+
+#[test]
+fn its_instances_run_on_where_they_are_to_be_kept() {
+    let (lab, stack) = imported(&GoImportOptions::default());
+    lab.destroy(&["--keep-instances"]).ok();
+    let dump = lab::dump(&lab.moto).unwrap();
+    let instances = dump["instances"].as_array().unwrap();
+    assert_eq!(instances.len(), stack.backends.len() + stack.clients.len());
+    for instance in instances {
+        assert_eq!(instance["instance"]["State"]["Name"], "running", "{instance}");
+        assert!(
+            !instance["instance"]["Tags"].to_string().contains("wekactl.io/"),
+            "{instance}"
+        );
+    }
 }
 
 /// These are equal but for where a pattern fits, and each pattern fits somewhere.

@@ -299,4 +299,22 @@ impl ResourceId {
         }
         all
     }
+
+    /// Every resource that is removed by a step of its own, and found by name. The rest goes with these: the items with the
+    /// table, the permission with its function, a health check with nothing, because the load balancer is the stack's.
+    pub fn removable() -> Vec<Self> {
+        let mut all = Self::all();
+        all.retain(|id| {
+            !matches!(
+                id,
+                Self::Credentials
+                    | Self::SettingsItem
+                    | Self::InvokePermission(_)
+                    | Self::ClassicHealthCheck
+                    | Self::PreparedInstances(_)
+                    | Self::AttachedInstances(_)
+            )
+        });
+        all
+    }
 }

@@ -64,14 +64,16 @@ def active_instances(before, self):
 
 @mend(autoscaling.AutoScalingBackend, "update_attached_target_groups")
 def update_attached_target_groups(before, self, group_name):
-    """As `active_instances`; moto looks at all members here, and target groups refuse dead ones."""
+    """As `active_instances`; moto looks at all members here, and target groups refuse dead ones. A target group that has been
+    deleted makes it break off; AWS leaves it out."""
     group = self.autoscaling_groups[group_name]
-    members = group.instance_states
+    members, targets = group.instance_states, group.target_group_arns
     group.instance_states = [member for member in members if running(member)]
+    group.target_group_arns = [arn for arn in targets if arn in self.elbv2_backend.target_groups]
     try:
         before(self, group_name)
     finally:
-        group.instance_states = members
+        group.instance_states, group.target_group_arns = members, targets
 
 
 @mend(autoscaling.AutoScalingBackend, "notify_terminate_instances")
@@ -171,6 +173,23 @@ def attach_instances(before, self, group_name, instance_ids):
     group.desired_capacity = desired + len(instance_ids)
 
 
+@mend(autoscaling.AutoScalingBackend, "detach_instances")
+def detach_instances(before, self, group_name, instance_ids, should_decrement):
+    """As `attach_instances`; and who leaves a group leaves its load balancers, however he came to be registered there."""
+    if len(instance_ids) > 20:
+        raise invalid(f"The number of instance ids is limited to 20, {len(instance_ids)} were given")
+    group = self.autoscaling_groups[group_name]
+    members = {member.instance.id for member in group.instance_states}
+    for id_ in instance_ids:
+        if id_ not in members:
+            raise invalid(f"The instance {id_} is not part of Auto Scaling group {group_name}.")
+    activities = before(self, group_name, instance_ids, should_decrement)
+    for balancer in group.load_balancer_names:
+        for by_a_group in (False, True):
+            self.elb_backend.deregister_instances(balancer, instance_ids, by_a_group)
+    return activities
+
+
 @mend(autoscaling.AutoScalingBackend, "set_desired_capacity")
 def set_group_capacity(before, self, group_name, desired_capacity):
     """moto goes over the maximum."""
@@ -197,6 +216,8 @@ def delete_auto_scaling_group(before, self, group_name, force=False):
             "ResourceInUse", "You cannot delete an AutoScalingGroup while there are instances still in the group."
         )
     if group:
+        # By force, AWS terminates whatever is protected and suspended.
+        group.suspended_processes = []
         for member in group.instance_states:
             member.protected_from_scale_in = False
     before(self, group_name)

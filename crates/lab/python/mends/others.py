@@ -3,6 +3,7 @@
 import json
 
 from moto.core.exceptions import AWSError, JsonRESTError
+from moto.elb.models import ELBBackend
 from moto.elbv2.exceptions import DuplicateListenerError, ELBClientError
 from moto.elbv2.models import ELBv2Backend
 from moto.events.exceptions import ValidationException as EventsValidation
@@ -94,3 +95,11 @@ def create_listener(before, self, load_balancer_arn, protocol, port, *args, **kw
     if balancer and any(str(listener.port) == str(port) for listener in balancer.listeners.values()):
         raise DuplicateListenerError()
     return before(self, load_balancer_arn, protocol, port, *args, **kwargs)
+
+
+@mend(ELBBackend, "register_instances")
+def register_instances(before, self, load_balancer_name, instance_ids, from_autoscaling=False):
+    """moto lists an instance twice that is registered twice, or by a group as well."""
+    known = self.get_load_balancer(load_balancer_name).instance_ids
+    new = [id_ for id_ in instance_ids if id_ not in known]
+    return before(self, load_balancer_name, new, from_autoscaling)

@@ -2,8 +2,9 @@
 
 mod convert;
 mod parts;
+mod removal;
 
-use super::{From, Given, Resource, Target};
+use super::{From, Given, Left, Resource, Target};
 use crate::cloud::Cloud;
 use crate::error::{Asked, Error, Result, field};
 use crate::look::Look;
@@ -13,6 +14,7 @@ use aws_sdk_apigateway::types::{
 use convert::{arn, given, patch, read_policy, tags, throttle};
 use deployment::plan::Standing;
 use deployment::policy::Policy;
+use deployment::removal::{Remnant, Step};
 use deployment::resource::{ResourceId, RestApi};
 use deployment::{HostGroup, Tags};
 use parts::Parts;
@@ -153,6 +155,15 @@ impl Resource for RestApi {
         of.extend(parts.untagged(target.tags));
         tag(cloud, target, of).await?;
         Ok(given(&cloud.account, target.name, id, &value))
+    }
+
+    async fn remnants(look: &Look<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+        removal::remnants(look, &look.names.of(group_of(id)?)).await
+    }
+
+    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+        removal::delete(&cloud.clients.apigateway, &step.remnants).await?;
+        Ok(None)
     }
 }
 

@@ -8,17 +8,17 @@ fn json(asked: &'static str, body: &str) -> Answer {
 }
 
 /// The error of a service that answers in JSON.
-fn json_error(asked: &'static str, code: &str) -> Answer {
+pub(super) fn json_error(asked: &'static str, code: &str) -> Answer {
     (asked, 400, format!(r#"{{"__type":"{code}","message":"none"}}"#))
 }
 
 /// The error of a service that takes forms.
-fn form_error(asked: &'static str, code: &str) -> Answer {
+pub(super) fn form_error(asked: &'static str, code: &str) -> Answer {
     let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>none</Message></Error>");
     (asked, 400, format!("<ErrorResponse>{error}</ErrorResponse>"))
 }
 
-fn ec2_error(asked: &'static str, code: &str) -> Answer {
+pub(super) fn ec2_error(asked: &'static str, code: &str) -> Answer {
     let error = format!("<Error><Code>{code}</Code><Message>none</Message></Error>");
     (
         asked,

@@ -1,0 +1,58 @@
+//! A role goes only once nothing is in it.
+
+use crate::error::{Asked, Result, present};
+use aws_sdk_iam::Client;
+use futures::future::try_join_all;
+
+const ABSENT: &[&str] = &["NoSuchEntity"];
+
+/// Deletes a role with the policy that wekactl put into it; and with what else is in it, if there is more.
+pub(super) async fn delete(iam: &Client, role: &str, policy: &str) -> Result<()> {
+    remove_policy(iam, role, policy).await?;
+    match delete_role(iam, role).await {
+        Err(error) if error.is(&["DeleteConflict"]) => {
+            empty(iam, role).await?;
+            delete_role(iam, role).await
+        }
+        done => done,
+    }
+}
+
+async fn delete_role(iam: &Client, role: &str) -> Result<()> {
+    let answer = iam.delete_role().role_name(role).send().await;
+    present(answer.asked("iam DeleteRole"), ABSENT).map(drop)
+}
+
+async fn remove_policy(iam: &Client, role: &str, policy: &str) -> Result<()> {
+    let ask = iam.delete_role_policy().role_name(role).policy_name(policy);
+    present(ask.send().await.asked("iam DeleteRolePolicy"), ABSENT).map(drop)
+}
+
+/// Takes out all policies, those of other names and those attached.
+async fn empty(iam: &Client, role: &str) -> Result<()> {
+    let (inline, attached) = tokio::join!(
+        iam.list_role_policies()
+            .role_name(role)
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>(),
+        iam.list_attached_role_policies()
+            .role_name(role)
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>(),
+    );
+    let inline = present(inline.asked("iam ListRolePolicies"), ABSENT)?.unwrap_or_default();
+    let attached = present(attached.asked("iam ListAttachedRolePolicies"), ABSENT)?.unwrap_or_default();
+    try_join_all(inline.iter().map(|policy| remove_policy(iam, role, policy))).await?;
+    let detach = attached
+        .iter()
+        .filter_map(|policy| policy.policy_arn())
+        .map(|arn| async move {
+            let ask = iam.detach_role_policy().role_name(role).policy_arn(arn);
+            present(ask.send().await.asked("iam DetachRolePolicy"), ABSENT).map(drop)
+        });
+    try_join_all(detach).await.map(drop)
+}

@@ -1,0 +1,199 @@
+//! `cluster destroy` end to end, on the lab.
+
+use crate::common::Lab;
+use lab::StackOptions;
+use serde_json::Value;
+
+const TAGS: [&str; 4] = ["-t", "env=prod", "-t", "team=storage"];
+
+impl Lab {
+    /// `cluster destroy` of the cluster `wk`, without being asked, with more arguments.
+    pub(crate) fn destroy(&self, more: &[&str]) -> crate::common::Ran {
+        self.destroy_as("wk", more)
+    }
+
+    /// `cluster destroy` of another cluster.
+    pub(crate) fn destroy_as(&self, name: &str, more: &[&str]) -> crate::common::Ran {
+        self.wekactl(&[&["cluster", "destroy", "-n", name, "-y"], more].concat())
+    }
+}
+
+/// What an account looked like, but for what destroy leaves on purpose.
+pub(crate) fn comparable(mut dump: Value) -> Value {
+    // The key waits for its deletion.
+    let keys = dump["kms"].as_array_mut().unwrap();
+    keys.retain(|key| key["meta"]["KeyState"] != "PendingDeletion");
+    // The load balancer is the stack's, and so are the health check that import gave it and the backends behind it.
+    for balancer in dump["elb"].as_array_mut().unwrap() {
+        balancer["HealthCheck"] = Value::Null;
+        balancer["Instances"]
+            .as_array_mut()
+            .unwrap()
+            .sort_by_key(Value::to_string);
+    }
+    dump
+}
+
+/// The same without instances.
+pub(crate) fn without_instances(dump: Value) -> Value {
+    let mut dump = comparable(dump);
+    dump["instances"] = Value::Null;
+    for balancer in dump["elb"].as_array_mut().unwrap() {
+        balancer["Instances"] = Value::Null;
+    }
+    dump
+}
+
+/// That two dumps are equal; where not, said field by field.
+#[track_caller]
+pub(crate) fn assert_same(is: &Value, was: &Value) {
+    let mut differs = Vec::new();
+    differing("", was, is, &mut differs);
+    assert!(differs.is_empty(), "{}", differs.join("\n"));
+}
+
+fn differing(path: &str, was: &Value, is: &Value, differs: &mut Vec<String>) {
+    match (was, is) {
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (n, (a, b)) in a.iter().zip(b).enumerate() {
+                differing(&format!("{path}[{n}]"), a, b, differs);
+            }
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            for key in a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))) {
+                differing(&format!("{path}/{key}"), &was[key], &is[key], differs);
+            }
+        }
+        _ if was != is => differs.push(format!("{path}: {was} -> {is}")),
+        _ => {}
+    }
+}
+
+#[test]
+fn an_imported_cluster_goes_without_a_trace_and_a_second_destroy_finds_nothing() {
+    let (lab, _) = Lab::with(&StackOptions::default());
+    let before = lab::dump(&lab.moto).unwrap();
+    lab.import(&TAGS).ok();
+    let ran = lab.destroy(&[]).ok();
+    assert!(
+        ran.stderr.contains("Nothing of cluster wk is left."),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("Left to AWS: KMS key"), "{}", ran.stderr);
+    let after = lab::dump(&lab.moto).unwrap();
+    assert_eq!(after["instances"], Value::Array(vec![]));
+    assert_same(&without_instances(after), &without_instances(before));
+    let calls = lab.calls().len();
+    let again = lab.destroy(&[]).ok();
+    assert!(
+        again.stderr.contains("Nothing of cluster wk stands in eu-west-1"),
+        "{}",
+        again.stderr
+    );
+    assert_eq!(lab.changes_since(calls), [""; 0]);
+}
+
+#[test]
+fn kept_instances_run_on_as_if_they_had_never_been_imported() {
+    let (lab, _) = Lab::with(&StackOptions::default());
+    let before = lab::dump(&lab.moto).unwrap();
+    lab.import(&TAGS).ok();
+    lab.destroy(&["--keep-instances"]).ok();
+    let mut after = comparable(lab::dump(&lab.moto).unwrap());
+    // The user's tags came with import, and are not wekactl's to take away.
+    for instance in after["instances"].as_array_mut().unwrap() {
+        let tags = instance["instance"]["Tags"].as_array_mut().unwrap();
+        let all = tags.len();
+        tags.retain(|tag| tag["Key"] != "env" && tag["Key"] != "team");
+        assert_eq!(tags.len() + 2, all);
+    }
+    assert_same(&after, &comparable(before));
+    lab.destroy(&["-k"]).ok();
+}
+
+#[test]
+fn nothing_is_destroyed_where_nobody_can_be_asked_nor_by_a_dry_run() {
+    let (lab, _) = Lab::with(&StackOptions {
+        clients: 0,
+        ..StackOptions::default()
+    });
+    let arguments = ["cluster", "destroy", "-n", "wk"];
+    let with = |more: &[&str]| lab.wekactl(&[&arguments, more].concat());
+    assert_eq!(with(&["--dry-run", "--detailed-exitcode"]).status, 0);
+    lab.import(&[]).ok();
+    let calls = lab.calls().len();
+    let refused = with(&[]);
+    assert_eq!(refused.status, 64, "{}", refused.stderr);
+    assert!(
+        refused
+            .stderr
+            .contains("there is no terminal to ask on, and --yes was not given"),
+        "{}",
+        refused.stderr
+    );
+    let dry = with(&["--dry-run", "-o", "json"]).ok();
+    let document: Value = serde_json::from_str(&dry.stdout).unwrap();
+    let rows = document["plan"].as_array().unwrap();
+    let last = rows.last().unwrap();
+    assert_eq!(
+        (last["action"].as_str(), last["name"].as_str()),
+        (Some("delete"), Some("wekactl-wk"))
+    );
+    assert!(
+        rows.iter()
+            .any(|row| row["action"] == "terminate" && row["name"] == "wekactl-wk-Backends: 6 instances")
+    );
+    assert_eq!(with(&["--dry-run", "--detailed-exitcode"]).status, 2);
+    assert_eq!(lab.changes_since(calls), [""; 0]);
+    let done = with(&["-y", "-o", "json"]).ok();
+    let document: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(document["summary"]["removed"], rows.len() - 2);
+    assert_eq!(document["left"], Value::Array(vec![]));
+    assert_eq!(document["left_to_aws"].as_array().unwrap().len(), 2);
+}
+
+/// How often an operation was called.
+fn times(lab: &Lab, operation: &str) -> usize {
+    lab.calls()
+        .iter()
+        .filter(|call| call.operation == operation)
+        .count()
+}
+
+#[tokio::test]
+async fn however_many_backends_there_are_all_are_terminated_or_let_go() {
+    let (lab, stack) = Lab::with(&StackOptions {
+        backends: 130,
+        clients: 0,
+        ..StackOptions::default()
+    });
+    lab.import(&[]).ok();
+    let copy = lab.fork().await;
+    lab.destroy(&[]).ok();
+    // As many as AWS advises a call.
+    assert_eq!(
+        (times(&lab, "TerminateInstances"), times(&lab, "DetachInstances")),
+        (3, 0)
+    );
+    copy.destroy(&["-k"]).ok();
+    for (lab, state) in [(&lab, "terminated"), (&copy, "running")] {
+        let instances = lab::Control::of(&lab.moto).instances().await.unwrap();
+        let backends: Vec<_> = instances
+            .iter()
+            .filter(|one| stack.backends.contains(&one.id))
+            .collect();
+        assert_eq!(backends.len(), 130);
+        for backend in backends {
+            assert_eq!(
+                (backend.state.as_str(), backend.termination_protection),
+                (state, false),
+                "{}",
+                backend.id
+            );
+            assert!(backend.group.is_none(), "{}", backend.id);
+            let ours = backend.tags.keys().any(|key| key.starts_with("wekactl.io/"));
+            assert!(state == "terminated" || !ours, "{:?}", backend.tags);
+        }
+    }
+}
