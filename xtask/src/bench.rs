@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: how long an import and a minute of scaling take with a network in between, and what the functions cost.
+//! `cargo xtask bench`: how long import, update, destroy and a minute of scaling take with a network in between, and what the functions cost.
 
 mod scaling;
 
@@ -44,10 +44,10 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), Error> {
         ));
     }
     let wekactl = folder.join("wekactl");
-    print("import, 80 ms an answer\n");
-    print("backends  run    calls  changing  wall s  chain  chain s  ratio\n");
+    print("import, update and destroy, 80 ms an answer\n");
+    print("backends  run      calls  changing  wall s  chain  chain s  ratio\n");
     for backends in [6, 120] {
-        import(&wekactl, &package, backends)?;
+        life(&wekactl, &package, backends)?;
     }
     version(&wekactl)?;
     let bootstrap = folder.join("bootstrap");
@@ -58,7 +58,8 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), Error> {
     step("building what reads them", &mut lists)
 }
 
-fn import(wekactl: &Path, package: &Path, backends: u32) -> Result<(), Error> {
+/// A cluster is imported, imported again, updated with nothing to do, and destroyed.
+fn life(wekactl: &Path, package: &Path, backends: u32) -> Result<(), Error> {
     let moto = Moto::start(MotoOptions {
         latency: LATENCY,
         record: true,
@@ -71,15 +72,37 @@ fn import(wekactl: &Path, package: &Path, backends: u32) -> Result<(), Error> {
         ..StackOptions::default()
     };
     lab::create(&moto, &options).map_err(Error::Lab)?;
-    for run in ["fresh", "again"] {
+    let destroy = ["destroy", "-n", "wk"];
+    let runs = [
+        ("import", import_command(wekactl, package, &moto)),
+        ("again", import_command(wekactl, package, &moto)),
+        ("update", {
+            let mut update = cluster_command(
+                wekactl,
+                &moto,
+                &["update", "-n", "wk", "--yes", "--lambda-package"],
+            );
+            update.arg(package);
+            update
+        }),
+        (
+            "dry run",
+            cluster_command(wekactl, &moto, &[&destroy[..], &["--dry-run"]].concat()),
+        ),
+        (
+            "destroy",
+            cluster_command(wekactl, &moto, &[&destroy[..], &["--yes"]].concat()),
+        ),
+    ];
+    for (run, mut command) in runs {
         let before = moto.calls().map_err(Error::Lab)?.len();
-        let took = timed(&mut import_command(wekactl, package, &moto))?;
+        let took = timed(&mut command)?;
         let calls = moto.calls().map_err(Error::Lab)?.split_off(before);
         let chain = chain(&calls);
         let least = LATENCY.as_secs_f64() * f64::from(u32::try_from(chain).unwrap_or(u32::MAX));
         let wall = took.as_secs_f64();
         print(&format!(
-            "{backends:>8}  {run:<5}  {:>5}  {:>8}  {wall:>6.2}  {chain:>5}  {least:>7.2}  {:>5.2}\n",
+            "{backends:>8}  {run:<7}  {:>5}  {:>8}  {wall:>6.2}  {chain:>5}  {least:>7.2}  {:>5.2}\n",
             calls.len(),
             calls.iter().filter(|call| call.mutating).count(),
             wall / least,
@@ -89,24 +112,20 @@ fn import(wekactl: &Path, package: &Path, backends: u32) -> Result<(), Error> {
 }
 
 fn import_command(wekactl: &Path, package: &Path, moto: &Moto) -> Command {
-    let mut import = Command::new(wekactl);
+    let arguments = ["import", "-n", "wk", "-u", "admin", "--yes", "--lambda-package"];
+    let mut import = cluster_command(wekactl, moto, &arguments);
+    import.arg(package).env("WEKA_PASSWORD", "bench");
     import
-        .args([
-            "cluster",
-            "import",
-            "-n",
-            "wk",
-            "-u",
-            "admin",
-            "--yes",
-            "--lambda-package",
-        ])
-        .arg(package);
-    import
+}
+
+fn cluster_command(wekactl: &Path, moto: &Moto, arguments: &[&str]) -> Command {
+    let mut command = Command::new(wekactl);
+    command
+        .arg("cluster")
+        .args(arguments)
         .envs(moto.env())
-        .env("WEKA_PASSWORD", "bench")
         .stdin(Stdio::null());
-    import
+    command
 }
 
 /// Runs it silently, and says for how long.
