@@ -199,7 +199,10 @@ impl Moto {
             return Ok(Vec::new());
         };
         let text = fs::read_to_string(file.path()).map_err(machine("read", file.path()))?;
-        text.lines()
+        // A line that is being written is of a call whose answer has not been sent.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        whole
+            .lines()
             .map(serde_json::from_str)
             .collect::<Result<_, _>>()
             .map_err(|source| Error::Answer {
