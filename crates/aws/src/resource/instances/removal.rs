@@ -14,41 +14,51 @@ use aws_sdk_elasticloadbalancing::types::Instance as Registered;
 use backon::Retryable;
 use deployment::removal::{Fate, Instance, Instances, Step, instances};
 use deployment::{HostGroup, tags};
+use futures::stream::{self, StreamExt};
 use scaling::termination::AT_ONCE;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 /// How many instances' termination protection is switched off side by side; they are a request each.
 const UNPROTECTED_AT_ONCE: usize = 16;
-/// How many requests about parts of a batch are under way at once.
+/// How many batches are under way at once.
 const PARTS_AT_ONCE: usize = 4;
 /// How many resources DeleteTags takes.
 const UNTAGGED_AT_ONCE: usize = 1000;
 /// How many errors are told of instances that were refused: they are alike.
 const TOLD: usize = 3;
 
-/// Terminates the host group's instances, whatever protects them.
+/// Terminates the host group's instances, whatever protects them: batches of them side by side, so that the first are on their
+/// way out while the last are still protected.
 pub(super) async fn terminate(cloud: &Cloud, step: &Step) -> Result<()> {
-    const ASK: &str = "ec2 TerminateInstances";
     let group = group_of(step)?;
     let now = now(&look(cloud)).await?;
-    let ids = now.of(group).map(|instance| instance.id.clone()).collect();
-    let unprotected = unprotect(cloud, ids).await;
-    let batches = unprotected.done.chunks(AT_ONCE).map(<[String]>::to_vec);
-    let terminated = sort(batches.collect(), PARTS_AT_ONCE, |ids: Vec<String>| async move {
-        let ask = || async {
-            let ask = cloud
-                .clients
-                .ec2
-                .terminate_instances()
-                .set_instance_ids(Some(ids.clone()));
-            ask.send().await.asked(ASK)
-        };
-        let answer = ask.retry(patience::removal()).when(THROTTLED).await?;
-        let terminating = answer.terminating_instances.unwrap_or_default().into_iter();
-        Ok(terminating.filter_map(|instance| instance.instance_id).collect())
+    let ids: Vec<String> = now.of(group).map(|instance| instance.id.clone()).collect();
+    let batches: Vec<Vec<String>> = ids.chunks(AT_ONCE).map(<[String]>::to_vec).collect();
+    let each = batches.into_iter().map(|ids| async move {
+        let unprotected = unprotect(cloud, ids).await;
+        let terminated = sort(vec![unprotected.done], 1, |ids| terminate_batch(cloud, ids)).await;
+        unprotected.refused.into_iter().chain(terminated.refused)
     });
-    refused(unprotected.refused.into_iter().chain(terminated.await.refused))
+    let done: Vec<_> = stream::iter(each).buffered(PARTS_AT_ONCE).collect().await;
+    refused(done.into_iter().flatten())
+}
+
+async fn terminate_batch(cloud: &Cloud, ids: Vec<String>) -> Result<Vec<String>> {
+    if ids.is_empty() {
+        return Ok(ids);
+    }
+    let ask = || async {
+        let ask = cloud
+            .clients
+            .ec2
+            .terminate_instances()
+            .set_instance_ids(Some(ids.clone()));
+        ask.send().await.asked("ec2 TerminateInstances")
+    };
+    let answer = ask.retry(patience::removal()).when(THROTTLED).await?;
+    let terminating = answer.terminating_instances.unwrap_or_default().into_iter();
+    Ok(terminating.filter_map(|instance| instance.instance_id).collect())
 }
 
 /// Lets the host group's instances run on as if they had never been imported: without termination protection, without
