@@ -28,7 +28,7 @@ pub struct StackOptions {
     pub client_type: String,
     /// `optional` or `required`, as the instances' metadata service wants tokens.
     pub http_tokens: String,
-    /// The VPC is 127.<network>.0.0/16. Clusters that run side by side on one machine have different ones, because a
+    /// The VPC is `127.<network>.0.0/16`. Clusters that run side by side on one machine have different ones, because a
     /// backend's API listens on its instance's address.
     pub network: u8,
     /// How many resources there are beside the usual, to have several pages (of 100) of them.
