@@ -1,10 +1,11 @@
-//! `cluster destroy` of what an import or a destroy left that was broken off, at each of its steps.
+//! What an import or a destroy left that was broken off, at each of its steps: it goes on, or is destroyed.
 //!
 //! To be broken off is to have every request refused that changes something, from the n-th on. Each n begins with a copy of the
 //! same AWS.
 
 use crate::common::{Lab, Ran};
 use lab::{Control, StackOptions};
+use regex::Regex;
 use std::collections::BTreeSet;
 
 async fn standing(lab: &Lab) -> Vec<String> {
@@ -115,4 +116,41 @@ async fn a_destroy_broken_off_at_any_step_goes_on() {
     })
     .await;
     assert!(times > 40, "{times}");
+}
+
+/// Without the names of roles, which are random; a role is known by the policy in it.
+fn alike(standing: Vec<String>) -> Vec<String> {
+    let name = Regex::new("^role [^ ]+ ").unwrap();
+    let mut alike: Vec<_> = standing
+        .iter()
+        .map(|line| name.replace(line, "role ").into_owned())
+        .collect();
+    alike.sort();
+    alike
+}
+
+#[tokio::test]
+async fn an_import_broken_off_at_any_step_goes_on_to_the_same_account() {
+    let lab = lab();
+    let whole = {
+        let copy = lab.fork().await;
+        copy.import(&[]).ok();
+        alike(standing(&copy).await)
+    };
+    let import = |lab: &Lab, _| lab.import(&[]);
+    let times = broken_off_everywhere(&lab, import, async |copy, changes, ran| {
+        let again = copy.import(&[]);
+        assert_eq!(again.status, 0, "after {changes} changes:\n{}", again.stderr);
+        // Every field is as it is to be.
+        let more = copy.import(&["--dry-run", "--detailed-exitcode"]);
+        assert_eq!(more.status, 0, "after {changes} changes:\n{}", more.stderr);
+        let mut whole = whole.clone();
+        if ran.stderr.contains("delete it by hand") {
+            whole.push("key of wekactl: settings of the Weka cluster wk".to_owned());
+            whole.sort();
+        }
+        assert_eq!(alike(standing(copy).await), whole, "after {changes} changes");
+    })
+    .await;
+    assert!(times > 50, "{times}");
 }

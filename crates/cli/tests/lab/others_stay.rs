@@ -41,6 +41,72 @@ async fn another_cluster_whose_name_begins_alike_is_not_touched() {
     assert_eq!(standing(&lab).await, others);
 }
 
+/// What else a large account holds; one of the keys has the cluster's name as the value of another tag.
+const CROWD: &str = r#"
+import io, zipfile
+gateway, kms, iam = boto3.client("apigateway"), boto3.client("kms"), boto3.client("iam")
+tables, functions = boto3.client("dynamodb"), boto3.client("lambda")
+for number in range(150):
+    kms.create_key(Tags=[{"TagKey": "team", "TagValue": "wk" if number == 77 else "other"}])
+for number in range(110):
+    tables.create_table(TableName=f"table-{number}", BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "Key", "KeyType": "HASH"}], AttributeDefinitions=[{"AttributeName": "Key", "AttributeType": "S"}])
+for number in range(60):
+    gateway.create_rest_api(name=f"api-{number}")
+    gateway.create_api_key(name=f"wekactl-wk-Backends-{number}")
+    gateway.create_usage_plan(name=f"plan-{number}")
+code = io.BytesIO()
+with zipfile.ZipFile(code, "w") as archive:
+    archive.writestr("bootstrap", "")
+trust = json.dumps({"Version": "2012-10-17", "Statement": [
+    {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]})
+for number in range(120):
+    role = iam.create_role(RoleName=f"role-{number}", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    functions.create_function(FunctionName=f"function-{number}", Runtime="provided.al2023", Handler="bootstrap", Role=role,
+        Code={"ZipFile": code.getvalue()})
+"#;
+
+#[tokio::test]
+async fn in_a_crowded_account_only_the_named_cluster_changes_and_no_more_is_asked() {
+    let (lab, _) = Lab::with(&small("wk", 10));
+    lab::create(&lab.moto, &small("wk-2", 20)).unwrap();
+    lab::create(&lab.moto, &small("wk-Backends", 30)).unwrap();
+    for name in ["wk-2", "wk-Backends"] {
+        lab.import_as(name, &[]).ok();
+    }
+    // How many calls an update and a look before a destroy take where there is nobody else.
+    let package = lab.other_package();
+    let update = ["cluster", "update", "-n", "wk-2", "--dry-run", "--lambda-package"];
+    let asked = |arguments: &[&str]| {
+        let before = lab.calls().len();
+        lab.wekactl_with(arguments, &[]).ok();
+        lab.calls().len() - before
+    };
+    let package = package.to_str().unwrap();
+    let (updating, destroying) = (
+        asked(&[&update[..], &[package]].concat()),
+        asked(&["cluster", "destroy", "-n", "wk-2", "--dry-run"]),
+    );
+    python(&lab, CROWD);
+    // A page of REST APIs, keys or plans holds 500.
+    assert_eq!(asked(&[&update[..], &[package]].concat()), updating);
+    assert_eq!(
+        asked(&["cluster", "destroy", "-n", "wk-2", "--dry-run"]),
+        destroying
+    );
+
+    let others = standing(&lab).await;
+    lab.import(&[]).ok();
+    let imported = standing(&lab).await;
+    let calls = lab.calls().len();
+    let update = ["cluster", "update", "-n", "wk", "--lambda-package", package];
+    lab.wekactl_with(&update, &[]).ok();
+    assert_eq!(lab.changes_since(calls), ["lambda UpdateFunctionCode"; 5]);
+    assert_eq!(standing(&lab).await, imported);
+    lab.destroy(&["-k"]).ok();
+    assert_eq!(standing(&lab).await, others);
+}
+
 /// Made by somebody else under the names of cluster `wk`, none of it with the tag.
 const SOMEBODYS: &str = r#"
 ec2, elb, iam = boto3.client("ec2"), boto3.client("elbv2"), boto3.client("iam")
