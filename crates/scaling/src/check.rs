@@ -10,7 +10,7 @@ use crate::messages::Role;
 use crate::plan::Plan;
 use crate::policy::{CONTAINERS_OF_A_BACKEND, Group, UNHEALTHY_AT_ONCE};
 use jiff::Timestamp;
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use std::net::IpAddr;
 
 /// What is wrong with a plan.
@@ -63,10 +63,13 @@ pub enum Violation {
 /// # Errors
 /// The first [`Violation`] found.
 pub fn check(plan: &Plan, lists: &Lists, group: &Group, now: Timestamp) -> Result<(), Violation> {
+    if plan.tasks.is_empty() {
+        return Ok(());
+    }
     let facts = Facts::new(lists, group, now);
-    let mut begun: HashSet<IpAddr> = HashSet::new();
+    let mut begun: HashSet<IpAddr> = HashSet::default();
     for task in &plan.tasks {
-        let mut removed: HashSet<HostId> = HashSet::new();
+        let mut removed: HashSet<HostId> = HashSet::default();
         for call in &task.calls {
             match call {
                 Call::DeactivateHosts(ids) => {
@@ -119,7 +122,7 @@ struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     fn new(lists: &'a Lists, group: &'a Group, now: Timestamp) -> Self {
-        let mut at: HashMap<IpAddr, Vec<&Host>> = HashMap::new();
+        let mut at: HashMap<IpAddr, Vec<&Host>> = HashMap::default();
         for host in &lists.hosts.0 {
             if let Some(address) = host.host_ip {
                 at.entry(address).or_default().push(host);

@@ -5,11 +5,11 @@ mod health;
 pub use health::{Ailment, ContainerHealth, MachineState};
 
 use crate::ids::{DriveUuid, HostId};
-use crate::lists::{Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, Node};
+use crate::lists::{Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode};
 use crate::messages::{Instance, Role};
 use crate::policy::{CONTAINERS_OF_A_BACKEND, Group};
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// A container with its drives.
@@ -81,76 +81,16 @@ impl<'a> Picture<'a> {
             Role::Backend => Mode::Backend,
             Role::Client => Mode::Client,
         };
-        let mut drives: HashMap<HostId, Vec<&Drive>> = HashMap::with_capacity(lists.hosts.0.len());
-        let mut ownerless = Vec::new();
-        for drive in &lists.drives.0 {
-            match drive.host {
-                DriveHost::Host(id) => drives.entry(id).or_default().push(drive),
-                DriveHost::None if drive.status == DriveStatus::Inactive => ownerless.push(&drive.uuid),
-                DriveHost::None | DriveHost::Unknown => {}
-            }
-        }
-        ownerless.sort_unstable();
-        let mut managers: HashMap<HostId, Vec<&Node>> = HashMap::with_capacity(lists.hosts.0.len());
-        for node in lists.nodes.0.iter().filter(|node| node.id.is_management()) {
-            if let Some(host) = node.host {
-                managers.entry(host).or_default().push(node);
-            }
-        }
-        let mut places: BTreeMap<IpAddr, Vec<&Host>> = BTreeMap::new();
-        let mut unplaced = Vec::new();
-        for host in lists.hosts.0.iter().filter(|host| host.mode == mode) {
-            match host.host_ip {
-                Some(address) => places.entry(address).or_default().push(host),
-                None => unplaced.push(host),
-            }
-        }
+        let hosts = lists.hosts.0.iter().filter(|host| host.mode == mode);
+        let (placed, mut unplaced): (Vec<_>, Vec<_>) = hosts.partition(|host| host.host_ip.is_some());
         unplaced.sort_unstable_by_key(|host| host.id);
-        let mut addressed: BTreeMap<IpAddr, Vec<&Instance>> = BTreeMap::new();
-        for instance in &group.instances {
-            if let Ok(address) = instance.private_ip.parse() {
-                addressed.entry(address).or_default().push(instance);
-            }
-        }
-        let mut container = |host: &'a Host| {
-            let mut drives = drives.remove(&host.id).unwrap_or_default();
-            drives.sort_unstable_by(|a, b| a.uuid.cmp(&b.uuid));
-            let down_since = health::down_since(host, managers.get(&host.id).map_or(&[], Vec::as_slice));
-            let health = health::of(host, &drives, down_since, group, now);
-            Container {
-                host,
-                drives,
-                health,
-                down_since,
-            }
-        };
-        let mut machines = Vec::with_capacity(places.len());
-        for (address, mut hosts) in places {
-            hosts.sort_unstable_by_key(|host| host.id);
-            let here = addressed.get(&address).map_or(&[][..], Vec::as_slice);
-            let instance = here.first().copied().filter(|instance| is_on(&hosts, instance));
-            if group.role == Role::Client && instance.is_none() {
-                continue;
-            }
-            let containers: Vec<_> = hosts.into_iter().map(&mut container).collect();
-            machines.push(Machine {
-                address,
-                instance,
-                oddity: oddity(&containers, here, group.role),
-                state: MachineState::of(&containers),
-                containers,
-            });
-        }
-        let present: BTreeSet<&str> = machines
-            .iter()
-            .filter_map(|machine| Some(machine.instance?.id.as_str()))
-            .collect();
-        let mut absent: Vec<_> = group
-            .instances
-            .iter()
-            .filter(|instance| !present.contains(instance.id.as_str()))
-            .collect();
-        absent.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        let is_ownerless =
+            |drive: &&Drive| drive.host == DriveHost::None && drive.status == DriveStatus::Inactive;
+        let ownerless = lists.drives.0.iter().filter(is_ownerless);
+        let mut ownerless: Vec<_> = ownerless.map(|drive| &drive.uuid).collect();
+        ownerless.sort_unstable();
+        let containers = containers(placed, lists, group, now);
+        let (machines, absent) = machines(containers, group);
         let phasing_out = machines
             .iter()
             .filter(|machine| machine.instance.is_some())
@@ -164,6 +104,103 @@ impl<'a> Picture<'a> {
             ownerless,
             phasing_out,
         }
+    }
+}
+
+/// The containers with their addresses, in the order of these, and of their ids where they share one.
+fn containers<'a>(
+    mut hosts: Vec<&'a Host>,
+    lists: &'a Lists,
+    group: &Group,
+    now: Timestamp,
+) -> Vec<(IpAddr, Container<'a>)> {
+    hosts.sort_by_key(|host| host.id);
+    let drives = lists.drives.0.iter().filter_map(|drive| match drive.host {
+        DriveHost::Host(host) => Some((host, drive)),
+        DriveHost::None | DriveHost::Unknown => None,
+    });
+    let managers = lists.nodes.0.iter().filter(|node| node.id.is_management());
+    let managers = managers.filter_map(|node| Some((node.host?, node)));
+    let (drives, managers) = (in_order(drives), in_order(managers));
+    let (mut drives, mut managers) = (InOrder(&drives), InOrder(&managers));
+    let container = |host: &'a Host| {
+        let mut drives: Vec<_> = drives.of(host.id).collect();
+        drives.sort_unstable_by(|a, b| a.uuid.cmp(&b.uuid));
+        let down_since = health::down_since(host, managers.of(host.id));
+        let container = Container {
+            host,
+            health: health::of(host, &drives, down_since, group, now),
+            drives,
+            down_since,
+        };
+        Some((host.host_ip?, container))
+    };
+    let mut containers: Vec<_> = hosts.into_iter().filter_map(container).collect();
+    containers.sort_by_cached_key(|(address, _)| *address);
+    containers
+}
+
+/// The machines that they make up, by address, and the group's instances that none of them is.
+fn machines<'a>(
+    containers: Vec<(IpAddr, Container<'a>)>,
+    group: &'a Group,
+) -> (Vec<Machine<'a>>, Vec<&'a Instance>) {
+    let instances = group.instances.iter();
+    let instances = in_order(instances.filter_map(|it| Some((it.private_ip.parse::<IpAddr>().ok()?, it))));
+    let mut instances = InOrder(&instances);
+    let mut machines: Vec<Machine<'_>> = Vec::with_capacity(group.instances.len());
+    let mut containers = containers.into_iter().peekable();
+    while let Some((address, first)) = containers.next() {
+        let mut here = vec![first];
+        while let Some((_, next)) = containers.next_if(|(other, _)| *other == address) {
+            here.push(next);
+        }
+        let addressed: Vec<_> = instances.of(address).collect();
+        let instance = addressed
+            .first()
+            .copied()
+            .filter(|instance| is_on(&here, instance));
+        if group.role == Role::Client && instance.is_none() {
+            continue;
+        }
+        machines.push(Machine {
+            address,
+            instance,
+            oddity: oddity(&here, &addressed, group.role),
+            state: MachineState::of(&here),
+            containers: here,
+        });
+    }
+    let mut present: Vec<&str> = machines
+        .iter()
+        .filter_map(|machine| Some(machine.instance?.id.as_str()))
+        .collect();
+    present.sort_unstable();
+    let is_absent = |instance: &&Instance| present.binary_search(&instance.id.as_str()).is_err();
+    let mut absent: Vec<_> = group.instances.iter().filter(is_absent).collect();
+    absent.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    (machines, absent)
+}
+
+/// Sorts things by whose they are. Lists come nearly in that order, and then it takes time in proportion to them.
+fn in_order<K: Ord + Copy, T>(things: impl Iterator<Item = (K, T)>) -> Vec<(K, T)> {
+    let mut things: Vec<_> = things.collect();
+    things.sort_by_key(|(whose, _)| *whose);
+    things
+}
+
+/// Sorted things whose owners come by in the same order: each look goes on where the last one ended.
+struct InOrder<'s, K, T>(&'s [(K, T)]);
+
+impl<'s, K: Ord, T: Copy> InOrder<'s, K, T> {
+    fn of(&mut self, owner: K) -> impl Iterator<Item = T> + use<'s, K, T> {
+        let Self(rest) = *self;
+        let before = rest.iter().take_while(|(whose, _)| *whose < owner).count();
+        let rest = &rest[before..];
+        let its = rest.iter().take_while(|(whose, _)| *whose == owner).count();
+        let (its, rest) = rest.split_at(its);
+        *self = Self(rest);
+        its.iter().map(|(_, thing)| *thing)
     }
 }
 
@@ -228,10 +265,10 @@ impl<'a> Machine<'a> {
 
 /// Whether Weka has nothing against these containers being on this instance: an address is given to another instance
 /// once its first one is gone.
-fn is_on(hosts: &[&Host], instance: &Instance) -> bool {
-    hosts
+fn is_on(containers: &[Container<'_>], instance: &Instance) -> bool {
+    containers
         .iter()
-        .filter_map(|host| host.instance_id.as_ref())
+        .filter_map(|container| container.host.instance_id.as_ref())
         .all(|id| id.as_str() == instance.id)
 }
 

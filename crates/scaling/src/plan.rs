@@ -10,7 +10,6 @@ use crate::report::{Counts, Decision, NotOurs, NotYet, Report, Verdict, Why};
 use crate::termination::never_joined_limit;
 use jiff::Timestamp;
 use std::cmp::Reverse;
-use std::collections::HashSet;
 use std::net::IpAddr;
 
 /// What is done, machine by machine. Tasks do not depend on each other.
@@ -107,15 +106,20 @@ fn may_scale(lists: &Lists, group: &Group) -> Result<(), Refusal> {
             minimum: group.minimum(),
         });
     }
-    let mut hosts = HashSet::with_capacity(lists.hosts.0.len());
-    if let Some(host) = lists.hosts.0.iter().find(|host| !hosts.insert(host.id)) {
-        return Err(Refusal::Twice(host.id.to_string()));
+    if let Some(host) = twice(lists.hosts.0.iter().map(|host| host.id)) {
+        return Err(Refusal::Twice(host.to_string()));
     }
-    let mut drives = HashSet::with_capacity(lists.drives.0.len());
-    if let Some(drive) = lists.drives.0.iter().find(|drive| !drives.insert(&drive.uuid)) {
-        return Err(Refusal::Twice(format!("drive {}", drive.uuid)));
+    if let Some(drive) = twice(lists.drives.0.iter().map(|drive| &drive.uuid)) {
+        return Err(Refusal::Twice(format!("drive {drive}")));
     }
     Ok(())
+}
+
+/// The first, in their order, of the ids that come more than once.
+fn twice<T: Ord + Copy>(ids: impl Iterator<Item = T>) -> Option<T> {
+    let mut ids: Vec<_> = ids.collect();
+    ids.sort();
+    ids.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
 
 /// How many machines of the group are to be on their way out: whatever is already is kept up, whatever exceeds the target

@@ -82,9 +82,8 @@ impl MachineState {
 ///
 /// None where it is up or unknown. A process that came up after it had been shut out went down later than that, so the
 /// later of the two counts: what is not known is no reason to take it for longer.
-pub(super) fn down_since(host: &Host, managers: &[&Node]) -> Option<Timestamp> {
+pub(super) fn down_since<'a>(host: &Host, managers: impl Iterator<Item = &'a Node>) -> Option<Timestamp> {
     managers
-        .iter()
         .map(|node| {
             if node.status != NodeStatus::Down {
                 return None;
