@@ -256,6 +256,7 @@ mod tests {
         Call {
             service: "ec2".into(),
             operation: "DescribeInstances".into(),
+            app: "wekactl".into(),
             mutating: false,
             status: 200,
             start_ms,

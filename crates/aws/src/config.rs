@@ -2,12 +2,26 @@
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use deployment::FunctionType;
 use std::time::Duration;
+
+/// What the CLI's requests bear in their `User-Agent`, as `app/wekactl`: CloudTrail shows by it who asked.
+pub const APP: &str = "wekactl";
+
+/// What a function's requests bear in its place: `app/wekactl-scale`.
+pub fn app_of(function: FunctionType) -> String {
+    format!("{APP}-{function}")
+}
+
+fn app_name(name: &str) -> Option<AppName> {
+    // Letters and hyphens make a valid one.
+    AppName::new(name.to_owned()).ok()
+}
 
 /// What a caller may set; the rest comes from the environment and the profile, as the SDK takes them.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +44,9 @@ pub async fn load(options: Options) -> SdkConfig {
                 .operation_attempt_timeout(Duration::from_secs(60))
                 .build(),
         );
+    if let Some(name) = app_name(APP) {
+        loader = loader.app_name(name);
+    }
     if let Some(region) = options.region {
         loader = loader.region(Region::new(region));
     }
@@ -43,12 +60,13 @@ pub async fn load(options: Options) -> SdkConfig {
 /// else looked for. The SDK's own chain would also take the shared files, web identities, containers and the instance
 /// metadata service into the binary and into its start.
 ///
-/// `variable` reads an environment variable. `AWS_ENDPOINT_URL`, if set, stands for every service (the lab does that).
+/// `app` is what requests bear, [`app_of`] the function; `variable` reads an environment variable. `AWS_ENDPOINT_URL`, if set, stands for every service (the lab does that).
 /// The times are cut so that a function of 15 seconds still reports what failed.
 ///
 /// # Errors
 /// The name of the variable that is missing.
 pub fn from_lambda_environment(
+    app: &str,
     region: &str,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<SdkConfig, &'static str> {
@@ -77,6 +95,7 @@ pub fn from_lambda_environment(
                 .operation_timeout(Duration::from_secs(12))
                 .build(),
         );
+    config.set_app_name(app_name(app));
     if let Some(url) = variable("AWS_ENDPOINT_URL").filter(|url| !url.is_empty()) {
         config = config.endpoint_url(url);
     }

@@ -145,6 +145,9 @@ pub const ACTIONS_OF_DESTROY: &[&str] = &[
     "states:StopExecution",
 ];
 
+/// The action that `cluster change-credentials` needs beside what of [`ACTIONS`] reads the settings.
+pub const ACTIONS_OF_CHANGE_CREDENTIALS: &[&str] = &["dynamodb:UpdateItem"];
+
 /// The actions that the caller may not do, as far as IAM tells: it is asked to judge the caller's policies.
 ///
 /// Empty where IAM cannot tell: the account's root is allowed everything, and whoever may not ask for a judgement learns
@@ -209,57 +212,4 @@ fn principal(caller: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_role_is_judged_and_not_its_session() {
-        for (caller, judged) in [
-            (
-                "arn:aws:iam::123456789012:user/ops/me",
-                Some("arn:aws:iam::123456789012:user/ops/me"),
-            ),
-            (
-                "arn:aws:sts::123456789012:assumed-role/Admin/me",
-                Some("arn:aws:iam::123456789012:role/Admin"),
-            ),
-            (
-                "arn:aws-cn:sts::123456789012:assumed-role/Admin/me",
-                Some("arn:aws-cn:iam::123456789012:role/Admin"),
-            ),
-            ("arn:aws:iam::123456789012:root", None),
-            ("arn:aws:sts::123456789012:federated-user/me", None),
-        ] {
-            assert_eq!(principal(caller).as_deref(), judged, "{caller}");
-        }
-    }
-
-    #[test]
-    fn actions_are_in_order_and_once() {
-        assert!(ACTIONS.is_sorted_by(|a, b| a < b));
-        assert!(ACTIONS_OF_DESTROY.is_sorted_by(|a, b| a < b));
-        assert!(ACTIONS_OF_DESTROY.iter().all(|action| !ACTIONS.contains(action)));
-    }
-
-    #[test]
-    fn the_documented_policies_list_them() {
-        let document = include_str!("../../../docs/permissions.md");
-        let policies: Vec<_> = document.split("```json").skip(1).collect();
-        let listed = |policy: &str| -> Vec<String> {
-            let lines = policy.lines().filter_map(|line| {
-                let text = line.trim().trim_end_matches(',').strip_prefix('"')?;
-                text.strip_suffix('"')
-            });
-            let actions = lines.filter(|text| text.contains(':') && !text.contains(' '));
-            actions.map(str::to_owned).collect()
-        };
-        let [import, destroy] = policies.as_slice() else {
-            panic!("there are {} policies", policies.len());
-        };
-        assert_eq!(
-            listed(import),
-            [ACTIONS, &["iam:SimulatePrincipalPolicy"]].concat()
-        );
-        assert_eq!(listed(destroy), ACTIONS_OF_DESTROY);
-    }
-}
+mod tests;

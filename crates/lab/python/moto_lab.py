@@ -205,6 +205,8 @@ class Lab:
         line = {
             "service": service,
             "operation": operation,
+            # As the SDKs name the program that they work for.
+            "app": "".join(re.findall(r"\bapp/(\S+)", environ.get("HTTP_USER_AGENT", ""))),
             "mutating": not operation.startswith(READS),
             "status": int(status.split()[0]),
             "start_ms": round(started * 1000, 1),

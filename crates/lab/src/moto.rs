@@ -54,6 +54,8 @@ pub struct Call {
     pub service: String,
     /// The operation: `DescribeInstances`.
     pub operation: String,
+    /// Which program sent it, as it names itself in the request's `User-Agent`; empty where it does not.
+    pub app: String,
     /// Whether it is one that changes something, successful or not.
     pub mutating: bool,
     /// The HTTP status of the answer.

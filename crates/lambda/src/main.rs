@@ -1,5 +1,6 @@
 //! The `bootstrap` that Lambda starts: reads the environment, sets up the log, and answers invocations.
 
+use aws::config::{self, app_of};
 use jiff::Timestamp;
 use lambda::{BadEnvironment, Clients, Environment, Failure, Moment};
 use lambda_runtime::{BoxFuture, Context, Diagnostic, LambdaEvent, Runtime, service_fn};
@@ -42,8 +43,9 @@ fn start() -> Result<(Environment, Clients), BadEnvironment> {
     )]
     let variable = |name: &str| std::env::var(name).ok();
     let environment = Environment::read(variable)?;
-    let config = aws::config::from_lambda_environment(&environment.region, variable)
-        .map_err(BadEnvironment::Missing)?;
+    let config =
+        config::from_lambda_environment(&app_of(environment.function), &environment.region, variable)
+            .map_err(BadEnvironment::Missing)?;
     Ok((environment, Clients::new(config)))
 }
 

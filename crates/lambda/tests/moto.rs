@@ -30,7 +30,8 @@ async fn join_and_fetch_read_what_stands_in_aws() {
     let moto = Moto::start(MotoOptions::default()).unwrap();
     let variables: BTreeMap<_, _> = moto.env().into_iter().collect();
     let config =
-        aws::config::from_lambda_environment("eu-west-1", |name| variables.get(name).cloned()).unwrap();
+        aws::config::from_lambda_environment("test", "eu-west-1", |name| variables.get(name).cloned())
+            .unwrap();
     table(&config).await;
     let mut running = instances(&config).await;
     running.sort();

@@ -35,7 +35,8 @@ impl Scene {
         .unwrap();
         let variables: BTreeMap<_, _> = moto.env().into_iter().collect();
         let config =
-            aws::config::from_lambda_environment("eu-west-1", |name| variables.get(name).cloned()).unwrap();
+            aws::config::from_lambda_environment("test", "eu-west-1", |name| variables.get(name).cloned())
+                .unwrap();
         let ec2 = aws_sdk_ec2::Client::new(&config);
         group(&config, number).await;
         let mut instances: Vec<_> = described(&ec2)

@@ -1,5 +1,6 @@
 //! A lab with a stack, and the program run against it as a user would.
 
+use crate::permitted;
 use assert_cmd::Command;
 use lab::{Call, Moto, MotoOptions, Stack, StackOptions};
 use std::io::Write;
@@ -129,6 +130,15 @@ impl Lab {
 
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.moto.calls().unwrap()
+    }
+}
+
+/// Every test ends by this: nobody has asked AWS for what the documentation does not say that he must be allowed.
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            permitted::check(&self.calls());
+        }
     }
 }
 

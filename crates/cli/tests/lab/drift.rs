@@ -113,7 +113,8 @@ async fn mended(drifts: for<'a> fn(&'a Clients, &'a Ids) -> Vec<Drift<'a>>) {
     });
     lab.import(&["-t", "env=prod", "-t", "team=storage"]).ok();
     let variables: BTreeMap<_, _> = lab.moto.env().into_iter().collect();
-    let config = aws::config::from_lambda_environment("eu-west-1", |name| variables.get(name).cloned());
+    let config =
+        aws::config::from_lambda_environment("test", "eu-west-1", |name| variables.get(name).cloned());
     let aws = Clients::new(&config.unwrap());
     let before = lab::dump(&lab.moto).unwrap();
     let api = before["apigateway"][0]["api"]["id"].as_str().unwrap();

@@ -13,6 +13,7 @@ mod instances;
 mod jrpc;
 mod minutes;
 mod others_stay;
+mod permitted;
 mod reference;
 mod scaled;
 mod scaling;
