@@ -123,7 +123,7 @@ async fn cluster(
     ids: Vec<String>,
     classic_load_balancers: Vec<String>,
 ) -> Result<Imported> {
-    let (found, groups) = tokio::try_join!(described_by_id(&clients.ec2, &ids), groups(clients, &ids))?;
+    let (found, groups) = tokio::try_join!(described_by_id(&clients.ec2, &ids), memberships(clients, &ids))?;
     let vpcs: BTreeSet<_> = found
         .iter()
         .filter_map(|instance| instance.vpc_id().map(str::to_owned))
@@ -144,8 +144,14 @@ async fn cluster(
     })
 }
 
-/// The Auto Scaling group of each instance that is in one.
-async fn groups(clients: &Clients, ids: &[String]) -> Result<BTreeMap<String, String>> {
+/// An instance's place in an Auto Scaling group.
+struct Membership {
+    group: String,
+    protected_from_scale_in: bool,
+}
+
+/// The place of each instance that is in an Auto Scaling group.
+async fn memberships(clients: &Clients, ids: &[String]) -> Result<BTreeMap<String, Membership>> {
     let batches = ids.chunks(GROUP_MEMBERS).map(|ids| async {
         let ask = clients
             .autoscaling
@@ -159,7 +165,13 @@ async fn groups(clients: &Clients, ids: &[String]) -> Result<BTreeMap<String, St
     });
     let members = try_join_all(batches).await?.into_iter().flatten();
     Ok(members
-        .filter_map(|member| Some((member.instance_id?, member.auto_scaling_group_name?)))
+        .filter_map(|member| {
+            let membership = Membership {
+                group: member.auto_scaling_group_name?,
+                protected_from_scale_in: member.protected_from_scale_in == Some(true),
+            };
+            Some((member.instance_id?, membership))
+        })
         .collect())
 }
 
@@ -195,7 +207,7 @@ fn volume_ids(found: &Found) -> Vec<String> {
         .collect()
 }
 
-fn instance(found: &Found, sizes: &BTreeMap<String, i32>, group: Option<&String>) -> Instance {
+fn instance(found: &Found, sizes: &BTreeMap<String, i32>, membership: Option<&Membership>) -> Instance {
     let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
     let root = found.root_device_name();
     let mut volumes: Vec<_> = found
@@ -244,7 +256,8 @@ fn instance(found: &Found, sizes: &BTreeMap<String, i32>, group: Option<&String>
             .map_or("optional", |tokens| tokens.as_str())
             .to_owned(),
         address: found.private_ip_address().map(str::to_owned),
-        auto_scaling_group: group.cloned(),
+        auto_scaling_group: membership.map(|of| of.group.clone()),
+        protected_from_scale_in: membership.is_some_and(|of| of.protected_from_scale_in),
         tags: tags
             .filter_map(|tag| Some((tag.key()?.to_owned(), text(tag.value()))))
             .collect::<Tags>(),

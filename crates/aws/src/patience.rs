@@ -32,7 +32,12 @@ pub(crate) const COMES_WITH_ITS_ROLE: fn(&Error) -> bool = |error| {
         || error.is(&["KMSAccessDeniedException"])
 };
 
-/// Minutes, for a table or a function to become active.
+/// Whether a request was refused because an instance has been attached to its group just now: AWS takes some seconds to put it
+/// in service. There is no code for it: the message says `The instance i-1 is not in InService or EnteringStandby or Standby.`
+pub(crate) const COMES_INTO_SERVICE: fn(&Error) -> bool =
+    |error| error.is(&["ValidationError"]) && error.message().contains("is not in InService");
+
+/// Minutes, for a table or a function to become active, or an instance to come into service.
 pub(crate) fn minutes() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(250))

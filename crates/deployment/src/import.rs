@@ -111,6 +111,8 @@ pub struct Instance {
     pub address: Option<String>,
     /// The Auto Scaling group it is in.
     pub auto_scaling_group: Option<String>,
+    /// Whether that group may not remove it by itself.
+    pub protected_from_scale_in: bool,
     /// Its tags.
     pub tags: Tags,
 }
@@ -162,6 +164,7 @@ pub fn standing_instances(
             .collect::<BTreeSet<_>>()
     };
     let detached = ids(&|instance| instance.auto_scaling_group.is_none());
+    let unprotected = ids(&|instance| !instance.protected_from_scale_in);
     let to_tag = ids(&|instance| !tags.missing_in(&instance.tags).is_empty());
     let standing = |body: Body| Standing {
         name: Names::new(cluster.clone()).of(group),
@@ -182,7 +185,13 @@ pub fn standing_instances(
         ),
         (
             ResourceId::AttachedInstances(group),
-            standing(AttachedInstances { to_attach: detached }.into()),
+            standing(
+                AttachedInstances {
+                    to_attach: detached,
+                    to_protect_from_scale_in: unprotected,
+                }
+                .into(),
+            ),
         ),
     ]
 }

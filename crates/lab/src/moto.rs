@@ -27,6 +27,8 @@ pub struct MotoOptions {
     pub iam_delay: Duration,
     /// How long a new function is `Pending`, and a changed one `InProgress`.
     pub function_pending: Duration,
+    /// How long an instance that was attached to a group is `Pending` there.
+    pub attach_pending: Duration,
     /// The region that [`Moto::env`] names.
     pub region: String,
     /// [`Functions::url`](crate::Functions::url): where functions run. Without it neither they nor state machines do: an
@@ -41,6 +43,7 @@ impl Default for MotoOptions {
             record: false,
             iam_delay: Duration::ZERO,
             function_pending: Duration::ZERO,
+            attach_pending: Duration::ZERO,
             region: REGION.to_owned(),
             functions: None,
         }
@@ -98,6 +101,7 @@ impl Moto {
             ("--latency-ms", options.latency),
             ("--iam-delay-ms", options.iam_delay),
             ("--function-pending-ms", options.function_pending),
+            ("--attach-pending-ms", options.attach_pending),
         ] {
             command.arg(name).arg((value.as_secs_f64() * 1000.0).to_string());
         }

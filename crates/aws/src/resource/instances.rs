@@ -6,7 +6,10 @@ use super::{From, Given, Left, Resource, Target};
 use crate::cloud::Cloud;
 use crate::error::{Asked, Error, Result};
 use crate::look::Look;
+use crate::patience;
+use crate::requests::IN_FLIGHT;
 use aws_sdk_ec2::types::{AttributeBooleanValue, Tag};
+use backon::Retryable;
 use deployment::plan::Standing;
 use deployment::removal::{Step, Verb};
 use deployment::resource::{AttachedInstances, PreparedInstances, ResourceId};
@@ -18,8 +21,11 @@ use std::collections::BTreeSet;
 const ATTACHED_AT_ONCE: usize = 20;
 /// How many resources CreateTags takes at once.
 const TAGGED_AT_ONCE: usize = 1000;
-/// How many instances are protected side by side; they are a request each.
-const PROTECTED_AT_ONCE: usize = 16;
+/// How many instances SetInstanceProtection takes at once.
+const SCALE_IN_PROTECTED_AT_ONCE: usize = 50;
+/// How many instances are protected from termination side by side. They are a request each, and an import is as long as what else
+/// it does in that time: half of the requests are left to that.
+const PROTECTED_AT_ONCE: usize = IN_FLIGHT / 2;
 
 impl Resource for PreparedInstances {
     async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
@@ -98,17 +104,24 @@ impl Resource for AttachedInstances {
             let ask = ask.set_instance_ids(Some(batch.to_vec()));
             ask.send().await.asked("autoscaling AttachInstances")?;
         }
-        // An attached instance does not get the group's scale-in protection of new ones in every region: it is set.
-        for batch in to_attach.chunks(50) {
-            let ask = cloud
-                .clients
-                .autoscaling
-                .set_instance_protection()
-                .auto_scaling_group_name(target.name);
-            let ask = ask
-                .set_instance_ids(Some(batch.to_vec()))
-                .protected_from_scale_in(true);
-            ask.send().await.asked("autoscaling SetInstanceProtection")?;
+        // The group's protection of new instances is said of those that it launches: of others it is set.
+        let to_protect: Vec<_> = ids(from, "to_protect_from_scale_in").into_iter().collect();
+        for batch in to_protect.chunks(SCALE_IN_PROTECTED_AT_ONCE) {
+            let protect = || async {
+                let ask = cloud
+                    .clients
+                    .autoscaling
+                    .set_instance_protection()
+                    .auto_scaling_group_name(target.name);
+                let ask = ask
+                    .set_instance_ids(Some(batch.to_vec()))
+                    .protected_from_scale_in(true);
+                ask.send().await.asked("autoscaling SetInstanceProtection")
+            };
+            protect
+                .retry(patience::minutes())
+                .when(patience::COMES_INTO_SERVICE)
+                .await?;
         }
         Ok(Vec::new())
     }

@@ -184,6 +184,34 @@ fn roles_that_spread_slowly_are_waited_for() {
 }
 
 #[test]
+fn attached_instances_are_protected_once_they_are_in_service() {
+    let slow = MotoOptions {
+        attach_pending: Duration::from_millis(500),
+        ..MotoOptions::default()
+    };
+    let (lab, _) = Lab::with_options(slow, &StackOptions::default());
+    lab.import(&[]).ok();
+    let calls = lab.calls();
+    let mut protecting = calls
+        .iter()
+        .filter(|call| call.operation == "SetInstanceProtection");
+    assert!(
+        protecting.any(|call| call.status != 200),
+        "the delay was not felt"
+    );
+    let dump = lab::dump(&lab.moto).unwrap();
+    let groups = dump["autoscaling"].as_array().unwrap();
+    let members: Vec<_> = groups
+        .iter()
+        .flat_map(|group| group["Instances"].as_array().unwrap())
+        .collect();
+    assert_eq!(members.len(), 8);
+    for member in members {
+        assert_eq!(member["ProtectedFromScaleIn"], true, "{member}");
+    }
+}
+
+#[test]
 fn the_stacks_classic_load_balancer_is_attached_and_checks_health() {
     let (lab, stack) = Lab::with(&StackOptions {
         clients: 0,

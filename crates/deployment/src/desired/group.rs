@@ -71,6 +71,7 @@ impl Build<'_> {
                 self.names.of(group),
                 AttachedInstances {
                     to_attach: BTreeSet::new(),
+                    to_protect_from_scale_in: BTreeSet::new(),
                 },
                 &[
                     ResourceId::AutoScalingGroup(group),

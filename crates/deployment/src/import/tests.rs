@@ -348,7 +348,10 @@ fn only_what_is_not_yet_done_to_an_instance_is_left_to_do() {
     for done in &mut found.instances[..3] {
         done.tags = tags.clone();
         done.auto_scaling_group = Some("wekactl-wk-Backends".into());
+        done.protected_from_scale_in = true;
     }
+    // Attached but not protected yet, as one that was broken off later leaves it.
+    found.instances[2].protected_from_scale_in = false;
     // Tagged but not attached yet, as an import that was broken off leaves it.
     found.instances[3].tags = tags;
     let [(_, prepared), (_, attached)] =
@@ -367,7 +370,8 @@ fn only_what_is_not_yet_done_to_an_instance_is_left_to_do() {
     assert_eq!(
         attached.body,
         AttachedInstances {
-            to_attach: ids(&[3, 4, 5])
+            to_attach: ids(&[3, 4, 5]),
+            to_protect_from_scale_in: ids(&[2, 3, 4, 5]),
         }
         .into()
     );

@@ -13,11 +13,13 @@ pub struct PreparedInstances {
 
 impl Resolve for PreparedInstances {}
 
-/// The imported instances that are not in their group yet.
+/// The imported instances that are not in their group yet, or not as they are to be there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AttachedInstances {
-    /// Their ids.
+    /// The ids of those that are not in it.
     pub to_attach: BTreeSet<String>,
+    /// The ids of those whom the group could remove by itself: these, and members without scale-in protection.
+    pub to_protect_from_scale_in: BTreeSet<String>,
 }
 
 impl Resolve for AttachedInstances {}

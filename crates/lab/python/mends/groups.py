@@ -1,10 +1,13 @@
 """Mends how moto's Auto Scaling groups behave: what they launch, whom they take in, and when they replace or remove."""
 
+import time
+
 from moto.autoscaling import models as autoscaling
 from moto.autoscaling.exceptions import AutoscalingClientError
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 
+from . import OPTIONS
 from .mend import mend
 
 
@@ -30,7 +33,7 @@ def settle(group):
     suspended = {process["ProcessName"] for process in group.suspended_processes}
     if "ReplaceUnhealthy" not in suspended:
         leave(group, [member for member in group.instance_states if member.health_status == "Unhealthy"])
-    serving = [member for member in group.instance_states if member.lifecycle_state == "InService"]
+    serving = [member for member in group.instance_states if member.lifecycle_state in ("Pending", "InService")]
     missing = (group.desired_capacity or 0) - len(serving)
     if missing > 0 and "Launch" not in suspended:
         group.replace_autoscaling_group_instances(missing, group.get_propagated_tags())
@@ -84,9 +87,14 @@ def notify_terminate_instances(_before, self, instance_ids):
 
 
 @mend(autoscaling.AutoScalingBackend, "set_instance_protection")
-def set_instance_protection(before, self, group_name, *args, **kwargs):
-    before(self, group_name, *args, **kwargs)
-    settle(self.autoscaling_groups[group_name])
+def set_instance_protection(before, self, group_name, instance_ids, protected_from_scale_in):
+    """moto takes any instance; AWS refuses them all for one that is not in service yet."""
+    group = self.autoscaling_groups[group_name]
+    for member in group.instance_states:
+        if member.instance.id in instance_ids and member.lifecycle_state == "Pending":
+            raise invalid(f"The instance {member.instance.id} is not in InService or EnteringStandby or Standby.")
+    before(self, group_name, instance_ids, protected_from_scale_in)
+    settle(group)
 
 
 @mend(autoscaling.FakeAutoScalingGroup, "replace_autoscaling_group_instances")
@@ -148,9 +156,20 @@ def member_template(self):
 autoscaling.InstanceState.launch_template = property(member_template)
 
 
+def lifecycle_state(self):
+    """moto's members are in service at once."""
+    return "Pending" if time.monotonic() < getattr(self, "in_service", 0) else self._lifecycle_state
+
+
+autoscaling.InstanceState.lifecycle_state = property(
+    lifecycle_state, lambda self, state: setattr(self, "_lifecycle_state", state)
+)
+
+
 @mend(autoscaling.AutoScalingBackend, "attach_instances")
 def attach_instances(before, self, group_name, instance_ids):
-    """moto has neither AWS's limit of 20 nor its checks of the instances, and another error for the maximum."""
+    """moto has neither AWS's limit of 20 nor its checks of the instances, and another error for the maximum. It protects
+    whom it takes in where new instances are protected: AWS promises that only of those that the group launches."""
     if len(instance_ids) > 20:
         raise invalid(f"The number of instance ids is limited to 20, {len(instance_ids)} were given")
     group = self.autoscaling_groups[group_name]
@@ -171,6 +190,10 @@ def attach_instances(before, self, group_name, instance_ids):
     desired = group.desired_capacity
     before(self, group_name, instance_ids)
     group.desired_capacity = desired + len(instance_ids)
+    for member in group.instance_states:
+        if member.instance.id in instance_ids:
+            member.protected_from_scale_in = False
+            member.in_service = time.monotonic() + OPTIONS["attach_pending"]
 
 
 @mend(autoscaling.AutoScalingBackend, "detach_instances")
