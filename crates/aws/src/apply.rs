@@ -16,8 +16,14 @@ pub type Event = graph::Event<ResourceId, Error>;
 
 /// Makes and changes what the plan says, everything that is independent side by side.
 ///
-/// Each event is reported as it happens. Once `interrupt` is true no resource is begun any more.
-pub async fn apply(cloud: &Cloud, plan: &Plan, interrupt: watch::Receiver<bool>, report: impl FnMut(Event)) {
+/// Each event is reported as it happens. Once `interrupt` is true no resource is begun any more. Gives what is known of the
+/// resources after it: what the plan knew, and what AWS has given since.
+pub async fn apply(
+    cloud: &Cloud,
+    plan: &Plan,
+    interrupt: watch::Receiver<bool>,
+    report: impl FnMut(Event),
+) -> Outputs {
     let outputs = Mutex::new(plan.outputs.clone());
     let steps: BTreeMap<ResourceId, &Step> = plan
         .steps
@@ -44,6 +50,7 @@ pub async fn apply(cloud: &Cloud, plan: &Plan, interrupt: watch::Receiver<bool>,
         .instrument(span)
     };
     graph::run(needs, interrupt, work, report).await;
+    lock(&outputs).clone()
 }
 
 /// What a step waits for among the steps that are carried out: also by way of resources that stay unchanged.

@@ -1,18 +1,18 @@
 //! Finding a running cluster: the stack or the given instances, and the network around them.
 
+use crate::backends::described;
 use crate::cloud::Clients;
 use crate::error::{Asked, Error, Result};
-use crate::group::described_by_id;
+use crate::group::{FILTER_VALUES, described_by_id, is_gone};
+use crate::resource::tags_from;
 use aws_sdk_cloudformation::types::StackResourceSummary;
 use aws_sdk_ec2::types::{Filter, Instance as Found};
+use deployment::ClusterName;
 use deployment::import::{Endpoint, Imported, Instance, Network, RouteTable, Source, Subnet};
 use deployment::settings::Volume;
-use deployment::{ClusterName, Tags};
 use futures::future::try_join_all;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many values an EC2 filter takes.
-const FILTER_VALUES: usize = 200;
 /// How many instances DescribeAutoScalingInstances takes.
 const GROUP_MEMBERS: usize = 50;
 
@@ -29,18 +29,26 @@ pub enum NotFound {
     Asked(#[from] Error),
 }
 
-/// Finds the cluster of a stack.
+/// The instances of a cluster, found before what is around them: by them alone is known what else there is to look for.
+#[derive(Debug)]
+pub struct Members {
+    found: Vec<Found>,
+    imported: Imported,
+}
+
+/// Finds the instances of a stack, and its classic load balancers.
 ///
 /// # Errors
 /// There is no such stack, or a request failed.
-pub async fn stack(clients: &Clients, name: &ClusterName) -> Result<Imported, NotFound> {
+pub async fn of_stack(clients: &Clients, name: &ClusterName) -> Result<Members, NotFound> {
     let cloudformation = &clients.cloudformation;
-    let (stack, resources) = tokio::join!(
+    let (stack, resources, tagged) = tokio::join!(
         async {
             let ask = cloudformation.describe_stacks().stack_name(name.as_str());
             ask.send().await.asked("cloudformation DescribeStacks")
         },
         stack_resources(clients, name),
+        tagged_with_stack(clients, name),
     );
     let stack = match stack {
         Err(error) => return Err(not_found(name, error)),
@@ -66,8 +74,95 @@ pub async fn stack(clients: &Clients, name: &ClusterName) -> Result<Imported, No
             .unwrap_or_default(),
         description: stack.description.unwrap_or_default(),
     };
-    let classic = of_type("AWS::ElasticLoadBalancing::LoadBalancer");
-    Ok(cluster(clients, source, of_type("AWS::EC2::Instance"), classic).await?)
+    let ids = of_type("AWS::EC2::Instance");
+    let mut tagged: BTreeMap<_, _> = tagged?
+        .into_iter()
+        .filter_map(|instance| Some((instance.instance_id.clone()?, instance)))
+        .collect();
+    let (mut found, mut others) = (Vec::new(), Vec::new());
+    for id in ids {
+        match tagged.remove(&id) {
+            Some(instance) => found.push(instance),
+            None => others.push(id),
+        }
+    }
+    found.extend(described_by_id(&clients.ec2, &others).await?);
+    Ok(Members::new(
+        source,
+        found,
+        of_type("AWS::ElasticLoadBalancing::LoadBalancer"),
+    ))
+}
+
+/// The instances that CloudFormation has tagged with the name of a stack: its own, asked for before it is known which they are, and
+/// those of groups that the stack has made.
+async fn tagged_with_stack(clients: &Clients, name: &ClusterName) -> Result<Vec<Found>> {
+    let filter = Filter::builder()
+        .name("tag:aws:cloudformation:stack-name")
+        .values(name.as_str())
+        .build();
+    described(&clients.ec2, vec![filter]).await
+}
+
+/// Finds instances by their ids. Those that are not there are missing in what is found.
+///
+/// # Errors
+/// A request failed.
+pub async fn of_instances(clients: &Clients, ids: BTreeSet<String>) -> Result<Members> {
+    let list: Vec<_> = ids.iter().cloned().collect();
+    let found = described_by_id(&clients.ec2, &list).await?;
+    Ok(Members::new(Source::InstanceIds(ids), found, Vec::new()))
+}
+
+impl Members {
+    fn new(source: Source, found: Vec<Found>, classic_load_balancers: Vec<String>) -> Self {
+        let mut found: Vec<_> = found.into_iter().filter(|found| !is_gone(found)).collect();
+        found.sort_by(|a, b| a.instance_id.cmp(&b.instance_id));
+        let imported = Imported {
+            source,
+            instances: found.iter().map(instance).collect(),
+            classic_load_balancers,
+            network: Network::default(),
+        };
+        Self { found, imported }
+    }
+
+    /// What is known of the cluster: all but volumes, Auto Scaling groups and the network.
+    pub fn known(&self) -> &Imported {
+        &self.imported
+    }
+
+    /// Looks at what is around the instances.
+    ///
+    /// # Errors
+    /// A request failed.
+    pub async fn complete(self, clients: &Clients) -> Result<Imported> {
+        let Self { found, mut imported } = self;
+        let of = |field: fn(&Found) -> Option<&str>| -> BTreeSet<String> {
+            found.iter().filter_map(field).map(str::to_owned).collect()
+        };
+        let (ids, vpcs) = (of(Found::instance_id), of(Found::vpc_id));
+        let ids: Vec<_> = ids.into_iter().collect();
+        // A template is made after the first instance of its host group: the volumes of the others are not asked for.
+        let mut profiles = BTreeSet::new();
+        let firsts = found.iter().filter(|found| {
+            let profile = found.iam_instance_profile().and_then(|profile| profile.arn());
+            profiles.insert(profile)
+        });
+        let attached = firsts.flat_map(volume_ids).collect::<Vec<_>>();
+        let (sizes, memberships, network) = tokio::try_join!(
+            volumes(clients, &attached),
+            memberships(clients, &ids),
+            network(clients, &vpcs),
+        )?;
+        for (instance, found) in imported.instances.iter_mut().zip(&found) {
+            instance.volumes = volumes_of(found, &sizes);
+            let membership = memberships.get(&instance.id);
+            instance.auto_scaling_group = membership.map(|of| of.group.clone());
+            instance.protected_from_scale_in = membership.is_some_and(|of| of.protected_from_scale_in);
+        }
+        Ok(Imported { network, ..imported })
+    }
 }
 
 async fn stack_resources(clients: &Clients, name: &ClusterName) -> Result<Vec<StackResourceSummary>> {
@@ -108,42 +203,6 @@ pub async fn stack_instances(clients: &Clients, name: &ClusterName) -> Result<Ve
     Ok(instances)
 }
 
-/// Finds the cluster of given instances.
-///
-/// # Errors
-/// A request failed. Instances that are not there are missing in what is found.
-pub async fn instance_ids(clients: &Clients, ids: BTreeSet<String>) -> Result<Imported> {
-    let list = ids.iter().cloned().collect();
-    cluster(clients, Source::InstanceIds(ids), list, Vec::new()).await
-}
-
-async fn cluster(
-    clients: &Clients,
-    source: Source,
-    ids: Vec<String>,
-    classic_load_balancers: Vec<String>,
-) -> Result<Imported> {
-    let (found, groups) = tokio::try_join!(described_by_id(&clients.ec2, &ids), memberships(clients, &ids))?;
-    let vpcs: BTreeSet<_> = found
-        .iter()
-        .filter_map(|instance| instance.vpc_id().map(str::to_owned))
-        .collect();
-    let attached = found.iter().flat_map(volume_ids).collect::<Vec<_>>();
-    let (sizes, network) = tokio::try_join!(volumes(clients, &attached), network(clients, &vpcs))?;
-    let mut instances: Vec<_> = found
-        .iter()
-        .map(|found| instance(found, &sizes, groups.get(found.instance_id().unwrap_or_default())))
-        .filter(|instance| !matches!(instance.state.as_str(), "terminated" | "shutting-down"))
-        .collect();
-    instances.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(Imported {
-        source,
-        instances,
-        classic_load_balancers,
-        network,
-    })
-}
-
 /// An instance's place in an Auto Scaling group.
 struct Membership {
     group: String,
@@ -175,7 +234,7 @@ async fn memberships(clients: &Clients, ids: &[String]) -> Result<BTreeMap<Strin
         .collect())
 }
 
-/// The size of each volume, in GiB. Only the first instance's matter to the template, but all are one request.
+/// The size of each volume, in GiB.
 async fn volumes(clients: &Clients, ids: &[String]) -> Result<BTreeMap<String, i32>> {
     let batches = ids.chunks(FILTER_VALUES).map(|ids| async {
         let filter = Filter::builder()
@@ -207,8 +266,8 @@ fn volume_ids(found: &Found) -> Vec<String> {
         .collect()
 }
 
-fn instance(found: &Found, sizes: &BTreeMap<String, i32>, membership: Option<&Membership>) -> Instance {
-    let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+/// An instance's volumes whose sizes are known, the root's first.
+fn volumes_of(found: &Found, sizes: &BTreeMap<String, i32>) -> Vec<Volume> {
     let root = found.root_device_name();
     let mut volumes: Vec<_> = found
         .block_device_mappings()
@@ -225,13 +284,18 @@ fn instance(found: &Found, sizes: &BTreeMap<String, i32>, membership: Option<&Me
     volumes.sort_by(|a, b| {
         (Some(a.name.as_str()) != root, &a.name).cmp(&(Some(b.name.as_str()) != root, &b.name))
     });
+    volumes
+}
+
+/// What EC2 tells of an instance by itself.
+fn instance(found: &Found) -> Instance {
+    let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
     let mut security_groups: Vec<_> = found
         .security_groups()
         .iter()
         .filter_map(|group| group.group_id().map(str::to_owned))
         .collect();
     security_groups.sort();
-    let tags = found.tags().iter();
     Instance {
         id: text(found.instance_id()),
         state: text(
@@ -249,18 +313,14 @@ fn instance(found: &Found, sizes: &BTreeMap<String, i32>, membership: Option<&Me
         security_groups,
         subnet: text(found.subnet_id()),
         vpc: text(found.vpc_id()),
-        volumes,
         http_tokens: found
             .metadata_options()
             .and_then(|options| options.http_tokens())
             .map_or("optional", |tokens| tokens.as_str())
             .to_owned(),
         address: found.private_ip_address().map(str::to_owned),
-        auto_scaling_group: membership.map(|of| of.group.clone()),
-        protected_from_scale_in: membership.is_some_and(|of| of.protected_from_scale_in),
-        tags: tags
-            .filter_map(|tag| Some((tag.key()?.to_owned(), text(tag.value()))))
-            .collect::<Tags>(),
+        tags: tags_from(found.tags(), |tag| (tag.key(), tag.value())),
+        ..Instance::default()
     }
 }
 

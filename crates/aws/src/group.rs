@@ -11,7 +11,7 @@ use futures::future::try_join_all;
 use std::collections::BTreeMap;
 
 /// How many values an EC2 filter takes.
-const FILTER_VALUES: usize = 200;
+pub(crate) const FILTER_VALUES: usize = 200;
 
 const ASK: &str = "autoscaling DescribeAutoScalingGroups";
 
@@ -144,20 +144,23 @@ pub async fn members(clients: &Clients, names: &Names) -> Result<Vec<Member>> {
     }
     let ids: Vec<_> = host_groups.keys().cloned().collect();
     let described = described_by_id(&clients.ec2, &ids).await?;
-    let stays = |instance: &Instance| {
-        let state = instance.state().and_then(|state| state.name());
-        !matches!(
-            state,
-            Some(InstanceStateName::ShuttingDown | InstanceStateName::Terminated)
-        )
-    };
-    let members = described.into_iter().filter(stays).filter_map(|instance| {
+    let stays = described.into_iter().filter(|instance| !is_gone(instance));
+    let members = stays.filter_map(|instance| {
         let tags = tags_from(instance.tags(), |tag| (tag.key(), tag.value()));
         let id = instance.instance_id?;
         let host_group = *host_groups.get(&id)?;
         Some(Member { id, host_group, tags })
     });
     Ok(members.collect())
+}
+
+/// Whether an instance is gone, or going: EC2 describes it for an hour longer.
+pub(crate) fn is_gone(instance: &Instance) -> bool {
+    let state = instance.state().and_then(|state| state.name());
+    matches!(
+        state,
+        Some(InstanceStateName::ShuttingDown | InstanceStateName::Terminated)
+    )
 }
 
 /// The addresses of instances, ordered by id. One that has none (it is gone, or not up yet) is left out.

@@ -14,6 +14,7 @@ use deployment::plan::{Observed, Standing};
 use deployment::{Account, HostGroup, Names, ResourceId, RoleUse, tags};
 use futures::future::try_join_all;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use tokio::sync::OnceCell;
 
 /// A look at one cluster.
@@ -28,6 +29,7 @@ pub struct Look<'a> {
     roles: OnceCell<Vec<Role>>,
     pub(crate) users: Users,
     found: Found,
+    classic_load_balancer: OnceLock<String>,
     pub(crate) leftovers: Leftovers,
 }
 
@@ -36,8 +38,6 @@ pub struct Look<'a> {
 pub struct Found {
     /// The hosted zone and the name of the alias record, where there is to be one.
     pub alias: Option<(String, String)>,
-    /// The stack's classic load balancer.
-    pub classic_load_balancer: Option<String>,
     /// What stands of the imported instances.
     pub instances: BTreeMap<ResourceId, Standing>,
 }
@@ -55,6 +55,7 @@ impl<'a> Look<'a> {
             roles: OnceCell::new(),
             users: Users::default(),
             found: Found::default(),
+            classic_load_balancer: OnceLock::new(),
             leftovers: Leftovers::default(),
         }
     }
@@ -190,8 +191,13 @@ impl<'a> Look<'a> {
             .map(|(zone, alias)| (zone.as_str(), alias.as_str()))
     }
 
+    /// Has the stack's classic load balancer looked at, too. It is found while other things are looked at already.
+    pub fn has_classic_load_balancer(&self, name: &str) {
+        self.classic_load_balancer.get_or_init(|| name.to_owned());
+    }
+
     pub(crate) fn classic_load_balancer(&self) -> Option<&str> {
-        self.found.classic_load_balancer.as_deref()
+        self.classic_load_balancer.get().map(String::as_str)
     }
 
     pub(crate) fn instances(&self, id: ResourceId) -> Option<Standing> {

@@ -6,6 +6,7 @@ use crate::printer::Printer;
 use crate::progress::{Outcome, Progress, Row, Summary};
 use aws::apply::apply;
 use aws::cloud::Cloud;
+use deployment::Outputs;
 use deployment::plan::{Action, Plan};
 use serde_json::{Value as Json, json};
 use std::cell::RefCell;
@@ -14,6 +15,8 @@ use tokio::time::Instant;
 
 /// What became of the steps.
 pub(crate) struct Carried {
+    /// What is known of the resources now.
+    pub(crate) outputs: Outputs,
     outcomes: Vec<Outcome>,
     summary: Summary,
 }
@@ -40,13 +43,16 @@ pub(crate) async fn carry_out(cloud: &Cloud, plan: &Plan, printer: &Printer) -> 
     let unchanged = plan.steps.iter().filter(|step| step.action == Action::Unchanged);
     progress.count("unchanged", unchanged.count());
     let progress = RefCell::new(progress);
-    watch_over(printer, &progress, |interrupted| {
+    let outputs = watch_over(printer, &progress, |interrupted| {
         apply(cloud, plan, interrupted, |event| {
             progress.borrow_mut().event(event)
         })
     })
     .await?;
-    Ok(Carried::of(progress.into_inner(), printer))
+    Ok(Carried {
+        outputs,
+        ..Carried::of(progress.into_inner(), printer)
+    })
 }
 
 /// Does the work, which tells `progress` of its steps, and sums up. The first Ctrl-C has it begin nothing new.
@@ -76,6 +82,7 @@ impl Carried {
     /// What `progress` was told; where it is not all, the user is told how it goes on.
     pub(crate) fn of<K>(progress: Progress<'_, K>, printer: &Printer) -> Self {
         let carried = Self {
+            outputs: Outputs::default(),
             outcomes: progress.outcomes,
             summary: progress.summary,
         };

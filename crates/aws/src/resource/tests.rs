@@ -109,10 +109,10 @@ async fn observed(id: ResourceId, answers: &[Answer]) -> Option<Standing> {
     let (clients, names) = (Clients::new(&config), Names::new("wk".parse().unwrap()));
     let found = Found {
         alias: Some(("Z1".into(), "weka.example.com.".into())),
-        classic_load_balancer: Some("wk-elb".into()),
         ..Found::default()
     };
     let look = Look::new(&clients, &names, "eu-west-1").with(found);
+    look.has_classic_load_balancer("wk-elb");
     let seen = super::observe(&look, id).await.unwrap();
     for asked in router.asked.lock().unwrap().iter() {
         let question = ["Describe", "Get", "List", "GET "]

@@ -18,7 +18,9 @@ use deployment::import::{Imported, Wish, standing_instances};
 use deployment::plan::{Conflict, Observed, Plan};
 use deployment::resource::Body;
 use deployment::settings::WekaProtocol;
-use deployment::{Account, ClusterName, HostGroup, Names, Output, ResourceId, Secret, Settings, Tags};
+use deployment::{
+    Account, ClusterName, HostGroup, Names, Output, Outputs, ResourceId, Secret, Settings, Tags,
+};
 use instances::{ComputeMemory, Cores, MountScript, Profile};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
@@ -71,7 +73,7 @@ pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) 
         package: package.archive,
     };
     let carried = carry_out(&cloud, &plan, printer).await?;
-    Ok(conclude(&cloud, &plan, &settings, carried, printer).await)
+    Ok(conclude(&cloud, &plan, &settings, &carried, printer))
 }
 
 /// What the user asks for, all that is wrong with it said at once.
@@ -180,15 +182,30 @@ async fn see(session: &Session, names: &Names, wish: &Wish, ids: &[String]) -> R
         alias,
         ..Found::default()
     });
-    let find = async {
-        if ids.is_empty() {
-            discover::stack(&session.clients, names.cluster()).await
+    let found = async {
+        let members = if ids.is_empty() {
+            discover::of_stack(&session.clients, names.cluster()).await
         } else {
             let ids: BTreeSet<_> = ids.iter().cloned().collect();
-            discover::instance_ids(&session.clients, ids)
-                .await
-                .map_err(NotFound::Asked)
+            let members = discover::of_instances(&session.clients, ids).await;
+            members.map_err(NotFound::Asked)
+        };
+        let members = members.map_err(|error| match error {
+            NotFound::Stack(_) => Failure::plain(error.to_string()),
+            NotFound::Asked(error) => Failure::aws("finding the cluster", &error),
+        })?;
+        // What only they tell: the stack's load balancer, and whether there are clients.
+        let mut more = Vec::new();
+        if wish.clients && !members.known().of_group(HostGroup::Clients).is_empty() {
+            more.extend(ResourceId::found_by_name(Some(HostGroup::Clients)));
         }
+        if let Some(name) = members.known().classic_load_balancers.first() {
+            look.has_classic_load_balancer(name);
+            more.push(ResourceId::ClassicHealthCheck);
+        }
+        let (found, observed) = tokio::join!(members.complete(&session.clients), look.at(more));
+        let found = found.map_err(|error| Failure::aws("finding the cluster", &error))?;
+        Ok((found, observed.map_err(asking)?))
     };
     let standing = async {
         // Without credentials every request fails: one that says so is enough.
@@ -199,30 +216,13 @@ async fn see(session: &Session, names: &Names, wish: &Wish, ids: &[String]) -> R
         let (observed, denied) = tokio::join!(observed, denied);
         Ok::<_, Failure>((observed.map_err(asking)?, denied))
     };
-    let find = async {
-        find.await.map_err(|error| match error {
-            NotFound::Stack(_) => Failure::plain(error.to_string()),
-            NotFound::Asked(error) => Failure::aws("finding the cluster", &error),
-        })
-    };
-    let (found, (mut observed, denied)) = tokio::try_join!(find, standing)?;
+    let ((found, more), (mut observed, denied)) = tokio::try_join!(found, standing)?;
     let account = look.account().await.map_err(asking)?.clone();
-    // What only the stack tells: its load balancer, and whether there are clients.
+    observed.extend(more);
     let mut groups = vec![HostGroup::Backends];
-    let mut more = vec![];
     if wish.clients && !found.of_group(HostGroup::Clients).is_empty() {
         groups.push(HostGroup::Clients);
-        more.extend(ResourceId::found_by_name(Some(HostGroup::Clients)));
     }
-    if !found.classic_load_balancers.is_empty() {
-        more.push(ResourceId::ClassicHealthCheck);
-    }
-    let classic_load_balancer = found.classic_load_balancers.first().cloned();
-    let look = look.with(Found {
-        classic_load_balancer,
-        ..Found::default()
-    });
-    observed.extend(look.at(more).await.map_err(asking)?);
     for group in groups {
         observed.extend(standing_instances(names.cluster(), group, &wish.tags, &found));
     }
@@ -288,18 +288,10 @@ fn decide(
 }
 
 /// What to do next: shown once everything stands.
-async fn conclude(
-    cloud: &Cloud,
-    plan: &Plan,
-    settings: &Settings,
-    carried: Carried,
-    printer: &Printer,
-) -> u8 {
+fn conclude(cloud: &Cloud, plan: &Plan, settings: &Settings, carried: &Carried, printer: &Printer) -> u8 {
     let code = carried.exit_code();
     let script = if carried.is_whole() {
-        // The load balancer's name is known once it stands; asked for again only when it was made just now.
-        let host = host(cloud, plan, settings).await;
-        host.map(|host| MountScript { host }.render())
+        host(settings, &carried.outputs).map(|host| MountScript { host }.render())
     } else {
         None
     };
@@ -321,22 +313,10 @@ fn next_steps(cloud: &Cloud) -> String {
 }
 
 /// The name under which clients reach the cluster.
-async fn host(cloud: &Cloud, plan: &Plan, settings: &Settings) -> Option<String> {
-    if let Some(alias) = &settings.dns_alias {
-        return Some(alias.clone());
-    }
-    if let Some(name) = plan.outputs.get(ResourceId::LoadBalancer, Output::DnsName) {
-        return Some(name.reveal().to_owned());
-    }
-    let look = Look::new(&cloud.clients, &cloud.names, &cloud.account.region);
-    let standing = look
-        .at([ResourceId::LoadBalancer])
-        .await
-        .ok()?
-        .remove(&ResourceId::LoadBalancer)?;
-    standing
-        .outputs
-        .into_iter()
-        .find(|(output, _)| *output == Output::DnsName)
-        .map(|(_, name)| name)
+fn host(settings: &Settings, outputs: &Outputs) -> Option<String> {
+    let load_balancer = || outputs.get(ResourceId::LoadBalancer, Output::DnsName);
+    settings
+        .dns_alias
+        .clone()
+        .or_else(|| Some(load_balancer()?.reveal().to_owned()))
 }

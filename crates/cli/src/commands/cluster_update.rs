@@ -109,13 +109,13 @@ async fn see(session: &Session, names: &Names) -> Result<Seen, Failure> {
     if settings.dns_alias.is_some() {
         more.push(ResourceId::AliasRecord);
     }
-    if settings.classic_load_balancer.is_some() {
+    if let Some(name) = &settings.classic_load_balancer {
+        look.has_classic_load_balancer(name);
         more.push(ResourceId::ClassicHealthCheck);
     }
     let account = look.account().await.map_err(asking)?.clone();
     let look = look.with(Found {
         alias: settings.dns_zone_id.clone().zip(settings.dns_alias.clone()),
-        classic_load_balancer: settings.classic_load_balancer.clone(),
         ..Found::default()
     });
     observed.extend(look.at(more).await.map_err(asking)?);
