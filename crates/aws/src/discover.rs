@@ -1,5 +1,7 @@
 //! Finding a running cluster: the stack or the given instances, and the network around them.
 
+mod network;
+
 use crate::backends::described;
 use crate::cloud::Clients;
 use crate::error::{Asked, Error, Result};
@@ -8,9 +10,10 @@ use crate::resource::tags_from;
 use aws_sdk_cloudformation::types::StackResourceSummary;
 use aws_sdk_ec2::types::{Filter, Instance as Found};
 use deployment::ClusterName;
-use deployment::import::{Endpoint, Imported, Instance, Network, RouteTable, Source, Subnet};
+use deployment::import::{Imported, Instance, Network, Source};
 use deployment::settings::Volume;
 use futures::future::try_join_all;
+use network::network;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many instances DescribeAutoScalingInstances takes.
@@ -322,162 +325,4 @@ fn instance(found: &Found) -> Instance {
         tags: tags_from(found.tags(), |tag| (tag.key(), tag.value())),
         ..Instance::default()
     }
-}
-
-/// Subnets, route tables and endpoints of the VPCs that the instances are in.
-async fn network(clients: &Clients, vpcs: &BTreeSet<String>) -> Result<Network> {
-    if vpcs.is_empty() {
-        return Ok(Network::default());
-    }
-    let ec2 = &clients.ec2;
-    let filter = Filter::builder()
-        .name("vpc-id")
-        .set_values(Some(vpcs.iter().cloned().collect()))
-        .build();
-    let (subnets, tables, endpoints, ranges) = tokio::try_join!(
-        async {
-            let pages = ec2
-                .describe_subnets()
-                .filters(filter.clone())
-                .into_paginator()
-                .items()
-                .send();
-            pages
-                .collect::<Result<Vec<_>, _>>()
-                .await
-                .asked("ec2 DescribeSubnets")
-        },
-        async {
-            let pages = ec2
-                .describe_route_tables()
-                .filters(filter.clone())
-                .into_paginator()
-                .items()
-                .send();
-            pages
-                .collect::<Result<Vec<_>, _>>()
-                .await
-                .asked("ec2 DescribeRouteTables")
-        },
-        endpoints(clients, &filter),
-        async {
-            let ask = ec2
-                .describe_vpcs()
-                .set_vpc_ids(Some(vpcs.iter().cloned().collect()));
-            ask.send().await.asked("ec2 DescribeVpcs")
-        },
-    )?;
-    let text = |value: Option<String>| value.unwrap_or_default();
-    let cidrs = ranges
-        .vpcs
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|vpc| vpc.cidr_block);
-    Ok(Network {
-        subnets: subnets
-            .into_iter()
-            .map(|subnet| Subnet {
-                id: text(subnet.subnet_id),
-                vpc: text(subnet.vpc_id),
-                zone: text(subnet.availability_zone),
-            })
-            .collect(),
-        route_tables: tables
-            .into_iter()
-            .map(|table| {
-                let associations = table.associations.unwrap_or_default();
-                RouteTable {
-                    id: text(table.route_table_id),
-                    vpc: text(table.vpc_id),
-                    main: associations.iter().any(|of| of.main() == Some(true)),
-                    subnets: associations.into_iter().filter_map(|of| of.subnet_id).collect(),
-                }
-            })
-            .collect(),
-        endpoints,
-        cidrs: cidrs.collect(),
-    })
-}
-
-async fn endpoints(clients: &Clients, filter: &Filter) -> Result<Vec<Endpoint>> {
-    let pages = clients
-        .ec2
-        .describe_vpc_endpoints()
-        .filters(filter.clone())
-        .into_paginator()
-        .items()
-        .send();
-    let found = pages
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .asked("ec2 DescribeVpcEndpoints")?;
-    let groups: BTreeSet<_> = found
-        .iter()
-        .flat_map(|endpoint| endpoint.groups())
-        .filter_map(|group| group.group_id())
-        .collect();
-    let open = https_from(clients, groups.into_iter().map(str::to_owned).collect()).await?;
-    Ok(found
-        .into_iter()
-        .map(|endpoint| {
-            let groups = endpoint.groups().iter().filter_map(|group| group.group_id());
-            Endpoint {
-                https_from: groups
-                    .filter_map(|group| open.get(group))
-                    .flatten()
-                    .cloned()
-                    .collect(),
-                id: endpoint.vpc_endpoint_id.unwrap_or_default(),
-                vpc: endpoint.vpc_id.unwrap_or_default(),
-                service: endpoint.service_name.unwrap_or_default(),
-                kind: endpoint
-                    .vpc_endpoint_type
-                    .map(|kind| kind.as_str().to_owned())
-                    .unwrap_or_default(),
-                state: endpoint
-                    .state
-                    .map(|state| state.as_str().to_owned())
-                    .unwrap_or_default(),
-                route_tables: endpoint.route_table_ids.unwrap_or_default().into_iter().collect(),
-            }
-        })
-        .collect())
-}
-
-/// From where each of these security groups lets HTTPS in: address ranges and other groups.
-async fn https_from(clients: &Clients, groups: Vec<String>) -> Result<BTreeMap<String, BTreeSet<String>>> {
-    const HTTPS: i32 = 443;
-    if groups.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let pages = clients
-        .ec2
-        .describe_security_groups()
-        .set_group_ids(Some(groups))
-        .into_paginator()
-        .items()
-        .send();
-    let found = pages
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .asked("ec2 DescribeSecurityGroups")?;
-    Ok(found
-        .into_iter()
-        .map(|group| {
-            let open = group.ip_permissions().iter().filter(|rule| {
-                let within =
-                    rule.from_port().unwrap_or(0) <= HTTPS && HTTPS <= rule.to_port().unwrap_or(65_535);
-                matches!(rule.ip_protocol(), Some("-1")) || (rule.ip_protocol() == Some("tcp") && within)
-            });
-            let from = open.flat_map(|rule| {
-                let ranges = rule.ip_ranges().iter().filter_map(|range| range.cidr_ip());
-                let groups = rule
-                    .user_id_group_pairs()
-                    .iter()
-                    .filter_map(|pair| pair.group_id());
-                ranges.chain(groups).map(str::to_owned).collect::<Vec<_>>()
-            });
-            (group.group_id().unwrap_or_default().to_owned(), from.collect())
-        })
-        .collect())
 }
