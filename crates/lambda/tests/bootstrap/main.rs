@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod account;
+mod fetch;
+mod join;
 mod scale;
 mod terminate;
 
@@ -10,11 +12,9 @@ use account::Account;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use lab::lambda_runtime::{Function, FunctionError, Options, StartError};
-use scaling::messages::{HostGroupInfo, Role};
-use scaling::seal::{Binding, Credentials, SealKey, open, seal};
-use secrecy::ExposeSecret;
+use scaling::seal::{Binding, Credentials, SealKey, seal};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const USER: &str = "admin-of-the-cluster";
@@ -95,217 +95,6 @@ async fn assert_no_secrets(function: Function) -> String {
         );
     }
     log
-}
-
-#[tokio::test]
-async fn join_answers_a_backend_with_its_script() {
-    let account = Account::with_cluster().await;
-    let function = started(&account, &[("LAMBDA", "join")]).await;
-    let mut orders = BTreeSet::new();
-    for _ in 0..20 {
-        let answer = function.invoke(&get()).await.unwrap();
-        assert_eq!(answer["statusCode"], 200);
-        assert_eq!(
-            answer["headers"]["content-type"],
-            "text/x-shellscript; charset=utf-8"
-        );
-        assert_eq!(answer["headers"]["cache-control"], "no-store");
-        let script = answer["body"].as_str().unwrap();
-        assert!(script.starts_with("#!/bin/bash"), "{script}");
-        assert!(
-            script.contains(USER) && script.contains("correct-horse"),
-            "{script}"
-        );
-        assert!(
-            script.contains("31796436575B"),
-            "cores of an i3en.2xlarge: {script}"
-        );
-        let mut order: Vec<_> = account::BACKENDS
-            .iter()
-            .map(|(_, ip)| script.find(ip).unwrap())
-            .collect();
-        orders.insert(order.clone());
-        order.dedup();
-        assert_eq!(order.len(), account::BACKENDS.len());
-    }
-    assert!(orders.len() > 1, "every instance asks the same backend first");
-    let log = assert_no_secrets(function).await;
-    assert!(log.contains("answered"), "{log}");
-}
-
-#[tokio::test]
-async fn join_answers_a_client_with_another_script() {
-    let account = Account::with_cluster().await;
-    let function = started(&account, &[("LAMBDA", "join"), ("ROLE", "client")]).await;
-    let answer = function.invoke(&get()).await.unwrap();
-    assert_eq!(answer["statusCode"], 200);
-    let script = answer["body"].as_str().unwrap();
-    assert!(
-        script.contains("client0") && !script.contains("drives0"),
-        "{script}"
-    );
-    assert_no_secrets(function).await;
-}
-
-/// The answer must be an HTTP error with a reason in JSON, never a script.
-async fn refused(account: &Account, event: &Value, status: u16, reason: &str) {
-    let function = started(account, &[("LAMBDA", "join")]).await;
-    let answer = function.invoke(event).await.unwrap();
-    assert_eq!(answer["statusCode"], status, "{answer}");
-    assert_eq!(answer["headers"]["content-type"], "application/json");
-    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
-    let error = body["error"].as_str().unwrap();
-    assert!(error.contains(reason), "{error}");
-    assert!(!answer.to_string().contains("correct-horse"));
-    let log = assert_no_secrets(function).await;
-    assert!(log.contains("no script"), "{log}");
-}
-
-#[tokio::test]
-async fn join_refuses_what_it_cannot_answer() {
-    let account = Account::with_cluster().await;
-    refused(
-        &account,
-        &json!({ "httpMethod": "POST" }),
-        405,
-        "method POST is not allowed",
-    )
-    .await;
-    refused(&account, &json!({ "Records": [] }), 400, "no HTTP request").await;
-}
-
-#[tokio::test]
-async fn join_says_what_is_missing() {
-    let mut account = Account::with_cluster().await;
-    account.change(|cluster| cluster.backends.clear());
-    refused(&account, &get(), 503, "cluster wk has no running backends").await;
-
-    let mut account = Account::with_cluster().await;
-    account.change(|cluster| cluster.instance_type = "t3.micro".to_owned());
-    refused(&account, &get(), 500, "instance type 't3.micro' is not known").await;
-
-    let mut account = Account::with_cluster().await;
-    account.change(|cluster| cluster.password = json!({ "S": "correct-horse, not base64" }));
-    refused(&account, &get(), 502, "no readable Password").await;
-
-    let mut account = Account::with_cluster().await;
-    account.change(|cluster| cluster.refusing = Some("GetItem"));
-    refused(&account, &get(), 502, "AccessDeniedException: not for you").await;
-}
-
-#[tokio::test]
-async fn fetch_hands_on_the_group_and_sealed_credentials() {
-    let account = Account::with_cluster().await;
-    let function = started(&account, &[("LAMBDA", "fetch")]).await;
-    let answer = function.invoke(&json!({})).await.unwrap();
-    assert!(!answer.to_string().contains("correct-horse") && !answer.to_string().contains(USER));
-    let info: HostGroupInfo = serde_json::from_value(answer.clone()).unwrap();
-    assert_eq!((info.username.as_str(), info.password.as_str()), ("", ""));
-    assert_eq!(
-        (info.desired_capacity, info.role, info.version),
-        (account::DESIRED, Role::Backend, 1)
-    );
-    let instances: Vec<_> = info
-        .instances
-        .iter()
-        .map(|i| (i.id.as_str(), i.private_ip.as_str()))
-        .collect();
-    assert_eq!(
-        instances,
-        account::BACKENDS,
-        "a member that is gone has no address and is left out"
-    );
-    assert_eq!(info.backend_ips, account::BACKENDS.map(|(_, ip)| ip));
-
-    let key = SealKey::from_base64(SEAL_KEY).unwrap();
-    let binding = Binding {
-        cluster: "wk",
-        host_group: "Backends",
-    };
-    let sealed = info.sealed.unwrap();
-    let credentials = open(&sealed, &key, binding).unwrap();
-    assert_eq!(
-        (
-            credentials.username.as_str(),
-            credentials.password.expose_secret()
-        ),
-        (USER, PASSWORD)
-    );
-    assert!(
-        open(
-            &sealed,
-            &key,
-            Binding {
-                host_group: "Clients",
-                ..binding
-            }
-        )
-        .is_err()
-    );
-
-    let again: HostGroupInfo = serde_json::from_value(function.invoke(&json!({})).await.unwrap()).unwrap();
-    assert_ne!(again.sealed.unwrap(), sealed, "a nonce was used twice");
-    assert_no_secrets(function).await;
-}
-
-#[tokio::test]
-async fn fetch_says_how_the_backends_are_spoken_to() {
-    let mut account = Account::with_cluster().await;
-    let function = started(&account, &[("LAMBDA", "fetch")]).await;
-    let answer = function.invoke(&json!({})).await.unwrap();
-    assert_eq!(answer.get("weka"), None);
-    for (settings, weka) in [
-        (
-            json!({ "WekaProtocol": { "S": "http" } }),
-            json!({ "protocol": "http" }),
-        ),
-        (
-            json!({ "WekaCA": { "S": "pem" } }),
-            json!({ "protocol": "https", "ca": "pem" }),
-        ),
-    ] {
-        account.change(|cluster| cluster.settings = settings);
-        assert_eq!(function.invoke(&json!({})).await.unwrap()["weka"], weka);
-    }
-    assert_no_secrets(function).await;
-}
-
-#[tokio::test]
-async fn fetch_leaves_the_credentials_to_scale_where_that_reads_the_table() {
-    let mut account = Account::with_cluster().await;
-    // It must not even ask for them.
-    account.change(|cluster| cluster.refusing = Some("cluster-creds"));
-    let function = started(
-        &account,
-        &[("LAMBDA", "fetch"), ("USE_DYNAMODB_ENDPOINT", "true")],
-    )
-    .await;
-    let answer = function.invoke(&json!({})).await.unwrap();
-    assert_eq!(
-        (&answer["username"], &answer["password"]),
-        (&json!(""), &json!(""))
-    );
-    assert_eq!(answer.get("sealed"), None);
-    assert_no_secrets(function).await;
-}
-
-#[tokio::test]
-async fn fetch_fails_as_a_whole_and_by_name() {
-    for (refusing, doing) in [
-        ("DescribeAutoScalingGroups", "reading the Auto Scaling group"),
-        ("DescribeInstances", "ec2 DescribeInstances"),
-        ("cluster-creds", "reading the credentials"),
-        ("cluster-settings", "reading the settings"),
-    ] {
-        let mut account = Account::with_cluster().await;
-        account.change(|cluster| cluster.refusing = Some(refusing));
-        let function = started(&account, &[("LAMBDA", "fetch")]).await;
-        let error = function.invoke(&json!({})).await.unwrap_err();
-        assert_eq!(error.error_type, "AwsRequestFailed");
-        assert!(error.error_message.contains(doing), "{error}");
-        assert!(error.error_message.contains("not for you"), "{error}");
-        assert_no_secrets(function).await;
-    }
 }
 
 /// What *fetch* tells, sealed for this host group.
