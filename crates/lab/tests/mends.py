@@ -243,6 +243,8 @@ def auto_scaling():
     refuses(groups.attach_instances, "ValidationError", **one, InstanceIds=["i-0123456789abcdef0"])
     refuses(groups.attach_instances, "ValidationError", **one, InstanceIds=[terminated])
     groups.attach_instances(**one, InstanceIds=backends)
+    holds("who is attached is not protected", not any(member["ProtectedFromScaleIn"] for member in members().values()))
+    groups.set_instance_protection(**one, InstanceIds=backends, ProtectedFromScaleIn=True)
     refuses(groups.attach_instances, "ValidationError", **one, InstanceIds=backends[:1])
     refuses(groups.attach_instances, "ValidationError", **one, InstanceIds=[ids["Client0"], ids["Client1"]])
     refuses(groups.set_desired_capacity, "ValidationError", **one, DesiredCapacity=8)
