@@ -13,3 +13,12 @@ mod oracle;
 mod planner;
 mod rules;
 mod simulation;
+
+/// What is asked of the tests beside the usual.
+fn variable(name: &str) -> Option<String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a longer run is asked for by the environment"
+    )]
+    std::env::var(name).ok()
+}

@@ -3,6 +3,8 @@
 //!
 //! Time is what it does: a machine that is down is down for a short while or for long, an instance was launched just now
 //! or long ago. The planners and the checker are the real ones; a machine has two containers and one drive.
+//!
+//! `WEKACTL_FAULTS=0,1,2` searches with a fault of each of these kinds at once, in the order of [`Faults`], in place of the usual ones.
 
 mod state;
 mod steps;
@@ -10,7 +12,8 @@ mod terminate;
 
 use state::{Faults, State};
 use stateright::{Checker, Model, Property};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use steps::Step;
 
@@ -65,72 +68,97 @@ impl Model for Cluster {
     }
 }
 
-/// Every state that is reached, and from where each is.
+/// What is to be known of every state that is reached: by its number, in the order in which they are found.
 struct Graph {
-    states: Vec<State>,
+    settled: Vec<bool>,
     /// The steps that need no fault and no change of the target: what happens if one only waits.
     onward: Vec<(u32, u32)>,
 }
 
-fn graph(model: &Cluster) -> Graph {
-    let mut numbers: HashMap<State, u32> = HashMap::new();
-    let mut states = model.init_states();
-    numbers.insert(states[0].clone(), 0);
-    let mut onward = Vec::new();
-    let mut next = 0;
+/// Goes through all states, breadth first. A state is kept by its fingerprint alone, as the checker does: there may be many.
+fn graph(model: &Cluster, mut look: impl FnMut(usize, &State)) -> Graph {
+    let mut graph = Graph {
+        settled: Vec::new(),
+        onward: Vec::new(),
+    };
+    let mut numbers: HashMap<u64, u32> = HashMap::new();
+    let mut open: VecDeque<State> = model.init_states().into();
+    numbers.insert(fingerprint(&open[0]), 0);
     let mut actions = Vec::new();
-    while next < states.len() {
-        let state = states[next].clone();
+    while let Some(state) = open.pop_front() {
+        let number = graph.settled.len();
+        look(number, &state);
+        graph.settled.push(state.is_settled());
         model.actions(&state, &mut actions);
         for step in actions.drain(..) {
             let waits = step.is_onward();
             let Some(after) = model.next_state(&state, step) else {
                 continue;
             };
-            let number = *numbers.entry(after.clone()).or_insert_with(|| {
-                states.push(after);
-                u32::try_from(states.len() - 1).unwrap()
+            let new = u32::try_from(numbers.len()).unwrap();
+            let other = *numbers.entry(fingerprint(&after)).or_insert_with(|| {
+                open.push_back(after);
+                new
             });
             if waits {
-                onward.push((u32::try_from(next).unwrap(), number));
+                graph.onward.push((u32::try_from(number).unwrap(), other));
             }
         }
-        next += 1;
     }
-    Graph { states, onward }
+    graph
 }
 
-/// A state from which the target cannot be reached any more by waiting, if there is one.
-fn stuck(graph: &Graph) -> Option<&State> {
-    let mut before: Vec<Vec<u32>> = vec![Vec::new(); graph.states.len()];
-    for (from, to) in &graph.onward {
-        before[*to as usize].push(*from);
-    }
-    let mut reaches: Vec<bool> = graph.states.iter().map(State::is_settled).collect();
-    let mut open: Vec<usize> = (0..reaches.len()).filter(|state| reaches[*state]).collect();
-    while let Some(state) = open.pop() {
-        for from in &before[state] {
-            if !std::mem::replace(&mut reaches[*from as usize], true) {
-                open.push(*from as usize);
+impl Graph {
+    /// A state from which the target cannot be reached any more by waiting, if there is one.
+    fn stuck(&self) -> Option<usize> {
+        // Where each state's own begin among the steps, ordered by the state that they lead to.
+        let mut begin = vec![0_usize; self.settled.len() + 1];
+        for (_, to) in &self.onward {
+            begin[*to as usize + 1] += 1;
+        }
+        for number in 1..begin.len() {
+            begin[number] += begin[number - 1];
+        }
+        let mut before = vec![0_u32; self.onward.len()];
+        let mut free = begin.clone();
+        for (from, to) in &self.onward {
+            before[free[*to as usize]] = *from;
+            free[*to as usize] += 1;
+        }
+        let mut reaches = self.settled.clone();
+        let mut open: Vec<usize> = (0..reaches.len()).filter(|state| reaches[*state]).collect();
+        while let Some(state) = open.pop() {
+            for from in &before[begin[state]..begin[state + 1]] {
+                if !std::mem::replace(&mut reaches[*from as usize], true) {
+                    open.push(*from as usize);
+                }
             }
         }
+        reaches.iter().position(|reaches| !reaches)
     }
-    reaches
-        .iter()
-        .position(|reaches| !reaches)
-        .map(|state| &graph.states[state])
+}
+
+fn fingerprint(state: &State) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    state.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Searches all states, and tells how many there are: once for the properties, once for whether each leads to the target.
 fn search(model: impl Fn() -> Cluster) -> usize {
     let checker = model().checker().spawn_bfs().join();
     checker.assert_properties();
-    let graph = graph(&model());
-    assert_eq!(graph.states.len(), checker.unique_state_count());
-    if let Some(state) = stuck(&graph) {
-        panic!("the target cannot be reached any more from {state:#?}");
+    let found = graph(&model(), |_, _| ());
+    assert_eq!(found.settled.len(), checker.unique_state_count());
+    if let Some(stuck) = found.stuck() {
+        graph(&model(), |number, state| {
+            assert!(
+                number != stuck,
+                "the target cannot be reached any more from {state:#?}"
+            );
+        });
     }
-    graph.states.len()
+    found.settled.len()
 }
 
 /// All states with this fault, and with this and one of each of the `others`. All five at once have tens of millions.
@@ -143,14 +171,20 @@ fn faults(one: usize, others: Range<usize>) {
             well_first,
         }
     };
-    let alone = Faults::of([one, one]);
+    if let Some(kinds) = crate::variable("WEKACTL_FAULTS") {
+        let kinds: Vec<_> = kinds.split(',').map(|kind| kind.parse().unwrap()).collect();
+        let faults = Faults::of(&kinds);
+        println!("{faults:?}: {} states", search(state(true, faults)));
+        return;
+    }
+    let alone = Faults::of(&[one]);
     println!("{alone:?}: {} states", search(state(true, alone)));
     println!(
         "{alone:?}, the well ones younger: {} states",
         search(state(false, alone))
     );
     for other in others {
-        let both = Faults::of([one, other]);
+        let both = Faults::of(&[one, other]);
         println!("{both:?}: {} states", search(state(true, both)));
     }
 }

@@ -218,14 +218,6 @@ fn end(schedule: &Schedule, broken: Option<String>) -> (Result<Told, String>, Ve
     (result, world.log.clone())
 }
 
-fn variable(name: &str) -> Option<String> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a longer run is asked for by the environment"
-    )]
-    std::env::var(name).ok()
-}
-
 fn one(seed: u64) {
     let (result, log) = simulate(seed, true);
     assert!(
@@ -238,11 +230,11 @@ fn one(seed: u64) {
 
 /// Runs a part of the seeds: nextest gives each part a process of its own.
 fn part(number: u64, of: u64) -> Told {
-    if let Some(seed) = variable("WEKACTL_SEED") {
+    if let Some(seed) = crate::variable("WEKACTL_SEED") {
         one(seed.parse().unwrap());
         return Told::default();
     }
-    let seeds = variable("WEKACTL_SEEDS").map_or(SEEDS, |range| {
+    let seeds = crate::variable("WEKACTL_SEEDS").map_or(SEEDS, |range| {
         let (from, to) = range.split_once("..").unwrap();
         from.parse().unwrap()..to.parse().unwrap()
     });

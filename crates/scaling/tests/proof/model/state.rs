@@ -35,8 +35,8 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    /// These two, or the one.
-    pub(super) fn of(kinds: [usize; 2]) -> Self {
+    /// One of each of these kinds, of five.
+    pub(super) fn of(kinds: &[usize]) -> Self {
         let has = |kind| kinds.contains(&kind);
         Self {
             call_fails: has(0),
