@@ -32,10 +32,13 @@ pub(crate) const COMES_WITH_ITS_ROLE: fn(&Error) -> bool = |error| {
         || error.is(&["KMSAccessDeniedException"])
 };
 
-/// Whether a request was refused because an instance has been attached to its group just now: AWS takes some seconds to put it
-/// in service. There is no code for it: the message says `The instance i-1 is not in InService or EnteringStandby or Standby.`
-pub(crate) const COMES_INTO_SERVICE: fn(&Error) -> bool =
-    |error| error.is(&["ValidationError"]) && error.message().contains("is not in InService");
+/// Whether a request to an Auto Scaling group was refused because of what is being done to the group or to an instance of it. One that
+/// has been attached just now takes some seconds to be in service; there is no code for that, the message says `The instance i-1 is not
+/// in InService or EnteringStandby or Standby.`
+pub(crate) const GROUP_IS_BUSY: fn(&Error) -> bool = |error| {
+    error.is(&["ResourceContention", "ScalingActivityInProgress"])
+        || (error.is(&["ValidationError"]) && error.message().contains("is not in InService"))
+};
 
 /// Minutes, for a table or a function to become active, or an instance to come into service.
 pub(crate) fn minutes() -> ExponentialBuilder {
@@ -87,6 +90,7 @@ pub(crate) const PASSES: fn(&Error) -> bool = |error| {
             // EC2 Auto Scaling: its instances have not gone yet.
             "ResourceInUse",
             "ScalingActivityInProgress",
+            "ResourceContention",
             // DynamoDB: the table is being made or changed.
             "ResourceInUseException",
             // Lambda, API Gateway: another change is under way.
@@ -99,11 +103,12 @@ pub(crate) const PASSES: fn(&Error) -> bool = |error| {
             "PriorRequestNotComplete",
         ])
 };
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::Asked;
-    use crate::replayed::{config, json_answer, replay};
+    use crate::replayed::{config, json_answer, replay, xml_answer};
     use serde_json::json;
 
     #[tokio::test]
@@ -139,6 +144,32 @@ mod tests {
                 .await;
             let error = answer.asked("states UpdateStateMachine").unwrap_err();
             assert_eq!(COMES_WITH_ITS_ROLE(&error), again, "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_group_is_busy_with_what_passes() {
+        for (code, message, busy) in [
+            (
+                "ValidationError",
+                "The instance i-1 is not in InService or EnteringStandby or Standby.",
+                true,
+            ),
+            (
+                "ResourceContention",
+                "There is a pending update to the group",
+                true,
+            ),
+            ("ScalingActivityInProgress", "There are scaling activities", true),
+            ("ValidationError", "AutoScalingGroup name not found", false),
+        ] {
+            let answer = format!(
+                "<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+            );
+            let client = aws_sdk_autoscaling::Client::new(&config(replay([xml_answer(400, &answer)])));
+            let answer = client.set_instance_protection().send().await;
+            let error = answer.asked("autoscaling SetInstanceProtection").unwrap_err();
+            assert_eq!(GROUP_IS_BUSY(&error), busy, "{error}");
         }
     }
 }

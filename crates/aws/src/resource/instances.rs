@@ -96,13 +96,19 @@ impl Resource for AttachedInstances {
         let to_attach: Vec<_> = ids(from, "to_attach").into_iter().collect();
         // One batch after the other: each raises the desired capacity by its size.
         for batch in to_attach.chunks(ATTACHED_AT_ONCE) {
-            let ask = cloud
-                .clients
-                .autoscaling
-                .attach_instances()
-                .auto_scaling_group_name(target.name);
-            let ask = ask.set_instance_ids(Some(batch.to_vec()));
-            ask.send().await.asked("autoscaling AttachInstances")?;
+            let attach = || async {
+                let ask = cloud
+                    .clients
+                    .autoscaling
+                    .attach_instances()
+                    .auto_scaling_group_name(target.name);
+                let ask = ask.set_instance_ids(Some(batch.to_vec()));
+                ask.send().await.asked("autoscaling AttachInstances")
+            };
+            attach
+                .retry(patience::minutes())
+                .when(patience::GROUP_IS_BUSY)
+                .await?;
         }
         // The group's protection of new instances is said of those that it launches: of others it is set.
         let to_protect: Vec<_> = ids(from, "to_protect_from_scale_in").into_iter().collect();
@@ -120,7 +126,7 @@ impl Resource for AttachedInstances {
             };
             protect
                 .retry(patience::minutes())
-                .when(patience::COMES_INTO_SERVICE)
+                .when(patience::GROUP_IS_BUSY)
                 .await?;
         }
         Ok(Vec::new())
