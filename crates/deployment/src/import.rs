@@ -1,9 +1,11 @@
 //! From a running cluster to its settings: what was found, what is wrong with it, and what follows from it.
 
+mod alias;
 mod found;
 mod network;
 mod problem;
 
+pub use alias::foreign_alias;
 pub use found::{Imported, Instance, Source};
 pub use network::{Endpoint, Network, RouteTable, Subnet};
 pub use problem::Problem;

@@ -14,7 +14,7 @@ use aws::discover::{self, NotFound};
 use aws::look::{Found, Look};
 use aws::permissions;
 use deployment::desired::{self, Request};
-use deployment::import::{Imported, Wish, standing_instances};
+use deployment::import::{Imported, Wish, foreign_alias, standing_instances};
 use deployment::plan::{Conflict, Observed, Plan};
 use deployment::resource::Body;
 use deployment::settings::WekaProtocol;
@@ -264,6 +264,7 @@ fn decide(
             .ok(),
         _ => None,
     };
+    errors.extend(foreign_alias(wish, stored.as_ref(), &seen.observed).map(|taken| taken.to_string()));
     let settings = Settings::from_import(wish, &seen.found, &seen.account, stored.as_ref());
     let settings = settings.map_err(|problems| errors.extend(problems.iter().map(ToString::to_string)));
     let Ok(settings) = settings else {

@@ -224,6 +224,16 @@ scaling.attach_instances(AutoScalingGroupName="mine", InstanceIds=["{moved}"])
     }
 }
 
+/// A program that gives the alias's name to something else.
+fn point_elsewhere(zone: &str) -> String {
+    format!(
+        r#"
+boto3.client("route53").change_resource_record_sets(HostedZoneId="{zone}", ChangeBatch={{"Changes": [{{"Action": "UPSERT",
+    "ResourceRecordSet": {{"Name": "weka.example.com", "Type": "A", "AliasTarget": {{"HostedZoneId": "Z2", "DNSName": "other.example.com",
+    "EvaluateTargetHealth": False}}}}}}]}})"#
+    )
+}
+
 #[tokio::test]
 async fn the_alias_record_goes_where_it_is_ours_and_another_stays() {
     let (lab, _) = Lab::with(&small("wk", 10));
@@ -235,18 +245,19 @@ print(json.dumps(zone)); raise SystemExit
     let zone: String = lab.moto.run(Path::new(&path), None::<&str>).unwrap();
     let before = standing(&lab).await;
     let alias = ["-l", "weka.example.com", "-z", &zone];
+    // A name that stands for something else is not taken over.
+    let taken = lab.fork().await;
+    python(&taken, &point_elsewhere(&zone));
+    let ran = taken.import(&alias);
+    assert_eq!(ran.status, 1);
+    let told = "weka.example.com points at other.example.com already: remove that record, or choose another --dns-alias";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
     lab.import(&alias).ok();
     let copy = lab.fork().await;
     lab.destroy(&["-k"]).ok();
     assert_eq!(standing(&lab).await, before);
     // Somebody has given the name to something else.
-    let program = format!(
-        r#"
-boto3.client("route53").change_resource_record_sets(HostedZoneId="{zone}", ChangeBatch={{"Changes": [{{"Action": "UPSERT",
-    "ResourceRecordSet": {{"Name": "weka.example.com", "Type": "A", "AliasTarget": {{"HostedZoneId": "Z2", "DNSName": "other.example.com",
-    "EvaluateTargetHealth": False}}}}}}]}})"#
-    );
-    python(&copy, &program);
+    python(&copy, &point_elsewhere(&zone));
     let ran = copy.destroy(&["-k"]).ok();
     let told =
         "alias record 'weka.example.com' points at other.example.com, not at the cluster's load balancer";

@@ -74,6 +74,14 @@ pub enum Problem {
     /// One flag without the other.
     #[error("--dns-alias and --dns-zone-id go together: give both or neither")]
     HalfAnAlias,
+    /// The DNS name stands for something else.
+    #[error("{alias} points at {target} already: remove that record, or choose another --dns-alias")]
+    AliasTaken {
+        /// The name.
+        alias: String,
+        /// What it points at.
+        target: String,
+    },
     /// No second subnet was found.
     #[error(
         "no second subnet for the load balancer: none in {vpc} in another availability zone than {subnet} shares its route table; name one with --additional-alb-subnet"

@@ -6,7 +6,7 @@ mod problems;
 
 const GROUP: &str = "sg-1";
 
-fn wish() -> Wish {
+pub(super) fn wish() -> Wish {
     Wish {
         cluster: cluster(),
         tags: [("team".to_owned(), "storage".to_owned())].into_iter().collect(),

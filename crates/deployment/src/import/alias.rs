@@ -1,0 +1,102 @@
+//! Whether a DNS name is free for the cluster.
+
+use super::{Problem, Wish};
+use crate::plan::Observed;
+use crate::resource::{Body, ResourceId};
+use crate::settings::Settings;
+use crate::value::Output;
+
+/// The alias record that stands where the wish has one, if it is not this cluster's: a record bears no tag. It is the cluster's
+/// where the stored settings name it, which are written before it is made, or where it points at the cluster's load balancer.
+pub fn foreign_alias(wish: &Wish, stored: Option<&Settings>, observed: &Observed) -> Option<Problem> {
+    let Body::AliasRecord(record) = &observed.get(&ResourceId::AliasRecord)?.body else {
+        return None;
+    };
+    let is_stored = stored.is_some_and(|stored| {
+        (&stored.dns_alias, &stored.dns_zone_id) == (&wish.dns_alias, &wish.dns_zone_id)
+    });
+    let load_balancer = observed.get(&ResourceId::LoadBalancer).and_then(|standing| {
+        let name = standing
+            .outputs
+            .iter()
+            .find(|(output, _)| *output == Output::DnsName);
+        name.map(|(_, name)| name.as_str())
+    });
+    let target = record.target.known().unwrap_or_default();
+    let is_ours = load_balancer.is_some_and(|name| bare(name) == bare(target));
+    (!is_stored && !is_ours).then(|| Problem::AliasTaken {
+        alias: record.name.clone(),
+        target: if target.is_empty() {
+            "something else".to_owned()
+        } else {
+            target.to_owned()
+        },
+    })
+}
+
+/// A DNS name as it may be compared.
+fn bare(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::tests::wish;
+    use crate::plan::Standing;
+    use crate::resource::{AliasRecord, LoadBalancer};
+
+    fn standing(body: Body, outputs: Vec<(Output, String)>) -> Standing {
+        Standing {
+            name: "any".into(),
+            body,
+            tags: None,
+            outputs,
+        }
+    }
+
+    #[test]
+    fn a_record_is_the_clusters_where_it_points_at_it_or_the_settings_name_it() {
+        let wish = Wish {
+            dns_alias: Some("weka.example.com".into()),
+            dns_zone_id: Some("Z1".into()),
+            ..wish()
+        };
+        let record = AliasRecord {
+            zone_id: "Z1".into(),
+            name: "weka.example.com".into(),
+            target: "www.example.com".into(),
+            target_zone_id: "Z2".into(),
+        };
+        let mut observed = Observed::new();
+        assert_eq!(foreign_alias(&wish, None, &observed), None);
+        observed.insert(
+            ResourceId::AliasRecord,
+            standing(record.clone().into(), Vec::new()),
+        );
+        let taken = foreign_alias(&wish, None, &observed).unwrap().to_string();
+        assert_eq!(
+            taken,
+            "weka.example.com points at www.example.com already: remove that record, or choose another --dns-alias"
+        );
+        let other = Settings {
+            dns_alias: Some("other.example.com".into()),
+            dns_zone_id: Some("Z1".into()),
+            ..Settings::default()
+        };
+        assert!(foreign_alias(&wish, Some(&other), &observed).is_some());
+        let same = Settings {
+            dns_alias: wish.dns_alias.clone(),
+            ..other
+        };
+        assert_eq!(foreign_alias(&wish, Some(&same), &observed), None);
+        let load_balancer = LoadBalancer {
+            scheme: "internal".into(),
+            subnets: Vec::new(),
+            security_groups: Vec::new(),
+        };
+        let name = vec![(Output::DnsName, "WWW.example.com.".to_owned())];
+        observed.insert(ResourceId::LoadBalancer, standing(load_balancer.into(), name));
+        assert_eq!(foreign_alias(&wish, None, &observed), None);
+    }
+}
