@@ -6,8 +6,8 @@ use aws_sdk_ec2::types::{
     InstanceType, LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest,
     LaunchTemplateHttpTokensState, LaunchTemplateIamInstanceProfileSpecificationRequest,
     LaunchTemplateInstanceMetadataOptionsRequest, LaunchTemplateInstanceNetworkInterfaceSpecificationRequest,
-    LaunchTemplateTagSpecificationRequest, RequestLaunchTemplateData, ResourceType,
-    ResponseLaunchTemplateData, Tag, TagSpecification, VolumeType,
+    LaunchTemplateTagSpecification, LaunchTemplateTagSpecificationRequest, RequestLaunchTemplateData,
+    ResourceType, ResponseLaunchTemplateData, Tag, TagSpecification, VolumeType,
 };
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -44,6 +44,7 @@ impl Resource for LaunchTemplate {
         let template = present(template, ABSENT)?.and_then(|t| t.launch_templates.unwrap_or_default().pop());
         let Some(template) = template else { return Ok(None) };
         let version = version?.launch_template_versions.unwrap_or_default().pop();
+        let is_default = template.default_version_number == template.latest_version_number;
         let data = field(
             version.and_then(|version| version.launch_template_data),
             "ec2 DescribeLaunchTemplateVersions",
@@ -51,7 +52,7 @@ impl Resource for LaunchTemplate {
         )?;
         Ok(Some(Standing {
             name,
-            body: read(&data).into(),
+            body: read(&data, is_default).into(),
             tags: Some(tags_from(template.tags(), |tag| (tag.key(), tag.value()))),
             outputs: vec![(Output::Id, template.launch_template_id.unwrap_or_default())],
         }))
@@ -82,7 +83,7 @@ impl Resource for LaunchTemplate {
 
     async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
         let ec2 = &cloud.clients.ec2;
-        if from.body_differs() {
+        let newest = if from.body_differs_beside(&["is_default"]) {
             let ask = ec2
                 .create_launch_template_version()
                 .launch_template_name(target.name);
@@ -91,7 +92,25 @@ impl Resource for LaunchTemplate {
                 .asked("ec2 CreateLaunchTemplateVersion")?
                 .launch_template_version;
             let number = made.and_then(|version| version.version_number);
-            let number = field(number, "ec2 CreateLaunchTemplateVersion", "version number")?;
+            Some(field(
+                number,
+                "ec2 CreateLaunchTemplateVersion",
+                "version number",
+            )?)
+        } else if from.body_differs() {
+            let ask = ec2.describe_launch_templates().launch_template_names(target.name);
+            let found = ask
+                .send()
+                .await
+                .asked("ec2 DescribeLaunchTemplates")?
+                .launch_templates;
+            let found = found.unwrap_or_default().pop();
+            let number = found.and_then(|template| template.latest_version_number);
+            Some(field(number, "ec2 DescribeLaunchTemplates", "latest version")?)
+        } else {
+            None
+        };
+        if let Some(number) = newest {
             let ask = ec2.modify_launch_template().launch_template_name(target.name);
             ask.default_version(number.to_string())
                 .send()
@@ -134,19 +153,24 @@ impl Resource for LaunchTemplate {
     }
 }
 
-fn read(data: &ResponseLaunchTemplateData) -> LaunchTemplate {
+fn read(data: &ResponseLaunchTemplateData, is_default: bool) -> LaunchTemplate {
     let interface = data.network_interfaces().first();
     let specifications = data.tag_specifications();
+    let tags_of = |specification: &LaunchTemplateTagSpecification| -> Tags {
+        tags_from(specification.tags(), |tag| (tag.key(), tag.value()))
+    };
+    let instance = specifications
+        .iter()
+        .find(|specification| specification.resource_type() == Some(&ResourceType::Instance));
+    let instance_tags = instance.map(tags_of).unwrap_or_default();
     // A specification for the template itself tags nothing that it launches.
     let mut tagged: Vec<_> = specifications
         .iter()
         .filter(|specification| specification.resource_type() != Some(&ResourceType::LaunchTemplate))
+        .filter(|specification| tags_of(specification) == instance_tags)
         .filter_map(|specification| specification.resource_type().map(|kind| kind.as_str().to_owned()))
         .collect();
     tagged.sort();
-    let instance = specifications
-        .iter()
-        .find(|specification| specification.resource_type() == Some(&ResourceType::Instance));
     let script = data
         .user_data()
         .and_then(|encoded| BASE64_STANDARD.decode(encoded).ok());
@@ -186,15 +210,14 @@ fn read(data: &ResponseLaunchTemplateData) -> LaunchTemplate {
             .map_or("", |tokens| tokens.as_str())
             .to_owned(),
         termination_protection: data.disable_api_termination() == Some(true),
-        instance_tags: instance.map_or_else(Tags::default, |specification| {
-            tags_from(specification.tags(), |tag| (tag.key(), tag.value()))
-        }),
+        instance_tags,
         tagged,
         user_data: UserData::Script(Secret::new(
             script
                 .and_then(|script| String::from_utf8(script).ok())
                 .unwrap_or_default(),
         )),
+        is_default,
     }
 }
 

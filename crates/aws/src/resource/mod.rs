@@ -75,9 +75,13 @@ impl From<'_> {
 
     /// Whether a field other than a tag differs.
     pub(crate) fn body_differs(&self) -> bool {
-        self.changes
-            .iter()
-            .any(|change| !change.field.starts_with("tags."))
+        self.body_differs_beside(&[])
+    }
+
+    /// Whether a field other than a tag and these differs.
+    pub(crate) fn body_differs_beside(&self, fields: &[&str]) -> bool {
+        let mut names = self.changes.iter().map(|change| change.field.as_str());
+        names.any(|name| !name.starts_with("tags.") && !fields.contains(&name))
     }
 
     /// The tags to set: those that differ.

@@ -50,11 +50,16 @@ struct Ids {
     table: String,
     api: String,
     resource: String,
+    zone: String,
     plan: String,
     api_key: String,
     roles: BTreeMap<&'static str, String>,
     target_group: String,
     load_balancer: String,
+    load_balancer_name: String,
+    load_balancer_zone: String,
+    vpc: String,
+    subnet: String,
     listener: String,
     machine: String,
     rule: String,
@@ -63,7 +68,7 @@ struct Ids {
 }
 
 impl Ids {
-    fn of(dump: &Value, api_resource: String) -> Self {
+    fn of(dump: &Value, api_resource: String, zone: String) -> Self {
         let text = |pointer: &str| {
             dump.pointer(pointer)
                 .and_then(Value::as_str)
@@ -83,11 +88,18 @@ impl Ids {
             table: text("/dynamodb/0/table/TableArn"),
             api: text("/apigateway/0/api/id"),
             resource: api_resource,
+            zone,
             plan: text("/usageplans/0/plan/id"),
             api_key: text("/apikeys/0/id"),
-            roles: ["join", "fetch", "sm"].map(|user| (user, role(user))).into(),
+            roles: ["join", "fetch", "sm", "cw"]
+                .map(|user| (user, role(user)))
+                .into(),
             target_group: text("/targetgroups/0/tg/TargetGroupArn"),
             load_balancer: text("/elbv2/0/lb/LoadBalancerArn"),
+            load_balancer_name: text("/elbv2/0/lb/DNSName"),
+            load_balancer_zone: text("/elbv2/0/lb/CanonicalHostedZoneId"),
+            vpc: text("/elbv2/0/lb/VpcId"),
+            subnet: text("/elbv2/0/lb/AvailabilityZones/0/SubnetId"),
             listener: text("/elbv2/0/listeners/0/l/ListenerArn"),
             machine: text("/sfn/0/machine/stateMachineArn"),
             rule: text("/events/0/rule/Arn"),
@@ -111,11 +123,20 @@ async fn mended(drifts: for<'a> fn(&'a Clients, &'a Ids) -> Vec<Drift<'a>>) {
         clients: 0,
         ..StackOptions::default()
     });
-    lab.import(&["-t", "env=prod", "-t", "team=storage"]).ok();
     let variables: BTreeMap<_, _> = lab.moto.env().into_iter().collect();
     let config =
         aws::config::from_lambda_environment("test", "eu-west-1", |name| variables.get(name).cloned());
     let aws = Clients::new(&config.unwrap());
+    let zone = aws.route53.create_hosted_zone().name("example.com");
+    let zone = zone.caller_reference("1").send().await.unwrap();
+    let zone = zone
+        .hosted_zone()
+        .unwrap()
+        .id()
+        .trim_start_matches("/hostedzone/");
+    let tags = ["-t", "env=prod", "-t", "team=storage"];
+    lab.import(&[&tags[..], &["-l", "weka.example.com", "-z", zone]].concat())
+        .ok();
     let before = lab::dump(&lab.moto).unwrap();
     let api = before["apigateway"][0]["api"]["id"].as_str().unwrap();
     let resources = aws
@@ -129,7 +150,11 @@ async fn mended(drifts: for<'a> fn(&'a Clients, &'a Ids) -> Vec<Drift<'a>>) {
         .items()
         .iter()
         .find(|resource| resource.path() != Some("/"));
-    let ids = Ids::of(&before, resource.unwrap().id().unwrap().to_owned());
+    let ids = Ids::of(
+        &before,
+        resource.unwrap().id().unwrap().to_owned(),
+        zone.to_owned(),
+    );
     let mut wrong = Vec::new();
     for drift in drifts(&aws, &ids) {
         let shown = format!("{} {:?}", drift.shown.0, drift.shown.1);

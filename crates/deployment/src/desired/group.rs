@@ -249,6 +249,7 @@ impl Build<'_> {
                 security_groups: settings.security_groups_ids.clone(),
                 io_cores,
             },
+            is_default: true,
         };
         self.resource(
             ResourceId::LaunchTemplate(group),

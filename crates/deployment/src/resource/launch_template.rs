@@ -29,10 +29,12 @@ pub struct LaunchTemplate {
     pub termination_protection: bool,
     /// The tags of instances, volumes and network interfaces.
     pub instance_tags: Tags,
-    /// What kinds of things are tagged.
+    /// What kinds of things are tagged, all of them so.
     pub tagged: Vec<String>,
     /// The script that runs at first boot; it holds the API key.
     pub user_data: UserData,
+    /// Whether it is the default version, too: the group uses the newest, people who launch by hand the default.
+    pub is_default: bool,
 }
 
 /// A volume.

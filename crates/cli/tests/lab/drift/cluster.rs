@@ -2,6 +2,9 @@
 
 use super::{Drift, Ids, drift};
 use aws::cloud::Clients;
+use aws_sdk_ec2::types::Filter;
+use aws_sdk_elasticloadbalancingv2::types::{Action, FixedResponseActionConfig};
+use aws_sdk_route53::types::{AliasTarget, Change, ChangeAction, ChangeBatch, ResourceRecordSet, RrType};
 
 pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
     let kms = &aws.kms;
@@ -13,6 +16,25 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
     let tag = |key: &str, value: &str| {
         let tag = aws_sdk_elasticloadbalancingv2::types::Tag::builder();
         tag.key(key).value(value).build()
+    };
+    let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
+    let record = |action: ChangeAction, target: &str, zone: &str| {
+        let target = AliasTarget::builder().dns_name(target).hosted_zone_id(zone);
+        let target = target.evaluate_target_health(false).build().unwrap();
+        let set = ResourceRecordSet::builder()
+            .name("weka.example.com")
+            .r#type(RrType::A);
+        let set = set.alias_target(target).build().unwrap();
+        let change = Change::builder()
+            .action(action)
+            .resource_record_set(set)
+            .build()
+            .unwrap();
+        let ask = aws
+            .route53
+            .change_resource_record_sets()
+            .hosted_zone_id(&ids.zone);
+        ask.change_batch(ChangeBatch::builder().changes(change).build().unwrap())
     };
     vec![
         drift(
@@ -76,6 +98,37 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
         ),
         drift(
             "load balancer",
+            &["subnets"],
+            &["elasticloadbalancing SetSubnets"],
+            aws.elbv2
+                .set_subnets()
+                .load_balancer_arn(&ids.load_balancer)
+                .subnets(&ids.subnet)
+                .send(),
+        ),
+        drift(
+            "load balancer",
+            &["security_groups"],
+            &["elasticloadbalancing SetSecurityGroups"],
+            async {
+                let group = aws
+                    .ec2
+                    .describe_security_groups()
+                    .filters(filter("vpc-id", &ids.vpc))
+                    .filters(filter("group-name", "default"))
+                    .send()
+                    .await
+                    .map_err(|error| format!("{error:?}"))?;
+                let ask = aws
+                    .elbv2
+                    .set_security_groups()
+                    .load_balancer_arn(&ids.load_balancer);
+                let ask = ask.security_groups(group.security_groups()[0].group_id().unwrap());
+                ask.send().await.map_err(|error| format!("{error:?}"))
+            },
+        ),
+        drift(
+            "load balancer",
             &["tags.team"],
             &["elasticloadbalancing AddTags"],
             aws.elbv2
@@ -96,9 +149,43 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
         ),
         drift(
             "listener",
+            &["forward_to"],
+            &["elasticloadbalancing ModifyListener"],
+            aws.elbv2
+                .modify_listener()
+                .listener_arn(&ids.listener)
+                .default_actions(
+                    Action::builder()
+                        .r#type("fixed-response".into())
+                        .fixed_response_config(
+                            FixedResponseActionConfig::builder().status_code("503").build(),
+                        )
+                        .build(),
+                )
+                .send(),
+        ),
+        drift(
+            "listener",
             &[],
             &["elasticloadbalancing CreateListener"],
             aws.elbv2.delete_listener().listener_arn(&ids.listener).send(),
+        ),
+        drift(
+            "alias record",
+            &["target", "target_zone_id"],
+            &["route53 ChangeResourceRecordSets"],
+            record(ChangeAction::Upsert, "other.example.com", "Z2").send(),
+        ),
+        drift(
+            "alias record",
+            &[],
+            &["route53 ChangeResourceRecordSets"],
+            record(
+                ChangeAction::Delete,
+                &ids.load_balancer_name,
+                &ids.load_balancer_zone,
+            )
+            .send(),
         ),
         drift(
             "classic load balancer health check",

@@ -65,6 +65,16 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
         ),
         drift(
             "launch template",
+            &["is_default"],
+            &["ec2 ModifyLaunchTemplate"],
+            aws.ec2
+                .modify_launch_template()
+                .launch_template_name(GROUP)
+                .default_version("1")
+                .send(),
+        ),
+        drift(
+            "launch template",
             &["tags.team"],
             &["ec2 CreateTags"],
             aws.ec2
@@ -91,6 +101,33 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
                 .update_state_machine()
                 .state_machine_arn(&ids.machine)
                 .definition(r#"{"StartAt":"Done","States":{"Done":{"Type":"Succeed"}}}"#)
+                .send(),
+        ),
+        drift(
+            "state machine",
+            &["log_group", "log_level"],
+            &["states UpdateStateMachine"],
+            aws.sfn
+                .update_state_machine()
+                .state_machine_arn(&ids.machine)
+                .logging_configuration(
+                    aws_sdk_sfn::types::LoggingConfiguration::builder()
+                        .level("OFF".into())
+                        .build(),
+                )
+                .send(),
+        ),
+        drift(
+            "state machine",
+            &["role"],
+            &["states UpdateStateMachine"],
+            aws.sfn
+                .update_state_machine()
+                .state_machine_arn(&ids.machine)
+                .role_arn(format!(
+                    "arn:aws:iam::123456789012:role/wekactl/wk/{}",
+                    ids.roles["cw"]
+                ))
                 .send(),
         ),
         drift(
