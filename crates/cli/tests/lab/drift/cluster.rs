@@ -110,7 +110,7 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
             "load balancer",
             &["security_groups"],
             &["elasticloadbalancing SetSecurityGroups"],
-            async {
+            async move {
                 let group = aws
                     .ec2
                     .describe_security_groups()
