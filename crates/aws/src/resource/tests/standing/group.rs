@@ -249,7 +249,7 @@ fn launch_template() -> Case {
                 "DescribeLaunchTemplates",
                 format!(
                     "<DescribeLaunchTemplatesResponse><launchTemplates><item><launchTemplateId>lt-1</launchTemplateId>\
-                     <tagSet>{tag}</tagSet></item></launchTemplates></DescribeLaunchTemplatesResponse>"
+                     <defaultVersionNumber>1</defaultVersionNumber><latestVersionNumber>2</latestVersionNumber><tagSet>{tag}</tagSet></item></launchTemplates></DescribeLaunchTemplatesResponse>"
                 ),
             ),
             answer(
@@ -269,7 +269,7 @@ fn launch_template() -> Case {
             ],
             "http_tokens": "required", "termination_protection": true,
             "instance_tags": { "wekactl.io/cluster_name": "wk" }, "tagged": ["instance", "volume"],
-            "user_data": "(hidden)",
+            "user_data": "(hidden)", "is_default": false,
         }),
         tagged: true,
         outputs: &[(Output::Id, "lt-1")],
