@@ -100,11 +100,15 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
             "load balancer",
             &["subnets"],
             &["elasticloadbalancing SetSubnets"],
-            aws.elbv2
-                .set_subnets()
-                .load_balancer_arn(&ids.load_balancer)
-                .subnets(&ids.subnet)
-                .send(),
+            async move {
+                let ask = aws.ec2.create_subnet().vpc_id(&ids.vpc);
+                let ask = ask.cidr_block("127.10.200.0/24").availability_zone("eu-west-1c");
+                let made = ask.send().await.map_err(|error| format!("{error:?}"))?;
+                let subnet = made.subnet().and_then(|subnet| subnet.subnet_id()).unwrap();
+                let ask = aws.elbv2.set_subnets().load_balancer_arn(&ids.load_balancer);
+                let ask = ask.subnets(&ids.subnet).subnets(subnet).send();
+                ask.await.map_err(|error| format!("{error:?}"))
+            },
         ),
         drift(
             "load balancer",

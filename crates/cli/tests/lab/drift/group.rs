@@ -43,6 +43,7 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
                 "instance_tags.wekactl.io/managed",
                 "instance_tags.wekactl.io/version",
                 "instance_type",
+                "is_default",
                 "public_address",
                 "security_groups",
                 "subnet",
