@@ -6,7 +6,7 @@ is killed leaves no server behind.
 
 import argparse
 import contextlib
-import functools
+import gc
 import io
 import json
 import os
@@ -23,12 +23,9 @@ from xml.sax.saxutils import escape
 # Before moto reads its settings. CORS headers cost time in each answer and serve browsers only.
 os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 
-import moto.backends  # noqa: E402
-import moto.core.responses  # noqa: E402
 from moto.core.responses import get_service_router  # noqa: E402
 from moto.core.request import Request  # noqa: E402
 from moto.core.routing import NotFound  # noqa: E402
-from moto.core.serialize import XFormedAttributePicker  # noqa: E402
 from moto.core.utils import get_service_model  # noqa: E402
 from moto.moto_server.werkzeug_app import (  # noqa: E402
     DomainDispatcherApplication,
@@ -39,6 +36,7 @@ from werkzeug.serving import ThreadedWSGIServer  # noqa: E402
 
 import controls  # noqa: E402
 import faults  # noqa: E402
+import faster  # noqa: E402
 import mends  # noqa: E402
 from mends.turn import LOCK  # noqa: E402
 
@@ -66,26 +64,6 @@ REST = ("apigateway", "lambda", "route53")
 READS = (
     "BatchGet", "Describe", "Filter", "Get", "Head", "List", "Lookup", "Query", "Scan", "Simulate", "Test", "Validate",
 )  # fmt: skip
-
-
-def without_waste():
-    """Keeps what moto works out anew for each request though it never changes: 2 of 3 ms a call go into these."""
-    moto.backends.list_of_moto_modules = functools.cache(lambda: frozenset(_modules()))
-    moto.core.responses.method_names_from_class = functools.cache(moto.core.responses.method_names_from_class)
-    moto.core.responses.camelcase_to_underscores = functools.cache(moto.core.responses.camelcase_to_underscores)
-    keys, known = XFormedAttributePicker.get_possible_keys, {}
-
-    def get_possible_keys(self, context):
-        """Under which names an answer's field may be found: that depends on the kinds of things alone."""
-        kind = (type(self), type(context.obj), context.key, context.shape)
-        if kind not in known:
-            known[kind] = tuple(keys(self, context))
-        return known[kind]
-
-    XFormedAttributePicker.get_possible_keys = get_possible_keys
-
-
-_modules = moto.backends.list_of_moto_modules
 
 
 class Handler(MotoRequestHandler):
@@ -293,11 +271,13 @@ def main():
     args = parser.parse_args()
     # Forks that have ended are not waited for.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    without_waste()
+    faster.without_waste()
     delays = (args.iam_delay_ms, args.function_pending_ms, args.attach_pending_ms)
     mends.configure(*(delay / 1000 for delay in delays), args.functions)
     lab = Lab(args.latency_ms / 1000, args.record)
     lab.warm_up()
+    # A million objects of models stay for good: looking through them for garbage takes a third of a second each time.
+    gc.freeze()
     lab.serve(lambda port: print(json.dumps({"port": port}), flush=True))
 
 
