@@ -24,8 +24,8 @@ const TAGGED_AT_ONCE: usize = 1000;
 /// How many instances SetInstanceProtection takes at once.
 const SCALE_IN_PROTECTED_AT_ONCE: usize = 50;
 /// How many instances are protected from termination side by side. They are a request each, and an import is as long as what else
-/// it does in that time: half of the requests are left to that.
-const PROTECTED_AT_ONCE: usize = IN_FLIGHT / 2;
+/// it does in that time: a quarter of the requests is left to that.
+const PROTECTED_AT_ONCE: usize = IN_FLIGHT / 4 * 3;
 
 impl Resource for PreparedInstances {
     async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
@@ -112,8 +112,8 @@ impl Resource for AttachedInstances {
         }
         // The group's protection of new instances is said of those that it launches: of others it is set.
         let to_protect: Vec<_> = ids(from, "to_protect_from_scale_in").into_iter().collect();
-        for batch in to_protect.chunks(SCALE_IN_PROTECTED_AT_ONCE) {
-            let protect = || async {
+        let protected = to_protect.chunks(SCALE_IN_PROTECTED_AT_ONCE).map(|batch| {
+            let protect = move || async move {
                 let ask = cloud
                     .clients
                     .autoscaling
@@ -124,11 +124,9 @@ impl Resource for AttachedInstances {
                     .protected_from_scale_in(true);
                 ask.send().await.asked("autoscaling SetInstanceProtection")
             };
-            protect
-                .retry(patience::minutes())
-                .when(patience::GROUP_IS_BUSY)
-                .await?;
-        }
+            protect.retry(patience::minutes()).when(patience::GROUP_IS_BUSY)
+        });
+        try_join_all(protected).await?;
         Ok(Vec::new())
     }
 

@@ -208,12 +208,15 @@ async fn see(session: &Session, names: &Names, wish: &Wish, ids: &[String]) -> R
         Ok((found, observed.map_err(asking)?))
     };
     let standing = async {
-        // Without credentials every request fails: one that says so is enough.
-        let caller = look.caller_arn().await.map_err(asking)?;
-        let observed = look
-            .at(ResourceId::found_by_name(None).chain(ResourceId::found_by_name(Some(HostGroup::Backends))));
-        let denied = permissions::denied(&session.clients.iam, caller);
+        let by_name = [None, Some(HostGroup::Backends)].map(ResourceId::found_by_name);
+        let observed = look.at(by_name.into_iter().flatten());
+        let denied = async {
+            let caller = look.caller_arn().await?;
+            Ok(permissions::denied(&session.clients.iam, caller).await)
+        };
         let (observed, denied) = tokio::join!(observed, denied);
+        // Without credentials every request fails: the question who one is says it best.
+        let denied = denied.map_err(asking)?;
         Ok::<_, Failure>((observed.map_err(asking)?, denied))
     };
     let ((found, more), (mut observed, denied)) = tokio::try_join!(found, standing)?;
