@@ -14,8 +14,7 @@ macro_rules! clients {
         }
 
         impl Clients {
-            /// The clients with this configuration, each request of theirs logged.
-            pub fn new(config: &SdkConfig) -> Self {
+            fn alike(config: &SdkConfig) -> Self {
                 Self {
                     $($name: $sdk::Client::from_conf(
                         $sdk::config::Builder::from(config).interceptor(Log).build(),
@@ -59,6 +58,24 @@ clients! {
     sts: aws_sdk_sts;
 }
 
+/// How often API Gateway is asked before a request counts as failed. Its limits are by account and slow: a REST API in three seconds, a
+/// deployment in five, a change of a usage plan in twenty; an import with clients makes two of each at once.
+const API_GATEWAY_ATTEMPTS: u32 = 10;
+
+impl Clients {
+    /// The clients with this configuration, each request of theirs logged. API Gateway is asked more often than the configuration says,
+    /// where that has anything asked again.
+    pub fn new(config: &SdkConfig) -> Self {
+        let mut clients = Self::alike(config);
+        if let Some(retry) = config.retry_config().filter(|retry| retry.has_retry()) {
+            let patient = clients.apigateway.config().to_builder();
+            let patient = patient.retry_config(retry.clone().with_max_attempts(API_GATEWAY_ATTEMPTS));
+            clients.apigateway = aws_sdk_apigateway::Client::from_conf(patient.build());
+        }
+        clients
+    }
+}
+
 /// What carrying out a plan needs beside the plan.
 #[derive(Debug)]
 pub struct Cloud {
@@ -70,4 +87,41 @@ pub struct Cloud {
     pub names: Names,
     /// The functions' code as a zip archive.
     pub package: Vec<u8>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replayed::{config, json_answer, replay};
+    use aws_config::retry::RetryConfig;
+    use serde_json::json;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn the_slow_limits_of_api_gateway_are_waited_for() {
+        let refused = || {
+            json_answer(
+                429,
+                &json!({ "__type": "TooManyRequestsException", "message": "slower" }),
+            )
+        };
+        let answers = std::iter::repeat_with(refused).take(8);
+        let made = json_answer(201, &json!({ "id": "d1" }));
+        let patient = |client| {
+            let config = config(client).into_builder();
+            let retry = RetryConfig::standard().with_max_attempts(4);
+            let quick = retry.with_initial_backoff(Duration::from_millis(1));
+            Clients::new(&config.retry_config(quick).build())
+        };
+        let clients = patient(replay(answers.chain([made])));
+        let ask = clients
+            .apigateway
+            .create_deployment()
+            .rest_api_id("a1")
+            .stage_name("default");
+        assert_eq!(ask.send().await.unwrap().id(), Some("d1"));
+        // Others are asked as often as the configuration says.
+        let clients = patient(replay(std::iter::repeat_with(refused).take(8)));
+        assert!(clients.sfn.list_state_machines().send().await.is_err());
+    }
 }
