@@ -66,7 +66,7 @@ pub fn check(plan: &Plan, lists: &Lists, group: &Group, now: Timestamp) -> Resul
     if plan.tasks.is_empty() {
         return Ok(());
     }
-    let facts = Facts::new(lists, group, now);
+    let facts = Facts::new(plan, lists, group, now);
     let mut begun: HashSet<IpAddr> = HashSet::default();
     for task in &plan.tasks {
         let mut removed: HashSet<HostId> = HashSet::default();
@@ -105,11 +105,20 @@ pub fn check(plan: &Plan, lists: &Lists, group: &Group, now: Timestamp) -> Resul
     facts.count(&begun, group, now)
 }
 
+/// A container among those that are sorted by id.
+fn find<'a>(hosts: &[&'a Host], id: HostId) -> Option<&'a Host> {
+    let place = hosts.binary_search_by_key(&id, |host| host.id).ok()?;
+    Some(hosts[place])
+}
+
 struct Facts<'a> {
     role: Mode,
-    hosts: HashMap<HostId, &'a Host>,
+    /// By id.
+    hosts: Vec<&'a Host>,
+    /// Those that the plan names.
     drives: HashMap<&'a DriveUuid, (DriveHost, DriveStatus)>,
-    at: HashMap<IpAddr, Vec<&'a Host>>,
+    /// Those with an address, by it: those of a machine stand together.
+    placed: Vec<(IpAddr, &'a Host)>,
     /// Containers with drives; with one at least that is to hold data; that is not to; that holds none.
     with_drives: HashSet<HostId>,
     wanted: HashSet<HostId>,
@@ -121,14 +130,16 @@ struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    fn new(lists: &'a Lists, group: &'a Group, now: Timestamp) -> Self {
-        let mut at: HashMap<IpAddr, Vec<&Host>> = HashMap::default();
-        for host in &lists.hosts.0 {
-            if let Some(address) = host.host_ip {
-                at.entry(address).or_default().push(host);
-            }
-        }
-        let hosts: HashMap<HostId, &Host> = lists.hosts.0.iter().map(|host| (host.id, host)).collect();
+    fn new(plan: &Plan, lists: &'a Lists, group: &'a Group, now: Timestamp) -> Self {
+        let placed = lists
+            .hosts
+            .0
+            .iter()
+            .filter_map(|host| Some((host.host_ip?, host)));
+        let mut placed: Vec<_> = placed.collect();
+        placed.sort_by_key(|(address, _)| *address);
+        let mut hosts: Vec<&Host> = lists.hosts.0.iter().collect();
+        hosts.sort_by_key(|host| host.id);
         let [mut with_drives, mut wanted, mut unwanted, mut empty, mut down] = [const { Vec::new() }; 5];
         for drive in &lists.drives.0 {
             if let DriveHost::Host(host) = drive.host {
@@ -140,20 +151,31 @@ impl<'a> Facts<'a> {
                 }
             }
         }
-        for node in lists.nodes.0.iter().filter(|node| node.id.0 % 20 == 0) {
-            let host = node.host.and_then(|id| hosts.get(&id));
+        let stopped = lists
+            .nodes
+            .0
+            .iter()
+            .filter(|node| node.status == NodeStatus::Down);
+        for node in stopped.filter(|node| node.id.0 % 20 == 0) {
+            let host = node.host.and_then(|id| find(&hosts, id));
             let since = host.and_then(|host| {
                 node.last_fencing_time
                     .or(host.state_changed_time)
                     .map(|t| (host.id, t))
             });
             if let Some((id, since)) = since
-                && node.status == NodeStatus::Down
                 && now.duration_since(since) > group.down()
             {
                 down.push(id);
             }
         }
+        let calls = plan.tasks.iter().flat_map(|task| &task.calls);
+        let named: HashSet<&DriveUuid> = calls
+            .flat_map(|call| match call {
+                Call::DeactivateDrives(uuids) | Call::RemoveDrives(uuids) => uuids.as_slice(),
+                Call::DeactivateHosts(_) | Call::RemoveHost(_) | Call::Event(_) => &[],
+            })
+            .collect();
         let set = |ids: Vec<HostId>| ids.into_iter().collect::<HashSet<_>>();
         Self {
             role: if group.role == Role::Backend {
@@ -166,9 +188,10 @@ impl<'a> Facts<'a> {
                 .drives
                 .0
                 .iter()
+                .filter(|drive| named.contains(&drive.uuid))
                 .map(|drive| (&drive.uuid, (drive.host, drive.status)))
                 .collect(),
-            at,
+            placed,
             with_drives: set(with_drives),
             wanted: set(wanted),
             unwanted: set(unwanted),
@@ -184,7 +207,7 @@ impl<'a> Facts<'a> {
 
     /// The container, if it is one of this run's role on the task's machine.
     fn ours(&self, id: HostId, address: Option<IpAddr>) -> Result<&'a Host, Violation> {
-        let host = *self.hosts.get(&id).ok_or(Violation::UnknownHost(id))?;
+        let host = find(&self.hosts, id).ok_or(Violation::UnknownHost(id))?;
         if host.mode != self.role || host.host_ip.is_none() || host.host_ip != address {
             return Err(Violation::ForeignHost(id));
         }
@@ -194,15 +217,18 @@ impl<'a> Facts<'a> {
         Ok(host)
     }
 
+    /// The containers at an address.
+    fn at(&self, address: IpAddr) -> impl Iterator<Item = &'a Host> {
+        let first = self.placed.partition_point(|(other, _)| *other < address);
+        let here = self.placed[first..].iter();
+        here.take_while(move |(other, _)| *other == address)
+            .map(|(_, host)| *host)
+    }
+
     /// The group's instance at an address, unless Weka says that another one's containers are there.
     fn instance_at(&self, address: Option<IpAddr>) -> Option<&'a str> {
         let id = *self.instances.get(&address?)?;
-        let others = self
-            .at
-            .get(&address?)
-            .into_iter()
-            .flatten()
-            .filter(|host| host.mode == self.role);
+        let others = self.at(address?).filter(|host| host.mode == self.role);
         others
             .filter_map(|host| host.instance_id.as_ref())
             .all(|other| other.as_str() == id)
@@ -254,10 +280,7 @@ impl<'a> Facts<'a> {
         if address.is_none() || private_ip.parse().ok() != address || self.instance_at(address) != Some(id) {
             return Err(Violation::ForeignTerminated(id.to_owned()));
         }
-        let here = address
-            .and_then(|address| self.at.get(&address))
-            .into_iter()
-            .flatten();
+        let here = address.into_iter().flat_map(|address| self.at(address));
         let left = here
             .filter(|host| host.mode == self.role)
             .find(|host| !removed.contains(&host.id));
@@ -280,12 +303,10 @@ impl<'a> Facts<'a> {
         let mut begun_here = 0;
         let mut begun_elsewhere = 0;
         let mut begun_well = 0;
-        for (address, hosts) in &self.at {
-            let hosts: Vec<&Host> = hosts
-                .iter()
-                .copied()
-                .filter(|host| host.mode == self.role)
-                .collect();
+        for machine in self.placed.chunk_by(|(one, _), (other, _)| one == other) {
+            let address = &machine[0].0;
+            let hosts = machine.iter().map(|(_, host)| *host);
+            let hosts: Vec<&Host> = hosts.filter(|host| host.mode == self.role).collect();
             if hosts.is_empty() {
                 continue;
             }
@@ -295,13 +316,11 @@ impl<'a> Facts<'a> {
                 begun_elsewhere += usize::from(begins);
                 continue;
             }
-            let identifiers: HashSet<_> = hosts
-                .iter()
-                .filter_map(|host| host.machine_identifier.as_deref())
-                .collect();
+            let mut identifiers = hosts.iter().filter_map(|host| host.machine_identifier.as_deref());
+            let first = identifiers.next();
+            let several = identifiers.any(|other| Some(other) != first);
             let too_many = self.role == Mode::Backend && hosts.len() > CONTAINERS_OF_A_BACKEND;
-            if too_many || identifiers.len() > 1 || hosts.iter().any(|host| host.state == HostState::Unknown)
-            {
+            if too_many || several || hosts.iter().any(|host| host.state == HostState::Unknown) {
                 if let Some(host) = hosts.iter().find(|_| begun.contains(address)) {
                     return Err(Violation::ForeignHost(host.id));
                 }
