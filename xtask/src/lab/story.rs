@@ -54,9 +54,16 @@ pub(super) async fn tell(minutes: &mut Loop, backends: u32) -> Result<(), Error>
 /// Minute after minute, until somebody stops this process.
 pub(super) async fn go_on(minutes: &mut Loop) -> Result<(), Error> {
     say("a minute passes every five seconds; change the group's desired capacity and see");
+    let mut told = String::new();
     loop {
         tokio::time::sleep(PAUSE).await;
-        minute(minutes).await?;
+        // Whoever destroys the cluster has no minutes any more, but still the account to look at.
+        let error = minute(minutes).await.err();
+        let error = error.map(|error| error.to_string()).unwrap_or_default();
+        if !error.is_empty() && error != told {
+            say(&format!("no minute can pass: {error}"));
+        }
+        told = error;
     }
 }
 
