@@ -2,6 +2,7 @@
 
 use crate::cloud::Clients;
 use crate::error::{Asked, Result};
+use crate::pages::all;
 use aws_sdk_autoscaling::types::Filter;
 use aws_sdk_cloudformation::types::StackStatus;
 use deployment::tags;
@@ -65,10 +66,7 @@ async fn stacks(clients: &Clients) -> Result<BTreeMap<String, Listed>> {
         .into_paginator()
         .items()
         .send();
-    let stacks = pages
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .asked("cloudformation DescribeStacks")?;
+    let stacks = all(pages, "cloudformation DescribeStacks").await?;
     let weka = stacks.into_iter().filter(|stack| {
         stack
             .description()
@@ -112,10 +110,7 @@ async fn imported(clients: &Clients) -> Result<BTreeMap<String, (Size, Option<St
         .into_paginator()
         .items()
         .send();
-    let groups = pages
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .asked("autoscaling DescribeAutoScalingGroups")?;
+    let groups = all(pages, "autoscaling DescribeAutoScalingGroups").await?;
     let mut found = BTreeMap::new();
     for group in groups {
         let tag = |key: &str| {

@@ -6,6 +6,7 @@ use crate::backends::described;
 use crate::cloud::Clients;
 use crate::error::{Asked, Error, Result};
 use crate::group::{FILTER_VALUES, described_by_id, is_gone};
+use crate::pages::all;
 use crate::resource::tags_from;
 use aws_sdk_cloudformation::types::StackResourceSummary;
 use aws_sdk_ec2::types::{Filter, Instance as Found};
@@ -174,10 +175,7 @@ async fn stack_resources(clients: &Clients, name: &ClusterName) -> Result<Vec<St
         .list_stack_resources()
         .stack_name(name.as_str());
     let pages = ask.into_paginator().items().send();
-    pages
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .asked("cloudformation ListStackResources")
+    all(pages, "cloudformation ListStackResources").await
 }
 
 /// A stack that is not there is a ValidationError, as is every other bad argument; the name is checked already.
@@ -220,10 +218,7 @@ async fn memberships(clients: &Clients, ids: &[String]) -> Result<BTreeMap<Strin
             .describe_auto_scaling_instances()
             .set_instance_ids(Some(ids.to_vec()));
         let pages = ask.into_paginator().items().send();
-        pages
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .asked("autoscaling DescribeAutoScalingInstances")
+        all(pages, "autoscaling DescribeAutoScalingInstances").await
     });
     let members = try_join_all(batches).await?.into_iter().flatten();
     Ok(members
@@ -251,10 +246,7 @@ async fn volumes(clients: &Clients, ids: &[String]) -> Result<BTreeMap<String, i
             .into_paginator()
             .items()
             .send();
-        pages
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .asked("ec2 DescribeVolumes")
+        all(pages, "ec2 DescribeVolumes").await
     });
     let volumes = try_join_all(batches).await?.into_iter().flatten();
     Ok(volumes

@@ -9,6 +9,7 @@ use crate::backends::described;
 use crate::error::{Asked, Error, Result, present};
 use crate::group::described_by_id;
 use crate::look::Look;
+use crate::pages::all;
 use crate::resource::{self, tags_from};
 use aws_sdk_apigateway::types::{ApiKey, RestApi, UsagePlan};
 use aws_sdk_autoscaling::types::AutoScalingGroup;
@@ -107,8 +108,7 @@ impl Look<'_> {
             let ask = self.clients.ec2.describe_launch_templates();
             let pages = ask.filters(filter.set_values(Some(names.to_vec())).build());
             let pages = pages.into_paginator().items().send();
-            let found = pages.collect::<Result<Vec<_>, _>>().await;
-            found.asked("ec2 DescribeLaunchTemplates")
+            all(pages, "ec2 DescribeLaunchTemplates").await
         });
         Ok(ask.await?)
     }
@@ -117,12 +117,7 @@ impl Look<'_> {
     pub(crate) async fn apis(&self) -> Result<&[RestApi]> {
         let ask = self.leftovers.apis.get_or_try_init(|| async {
             let pages = self.clients.apigateway.get_rest_apis().limit(500);
-            let found = pages
-                .into_paginator()
-                .items()
-                .send()
-                .collect::<Result<Vec<_>, _>>();
-            found.await.asked("apigateway GetRestApis")
+            all(pages.into_paginator().items().send(), "apigateway GetRestApis").await
         });
         Ok(ask.await?)
     }
@@ -131,12 +126,7 @@ impl Look<'_> {
     pub(crate) async fn plans(&self) -> Result<&[UsagePlan]> {
         let ask = self.leftovers.plans.get_or_try_init(|| async {
             let pages = self.clients.apigateway.get_usage_plans().limit(500);
-            let found = pages
-                .into_paginator()
-                .items()
-                .send()
-                .collect::<Result<Vec<_>, _>>();
-            found.await.asked("apigateway GetUsagePlans")
+            all(pages.into_paginator().items().send(), "apigateway GetUsagePlans").await
         });
         Ok(ask.await?)
     }
@@ -147,8 +137,7 @@ impl Look<'_> {
             let each = HostGroup::ALL.map(|group| async move {
                 let pages = self.clients.apigateway.get_api_keys().limit(500);
                 let pages = pages.name_query(self.names.of(group)).into_paginator();
-                let found = pages.items().send().collect::<Result<Vec<_>, _>>();
-                found.await.asked("apigateway GetApiKeys")
+                all(pages.items().send(), "apigateway GetApiKeys").await
             });
             let found = try_join_all(each).await?;
             Ok::<_, Error>(found.into_iter().flatten().collect())

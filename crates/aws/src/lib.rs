@@ -15,6 +15,7 @@ pub mod graph;
 pub mod group;
 mod leftovers;
 pub mod look;
+mod pages;
 mod patience;
 pub mod permissions;
 pub mod remove;

@@ -6,6 +6,7 @@
 use crate::cloud::Clients;
 use crate::error::{Asked, Error, Result, field, present};
 use crate::leftovers::Leftovers;
+use crate::pages::all;
 use crate::resource;
 use crate::users::Users;
 use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
@@ -143,10 +144,7 @@ impl<'a> Look<'a> {
                 .into_paginator()
                 .items()
                 .send();
-            let listed = pages
-                .collect::<Result<Vec<_>, _>>()
-                .await
-                .asked("iam ListRoles")?;
+            let listed = all(pages, "iam ListRoles").await?;
             let each = listed.into_iter().map(|role| async move {
                 let answer = iam
                     .get_role()

@@ -1,6 +1,7 @@
 //! What the caller must be allowed to do, and what of it he is not.
 
-use crate::error::{Asked, Result};
+use crate::error::Result;
+use crate::pages::all;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::PolicyEvaluationDecisionType;
 
@@ -173,10 +174,7 @@ async fn judged(iam: &Client, principal: &str) -> Result<Vec<String>> {
             .policy_source_arn(principal)
             .set_action_names(names);
         let pages = ask.into_paginator().items().send();
-        pages
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .asked("iam SimulatePrincipalPolicy")
+        all(pages, "iam SimulatePrincipalPolicy").await
     });
     let results = futures::future::try_join_all(batches)
         .await?

@@ -2,6 +2,7 @@
 
 use crate::cloud::Clients;
 use crate::error::{Asked, Result};
+use crate::pages::all;
 use aws_sdk_ec2::types::Filter;
 use deployment::import::{Endpoint, Network, RouteTable, Subnet};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,30 +18,22 @@ pub(super) async fn network(clients: &Clients, vpcs: &BTreeSet<String>) -> Resul
         .set_values(Some(vpcs.iter().cloned().collect()))
         .build();
     let (subnets, tables, endpoints, ranges) = tokio::try_join!(
-        async {
-            let pages = ec2
-                .describe_subnets()
+        all(
+            ec2.describe_subnets()
                 .filters(filter.clone())
                 .into_paginator()
                 .items()
-                .send();
-            pages
-                .collect::<Result<Vec<_>, _>>()
-                .await
-                .asked("ec2 DescribeSubnets")
-        },
-        async {
-            let pages = ec2
-                .describe_route_tables()
+                .send(),
+            "ec2 DescribeSubnets"
+        ),
+        all(
+            ec2.describe_route_tables()
                 .filters(filter.clone())
                 .into_paginator()
                 .items()
-                .send();
-            pages
-                .collect::<Result<Vec<_>, _>>()
-                .await
-                .asked("ec2 DescribeRouteTables")
-        },
+                .send(),
+            "ec2 DescribeRouteTables"
+        ),
         endpoints(clients, &filter),
         async {
             let ask = ec2
@@ -89,10 +82,7 @@ async fn endpoints(clients: &Clients, filter: &Filter) -> Result<Vec<Endpoint>> 
         .into_paginator()
         .items()
         .send();
-    let found = pages
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .asked("ec2 DescribeVpcEndpoints")?;
+    let found = all(pages, "ec2 DescribeVpcEndpoints").await?;
     let groups: BTreeSet<_> = found
         .iter()
         .flat_map(|endpoint| endpoint.groups())
@@ -139,10 +129,7 @@ async fn https_from(clients: &Clients, groups: Vec<String>) -> Result<BTreeMap<S
         .into_paginator()
         .items()
         .send();
-    let found = pages
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .asked("ec2 DescribeSecurityGroups")?;
+    let found = all(pages, "ec2 DescribeSecurityGroups").await?;
     Ok(found
         .into_iter()
         .map(|group| {

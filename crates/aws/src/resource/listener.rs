@@ -3,6 +3,7 @@ use crate::cloud::Cloud;
 use crate::elbv2;
 use crate::error::{Asked, Result, field, present};
 use crate::look::Look;
+use crate::pages::all;
 use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ProtocolEnum};
 use deployment::plan::Standing;
 use deployment::removal::{Remnant, Step};
@@ -21,13 +22,8 @@ impl Resource for Listener {
         let ask = client
             .describe_listeners()
             .load_balancer_arn(balancer.load_balancer_arn().unwrap_or_default());
-        let listeners = ask
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await;
-        let listeners = listeners.asked("elasticloadbalancing DescribeListeners")?;
+        let pages = ask.into_paginator().items().send();
+        let listeners = all(pages, "elasticloadbalancing DescribeListeners").await?;
         let Some(found) = listeners
             .into_iter()
             .find(|listener| listener.port() == Some(PORT))

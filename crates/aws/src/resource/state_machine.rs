@@ -2,6 +2,7 @@ use super::{From, Given, Left, Resource, Target, each, known, tags_from};
 use crate::cloud::Cloud;
 use crate::error::{Asked, Error, Result, present};
 use crate::look::Look;
+use crate::pages::all;
 use crate::patience::{self, COMES_WITH_ITS_ROLE};
 use aws_sdk_sfn::types::{
     CloudWatchLogsLogGroup, ExecutionStatus, LogDestination, LogLevel, LoggingConfiguration,
@@ -123,8 +124,8 @@ impl Resource for StateMachine {
                 .status_filter(ExecutionStatus::Running)
                 .into_paginator()
                 .items();
-            let running = ask.send().collect::<Result<Vec<_>, _>>().await;
-            let running = present(running.asked("states ListExecutions"), ABSENT)?.unwrap_or_default();
+            let running = all(ask.send(), "states ListExecutions").await;
+            let running = present(running, ABSENT)?.unwrap_or_default();
             let stop = running.iter().map(|run| async {
                 let ask = sfn.stop_execution().execution_arn(run.execution_arn());
                 let stopped = ask.cause("wekactl cluster destroy").send().await;

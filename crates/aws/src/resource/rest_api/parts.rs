@@ -1,4 +1,5 @@
 use crate::error::{Asked, Result, present};
+use crate::pages::all;
 use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::types::{ApiKey, Method, RestApi, UsagePlan};
 use deployment::{ClusterName, Tags};
@@ -20,37 +21,30 @@ pub(super) struct Parts {
 impl Parts {
     pub(super) async fn find(gateway: &Client, name: &str, cluster: &ClusterName) -> Result<Self> {
         let (apis, plans, keys) = tokio::try_join!(
-            async {
-                let pages = gateway.get_rest_apis().limit(500).into_paginator().items().send();
-                pages
-                    .collect::<Result<Vec<_>, _>>()
-                    .await
-                    .asked("apigateway GetRestApis")
-            },
-            async {
-                let pages = gateway
+            all(
+                gateway.get_rest_apis().limit(500).into_paginator().items().send(),
+                "apigateway GetRestApis"
+            ),
+            all(
+                gateway
                     .get_usage_plans()
                     .limit(500)
                     .into_paginator()
                     .items()
-                    .send();
-                pages
-                    .collect::<Result<Vec<_>, _>>()
-                    .await
-                    .asked("apigateway GetUsagePlans")
-            },
-            async {
-                let pages = gateway
+                    .send(),
+                "apigateway GetUsagePlans"
+            ),
+            all(
+                gateway
                     .get_api_keys()
                     .name_query(name)
                     .include_values(true)
-                    .limit(500);
-                let pages = pages.into_paginator().items().send();
-                pages
-                    .collect::<Result<Vec<_>, _>>()
-                    .await
-                    .asked("apigateway GetApiKeys")
-            },
+                    .limit(500)
+                    .into_paginator()
+                    .items()
+                    .send(),
+                "apigateway GetApiKeys"
+            ),
         )?;
         let ours = |tags: Option<&std::collections::HashMap<String, String>>| {
             Tags(tags.cloned().unwrap_or_default().into_iter().collect()).are_of(cluster)
@@ -80,18 +74,17 @@ impl Parts {
             });
         };
         let (resources, stage, key_in_plan) = tokio::try_join!(
-            async {
-                let pages = gateway
+            all(
+                gateway
                     .get_resources()
                     .rest_api_id(&id)
                     .embed("methods")
-                    .limit(500);
-                let pages = pages.into_paginator().items().send();
-                pages
-                    .collect::<Result<Vec<_>, _>>()
-                    .await
-                    .asked("apigateway GetResources")
-            },
+                    .limit(500)
+                    .into_paginator()
+                    .items()
+                    .send(),
+                "apigateway GetResources"
+            ),
             async {
                 let answer = gateway
                     .get_stage()

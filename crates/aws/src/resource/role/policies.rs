@@ -1,6 +1,7 @@
 //! What a role may do: the policy that wekactl puts into it, and what else is in it.
 
 use crate::error::{Asked, Result, present};
+use crate::pages::all;
 use aws_sdk_iam::Client;
 use futures::future::try_join_all;
 use serde_json::Value as Json;
@@ -21,29 +22,20 @@ pub(super) struct Policies {
 impl Policies {
     /// Looks at a role whose policy of ours has this name.
     pub(super) async fn find(iam: &Client, role: &str, ours: &str) -> Result<Self> {
+        let names = iam.list_role_policies().role_name(role).into_paginator();
+        let attached = iam.list_attached_role_policies().role_name(role).into_paginator();
         let (policy, names, attached) = tokio::join!(
             iam.get_role_policy().role_name(role).policy_name(ours).send(),
-            iam.list_role_policies()
-                .role_name(role)
-                .into_paginator()
-                .items()
-                .send()
-                .collect::<Result<Vec<_>, _>>(),
-            iam.list_attached_role_policies()
-                .role_name(role)
-                .into_paginator()
-                .items()
-                .send()
-                .collect::<Result<Vec<_>, _>>(),
+            all(names.items().send(), "iam ListRolePolicies"),
+            all(attached.items().send(), "iam ListAttachedRolePolicies"),
         );
         let policy = present(policy.asked("iam GetRolePolicy"), ABSENT)?;
-        let mut others = names.asked("iam ListRolePolicies")?;
+        let mut others = names?;
         others.retain(|name| name != ours);
-        let attached = attached.asked("iam ListAttachedRolePolicies")?;
         Ok(Self {
             ours: policy.map(|answer| answer.policy_document).unwrap_or_default(),
             others,
-            attached: attached
+            attached: attached?
                 .into_iter()
                 .filter_map(|policy| policy.policy_arn)
                 .collect(),

@@ -1,6 +1,7 @@
 //! A role goes only once nothing is in it.
 
 use crate::error::{Asked, Result, present};
+use crate::pages::all;
 use aws_sdk_iam::Client;
 use futures::future::try_join_all;
 
@@ -30,22 +31,14 @@ async fn remove_policy(iam: &Client, role: &str, policy: &str) -> Result<()> {
 
 /// Takes out all policies, those of other names and those attached.
 async fn empty(iam: &Client, role: &str) -> Result<()> {
+    let inline = iam.list_role_policies().role_name(role).into_paginator();
+    let attached = iam.list_attached_role_policies().role_name(role).into_paginator();
     let (inline, attached) = tokio::join!(
-        iam.list_role_policies()
-            .role_name(role)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>(),
-        iam.list_attached_role_policies()
-            .role_name(role)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>(),
+        all(inline.items().send(), "iam ListRolePolicies"),
+        all(attached.items().send(), "iam ListAttachedRolePolicies"),
     );
-    let inline = present(inline.asked("iam ListRolePolicies"), ABSENT)?.unwrap_or_default();
-    let attached = present(attached.asked("iam ListAttachedRolePolicies"), ABSENT)?.unwrap_or_default();
+    let inline = present(inline, ABSENT)?.unwrap_or_default();
+    let attached = present(attached, ABSENT)?.unwrap_or_default();
     try_join_all(inline.iter().map(|policy| remove_policy(iam, role, policy))).await?;
     let detach = attached
         .iter()
