@@ -2,7 +2,7 @@
 
 use super::{Problem, Wish};
 use crate::plan::Observed;
-use crate::resource::{Body, ResourceId};
+use crate::resource::{AliasRecord, Body, ResourceId};
 use crate::settings::Settings;
 use crate::value::Output;
 
@@ -23,7 +23,8 @@ pub fn foreign_alias(wish: &Wish, stored: Option<&Settings>, observed: &Observed
         name.map(|(_, name)| name.as_str())
     });
     let target = record.target.known().unwrap_or_default();
-    let is_ours = load_balancer.is_some_and(|name| bare(name) == bare(target));
+    let is_ours =
+        load_balancer.is_some_and(|name| AliasRecord::comparable(name) == AliasRecord::comparable(target));
     (!is_stored && !is_ours).then(|| Problem::AliasTaken {
         alias: record.name.clone(),
         target: if target.is_empty() {
@@ -34,17 +35,12 @@ pub fn foreign_alias(wish: &Wish, stored: Option<&Settings>, observed: &Observed
     })
 }
 
-/// A DNS name as it may be compared.
-fn bare(name: &str) -> String {
-    name.trim_end_matches('.').to_ascii_lowercase()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::import::tests::wish;
     use crate::plan::Standing;
-    use crate::resource::{AliasRecord, LoadBalancer};
+    use crate::resource::LoadBalancer;
 
     fn standing(body: Body, outputs: Vec<(Output, String)>) -> Standing {
         Standing {

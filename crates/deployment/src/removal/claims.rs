@@ -2,7 +2,7 @@
 
 use super::{Facts, Fate, Instance, Remnant, Seen};
 use crate::names::{ClusterName, HostGroup, Names};
-use crate::resource::{Kind, ResourceId};
+use crate::resource::{AliasRecord, Kind, ResourceId};
 use crate::tags::{self, CLUSTER_NAME, Tags};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -124,7 +124,7 @@ impl<'a> Claims<'a> {
     /// known but for a number.
     fn points_at_us(&self, target: &str) -> Result<(), Why> {
         let plain = |name: &str| {
-            let name = name.trim_end_matches('.').to_ascii_lowercase();
+            let name = AliasRecord::comparable(name);
             name.strip_prefix("dualstack.").map(str::to_owned).unwrap_or(name)
         };
         let target = plain(target);

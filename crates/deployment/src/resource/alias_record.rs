@@ -15,6 +15,13 @@ pub struct AliasRecord {
     pub target_zone_id: Value,
 }
 
+impl AliasRecord {
+    /// A DNS name as names are compared: DNS knows no case, and a dot at the end says that nothing follows.
+    pub(crate) fn comparable(name: &str) -> String {
+        name.trim_end_matches('.').to_ascii_lowercase()
+    }
+}
+
 impl Resolve for AliasRecord {
     fn resolve(&mut self, outputs: &Outputs) {
         super::resolve_all([&mut self.target, &mut self.target_zone_id], outputs);
