@@ -60,8 +60,8 @@ pub async fn load(options: Options) -> SdkConfig {
 /// else looked for. The SDK's own chain would also take the shared files, web identities, containers and the instance
 /// metadata service into the binary and into its start.
 ///
-/// `app` is what requests bear, [`app_of`] the function; `variable` reads an environment variable. `AWS_ENDPOINT_URL`, if set, stands for every service (the lab does that).
-/// The times are cut so that a function of 15 seconds still reports what failed.
+/// `app` is what requests bear, [`app_of`] the function; `variable` reads an environment variable. `AWS_ENDPOINT_URL`, if set,
+/// stands for every service (the lab does that). The times are cut so that a function of 15 seconds still reports what failed.
 ///
 /// # Errors
 /// The name of the variable that is missing.

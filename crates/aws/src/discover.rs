@@ -142,11 +142,11 @@ impl Members {
     /// A request failed.
     pub async fn complete(self, clients: &Clients) -> Result<Imported> {
         let Self { found, mut imported } = self;
-        let of = |field: fn(&Found) -> Option<&str>| -> BTreeSet<String> {
-            found.iter().filter_map(field).map(str::to_owned).collect()
-        };
-        let (ids, vpcs) = (of(Found::instance_id), of(Found::vpc_id));
-        let ids: Vec<_> = ids.into_iter().collect();
+        let ids: Vec<_> = found
+            .iter()
+            .filter_map(|found| found.instance_id.clone())
+            .collect();
+        let vpcs: BTreeSet<_> = found.iter().filter_map(|found| found.vpc_id.clone()).collect();
         // A template is made after the first instance of its host group: the volumes of the others are not asked for.
         let mut profiles = BTreeSet::new();
         let firsts = found.iter().filter(|found| {

@@ -11,10 +11,9 @@ use crate::resource;
 use crate::users::Users;
 use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
 use aws_sdk_iam::types::{Role, Tag};
-use deployment::plan::{Observed, Standing};
+use deployment::plan::Observed;
 use deployment::{Account, HostGroup, Names, ResourceId, RoleUse, tags};
 use futures::future::try_join_all;
-use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use tokio::sync::OnceCell;
 
@@ -29,18 +28,9 @@ pub struct Look<'a> {
     load_balancer: OnceCell<Option<LoadBalancer>>,
     roles: OnceCell<Vec<Role>>,
     pub(crate) users: Users,
-    found: Found,
+    alias: OnceLock<(String, String)>,
     classic_load_balancer: OnceLock<String>,
     pub(crate) leftovers: Leftovers,
-}
-
-/// What observing needs to know of the cluster beside its name.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// The hosted zone and the name of the alias record, where there is to be one.
-    pub alias: Option<(String, String)>,
-    /// What stands of the imported instances.
-    pub instances: BTreeMap<ResourceId, Standing>,
 }
 
 impl<'a> Look<'a> {
@@ -55,16 +45,10 @@ impl<'a> Look<'a> {
             load_balancer: OnceCell::new(),
             roles: OnceCell::new(),
             users: Users::default(),
-            found: Found::default(),
+            alias: OnceLock::new(),
             classic_load_balancer: OnceLock::new(),
             leftovers: Leftovers::default(),
         }
-    }
-
-    /// The same with what was found of the cluster.
-    #[must_use]
-    pub fn with(self, found: Found) -> Self {
-        Self { found, ..self }
     }
 
     /// The same in an account that is known: it is not asked for.
@@ -182,11 +166,14 @@ impl<'a> Look<'a> {
         Ok(found.next().copied())
     }
 
+    /// Has the alias record of this name in this hosted zone looked at, too. Where it is to be is not known by the cluster's name.
+    pub fn has_alias(&self, zone: &str, alias: &str) {
+        self.alias.get_or_init(|| (zone.to_owned(), alias.to_owned()));
+    }
+
     pub(crate) fn alias(&self) -> Option<(&str, &str)> {
-        self.found
-            .alias
-            .as_ref()
-            .map(|(zone, alias)| (zone.as_str(), alias.as_str()))
+        let (zone, alias) = self.alias.get()?;
+        Some((zone, alias))
     }
 
     /// Has the stack's classic load balancer looked at, too. It is found while other things are looked at already.
@@ -196,10 +183,6 @@ impl<'a> Look<'a> {
 
     pub(crate) fn classic_load_balancer(&self) -> Option<&str> {
         self.classic_load_balancer.get().map(String::as_str)
-    }
-
-    pub(crate) fn instances(&self, id: ResourceId) -> Option<Standing> {
-        self.found.instances.get(&id).cloned()
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod batches;
 mod carry_out;
 
+pub(crate) use carry_out::SCALE_IN_PROTECTED;
 pub use carry_out::{Outcome, Step, To, Undone, carry_out, detach};
 
 use crate::error::Result;

@@ -8,6 +8,7 @@ use crate::error::{Asked, Error, Result};
 use crate::look::Look;
 use crate::patience;
 use crate::requests::IN_FLIGHT;
+use crate::termination::SCALE_IN_PROTECTED;
 use aws_sdk_ec2::types::{AttributeBooleanValue, Tag};
 use backon::Retryable;
 use deployment::plan::Standing;
@@ -21,15 +22,13 @@ use std::collections::BTreeSet;
 const ATTACHED_AT_ONCE: usize = 20;
 /// How many resources CreateTags takes at once.
 const TAGGED_AT_ONCE: usize = 1000;
-/// How many instances SetInstanceProtection takes at once.
-const SCALE_IN_PROTECTED_AT_ONCE: usize = 50;
 /// How many instances are protected from termination side by side. They are a request each, and an import is as long as what else
 /// it does in that time: a quarter of the requests is left to that.
 const PROTECTED_AT_ONCE: usize = IN_FLIGHT / 4 * 3;
 
 impl Resource for PreparedInstances {
-    async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
-        Ok(look.instances(id))
+    async fn observe(_look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
+        Ok(None)
     }
 
     async fn create(&self, _cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
@@ -81,8 +80,8 @@ impl Resource for PreparedInstances {
 }
 
 impl Resource for AttachedInstances {
-    async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
-        Ok(look.instances(id))
+    async fn observe(_look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
+        Ok(None)
     }
 
     async fn create(&self, _cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
@@ -112,7 +111,7 @@ impl Resource for AttachedInstances {
         }
         // The group's protection of new instances is said of those that it launches: of others it is set.
         let to_protect: Vec<_> = ids(from, "to_protect_from_scale_in").into_iter().collect();
-        let protected = to_protect.chunks(SCALE_IN_PROTECTED_AT_ONCE).map(|batch| {
+        let protected = to_protect.chunks(SCALE_IN_PROTECTED).map(|batch| {
             let protect = move || async move {
                 let ask = cloud
                     .clients

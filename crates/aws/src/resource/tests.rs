@@ -8,7 +8,7 @@ mod roles;
 mod standing;
 
 use crate::cloud::Clients;
-use crate::look::{Found, Look};
+use crate::look::Look;
 use crate::replayed::{config, form_of, replay};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
@@ -107,11 +107,8 @@ async fn observed(id: ResourceId, answers: &[Answer]) -> Option<Standing> {
         .http_client(router.client())
         .build();
     let (clients, names) = (Clients::new(&config), Names::new("wk".parse().unwrap()));
-    let found = Found {
-        alias: Some(("Z1".into(), "weka.example.com.".into())),
-        ..Found::default()
-    };
-    let look = Look::new(&clients, &names, "eu-west-1").with(found);
+    let look = Look::new(&clients, &names, "eu-west-1");
+    look.has_alias("Z1", "weka.example.com.");
     look.has_classic_load_balancer("wk-elb");
     let seen = super::observe(&look, id).await.unwrap();
     for asked in router.asked.lock().unwrap().iter() {

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 /// How many instances' termination protection is switched off side by side; they are a request each.
 const UNPROTECTED_AT_ONCE: usize = 20;
 /// How many instances SetInstanceProtection takes.
-const SCALE_IN_PROTECTED: usize = 50;
+pub(crate) const SCALE_IN_PROTECTED: usize = 50;
 /// How many instances DetachInstances takes.
 const DETACHED: usize = 20;
 /// How many requests about parts of a batch are under way at once.

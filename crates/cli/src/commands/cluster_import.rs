@@ -11,7 +11,7 @@ use crate::trial::{self, Api, Trial};
 use crate::{confirm, password, plan_view, weka_ca};
 use aws::cloud::Cloud;
 use aws::discover::{self, NotFound};
-use aws::look::{Found, Look};
+use aws::look::Look;
 use aws::permissions;
 use deployment::desired::{self, Request};
 use deployment::import::{Imported, Wish, foreign_alias, standing_instances};
@@ -177,11 +177,10 @@ struct Seen {
 /// Finds the cluster and looks at what stands, side by side: what wekactl makes is known by the cluster's name alone.
 async fn see(session: &Session, names: &Names, wish: &Wish, ids: &[String]) -> Result<Seen, Failure> {
     let asking = |error: aws::Error| Failure::aws("looking at the account", &error);
-    let alias = wish.dns_zone_id.clone().zip(wish.dns_alias.clone());
-    let look = Look::new(&session.clients, names, &session.region).with(Found {
-        alias,
-        ..Found::default()
-    });
+    let look = Look::new(&session.clients, names, &session.region);
+    if let Some((zone, alias)) = wish.dns_zone_id.as_ref().zip(wish.dns_alias.as_ref()) {
+        look.has_alias(zone, alias);
+    }
     let found = async {
         let members = if ids.is_empty() {
             discover::of_stack(&session.clients, names.cluster()).await

@@ -11,7 +11,7 @@ use crate::session::{Connect, Session};
 use crate::{confirm, plan_view};
 use aws::cloud::Cloud;
 use aws::group;
-use aws::look::{Found, Look};
+use aws::look::Look;
 use deployment::desired::Request;
 use deployment::plan::{Conflict, Observed, Plan};
 use deployment::{Account, HostGroup, Names, ResourceId, Settings, update};
@@ -106,7 +106,8 @@ async fn see(session: &Session, names: &Names) -> Result<Seen, Failure> {
     if settings.clients.is_some() {
         more.extend(ResourceId::found_by_name(Some(HostGroup::Clients)));
     }
-    if settings.dns_alias.is_some() {
+    if let Some((zone, alias)) = settings.dns_zone_id.as_ref().zip(settings.dns_alias.as_ref()) {
+        look.has_alias(zone, alias);
         more.push(ResourceId::AliasRecord);
     }
     if let Some(name) = &settings.classic_load_balancer {
@@ -114,10 +115,6 @@ async fn see(session: &Session, names: &Names) -> Result<Seen, Failure> {
         more.push(ResourceId::ClassicHealthCheck);
     }
     let account = look.account().await.map_err(asking)?.clone();
-    let look = look.with(Found {
-        alias: settings.dns_zone_id.clone().zip(settings.dns_alias.clone()),
-        ..Found::default()
-    });
     observed.extend(look.at(more).await.map_err(asking)?);
     let groups = update::standing_groups(&settings, &observed);
     for &group in &groups {
