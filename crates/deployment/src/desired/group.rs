@@ -193,6 +193,7 @@ impl Build<'_> {
                 account.partition, account.region
             ),
             stage: STAGE.to_owned(),
+            deployed: true,
             throttle: Some(THROTTLE),
             key_enabled: true,
         };

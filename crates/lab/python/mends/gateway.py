@@ -20,7 +20,7 @@ def paged(before, self):
     return json.dumps({"item": items, "position": position})
 
 
-for listing in ("get_rest_apis", "get_usage_plans", "get_api_keys"):
+for listing in ("get_rest_apis", "get_deployments", "get_usage_plans", "get_api_keys"):
     mend(APIGatewayResponse, listing)(paged)
 
 

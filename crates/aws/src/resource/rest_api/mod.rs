@@ -19,17 +19,6 @@ use deployment::resource::{ResourceId, RestApi};
 use deployment::{HostGroup, Tags};
 use parts::Parts;
 
-/// The fields that stand on the stage only once they are deployed.
-const DEPLOYED: [&str; 7] = [
-    "endpoint_type",
-    "path",
-    "api_key_required",
-    "integration",
-    "integration_uri",
-    "stage",
-    "policy",
-];
-
 impl Resource for RestApi {
     async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
         let name = look.names.of(group_of(id)?);
@@ -38,41 +27,36 @@ impl Resource for RestApi {
             look.account()
         )?;
         let Some(api) = &parts.api else { return Ok(None) };
+        let api_id = api.id().unwrap_or_default();
         let endpoint = api
             .endpoint_configuration()
             .and_then(|endpoint| endpoint.types().first());
         let method = parts.method.as_ref();
-        let integration = method.and_then(|method| method.method_integration());
+        let (integration, integration_uri) = parts.integration();
         let tags = Tags(api.tags().cloned().unwrap_or_default().into_iter().collect());
         let outputs = match &parts.key {
-            Some(key) => given(
-                account,
-                &name,
-                api.id().unwrap_or_default(),
-                key.value().unwrap_or_default(),
-            ),
+            Some(key) => given(account, &name, api_id, key.value().unwrap_or_default()),
             None => Vec::new(),
         };
+        let mut body = Self {
+            endpoint_type: endpoint.map_or("EDGE", EndpointType::as_str).to_owned(),
+            policy: api.policy().map(read_policy),
+            path: parts
+                .resource_id
+                .as_ref()
+                .map(|_| name.clone())
+                .unwrap_or_default(),
+            api_key_required: method.is_some_and(|method| method.api_key_required() == Some(true)),
+            integration: integration.to_owned(),
+            integration_uri: integration_uri.to_owned(),
+            stage: parts.stage.clone().unwrap_or_default(),
+            deployed: false,
+            throttle: parts.plan.as_ref().and_then(|plan| plan.throttle()).map(throttle),
+            key_enabled: parts.key_is_enabled(&tags),
+        };
+        body.deployed = parts.deployment == Some(body.deployment());
         Ok(Some(Standing {
-            body: Self {
-                endpoint_type: endpoint.map_or("EDGE", EndpointType::as_str).to_owned(),
-                policy: api.policy().map(read_policy),
-                path: parts
-                    .resource_id
-                    .as_ref()
-                    .map(|_| name.clone())
-                    .unwrap_or_default(),
-                api_key_required: method.is_some_and(|method| method.api_key_required() == Some(true)),
-                integration: integration
-                    .and_then(|integration| integration.r#type())
-                    .map_or("", IntegrationType::as_str)
-                    .to_owned(),
-                integration_uri: integration.and_then(|i| i.uri()).unwrap_or_default().to_owned(),
-                stage: parts.stage.clone().unwrap_or_default(),
-                throttle: parts.plan.as_ref().and_then(|plan| plan.throttle()).map(throttle),
-                key_enabled: parts.key_is_enabled(&tags),
-            }
-            .into(),
+            body: body.into(),
             name,
             tags: Some(tags),
             outputs,
@@ -102,7 +86,7 @@ impl Resource for RestApi {
         let id = field(api.id, "apigateway CreateRestApi", "id")?;
         let root = field(api.root_resource_id, "apigateway CreateRestApi", "root resource")?;
         let (staged, key) = tokio::try_join!(
-            self.set_method(cloud, target, &id, &root, None),
+            self.set_method(cloud, &id, &root, None),
             self.set_key(cloud, target, parts.key.as_ref())
         )?;
         let () = staged;
@@ -138,13 +122,13 @@ impl Resource for RestApi {
             ask.send().await.asked("apigateway UpdateRestApi")?;
         }
         // A policy and another type of endpoint are in force once the API is deployed again.
-        if from.differs(&DEPLOYED) {
+        if from.differs(&["deployed"]) || from.differs(&Self::DEPLOYED) {
             let root = field(
                 parts.root_id.as_deref(),
                 "apigateway GetResources",
                 "root resource",
             )?;
-            self.set_method(cloud, target, id, root, Some(&parts)).await?;
+            self.set_method(cloud, id, root, Some(&parts)).await?;
         }
         let (key, value) = self.set_key(cloud, target, parts.key.as_ref()).await?;
         self.set_plan(cloud, target, id, Some(&parts), &key).await?;
@@ -169,14 +153,7 @@ impl Resource for RestApi {
 
 /// The steps that making and changing share: each does what is missing in `parts`.
 trait Ensure {
-    async fn set_method(
-        &self,
-        cloud: &Cloud,
-        target: &Target<'_>,
-        api: &str,
-        root: &str,
-        parts: Option<&Parts>,
-    ) -> Result<()>;
+    async fn set_method(&self, cloud: &Cloud, api: &str, root: &str, parts: Option<&Parts>) -> Result<()>;
     async fn set_key(
         &self,
         cloud: &Cloud,
@@ -195,14 +172,7 @@ trait Ensure {
 
 impl Ensure for RestApi {
     /// Path, method, integration, and a deployment that puts them on the stage.
-    async fn set_method(
-        &self,
-        cloud: &Cloud,
-        target: &Target<'_>,
-        api: &str,
-        root: &str,
-        parts: Option<&Parts>,
-    ) -> Result<()> {
+    async fn set_method(&self, cloud: &Cloud, api: &str, root: &str, parts: Option<&Parts>) -> Result<()> {
         let gateway = &cloud.clients.apigateway;
         let resource = match parts.and_then(|parts| parts.resource_id.clone()) {
             Some(id) => id,
@@ -242,22 +212,25 @@ impl Ensure for RestApi {
                 ask.send().await.asked("apigateway PutMethod")?;
             }
         }
-        gateway
-            .put_integration()
-            .rest_api_id(api)
-            .resource_id(&resource)
-            .http_method("GET")
-            .r#type(IntegrationType::from(self.integration.as_str()))
-            .integration_http_method("POST")
-            .uri(&self.integration_uri)
-            .send()
-            .await
-            .asked("apigateway PutIntegration")?;
+        let standing = parts.map(Parts::integration);
+        if standing != Some((self.integration.as_str(), self.integration_uri.as_str())) {
+            gateway
+                .put_integration()
+                .rest_api_id(api)
+                .resource_id(&resource)
+                .http_method("GET")
+                .r#type(IntegrationType::from(self.integration.as_str()))
+                .integration_http_method("POST")
+                .uri(&self.integration_uri)
+                .send()
+                .await
+                .asked("apigateway PutIntegration")?;
+        }
         let ask = gateway
             .create_deployment()
             .rest_api_id(api)
             .stage_name(&self.stage);
-        ask.description(format!("wekactl: {}", target.name))
+        ask.description(self.deployment())
             .send()
             .await
             .asked("apigateway CreateDeployment")?;

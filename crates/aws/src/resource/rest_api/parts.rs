@@ -1,7 +1,7 @@
 use crate::error::{Asked, Result, present};
 use crate::pages::all;
 use aws_sdk_apigateway::Client;
-use aws_sdk_apigateway::types::{ApiKey, Method, RestApi, UsagePlan};
+use aws_sdk_apigateway::types::{ApiKey, IntegrationType, Method, RestApi, UsagePlan};
 use deployment::{ClusterName, Tags};
 
 /// What stands of a join API, also plan and key where the API itself is gone. Names are not unique in API Gateway: a part of
@@ -13,6 +13,8 @@ pub(super) struct Parts {
     pub(super) resource_id: Option<String>,
     pub(super) method: Option<Method>,
     pub(super) stage: Option<String>,
+    /// The description of what the stage serves.
+    pub(super) deployment: Option<String>,
     pub(super) plan: Option<UsagePlan>,
     pub(super) key: Option<ApiKey>,
     pub(super) key_in_plan: bool,
@@ -73,7 +75,7 @@ impl Parts {
                 ..Self::default()
             });
         };
-        let (resources, stage, key_in_plan) = tokio::try_join!(
+        let (resources, stage, deployments, key_in_plan) = tokio::try_join!(
             all(
                 gateway
                     .get_resources()
@@ -94,8 +96,22 @@ impl Parts {
                     .await;
                 present(answer.asked("apigateway GetStage"), &["NotFoundException"])
             },
+            all(
+                gateway
+                    .get_deployments()
+                    .rest_api_id(&id)
+                    .limit(500)
+                    .into_paginator()
+                    .items()
+                    .send(),
+                "apigateway GetDeployments"
+            ),
             key_in_plan,
         )?;
+        let served = stage.as_ref().and_then(|stage| stage.deployment_id());
+        let served = deployments
+            .into_iter()
+            .find(|deployment| deployment.id() == served);
         let at = |path: &str| resources.iter().find(|resource| resource.path() == Some(path));
         let resource = at(&format!("/{name}"));
         Ok(Self {
@@ -103,11 +119,23 @@ impl Parts {
             resource_id: resource.and_then(|resource| resource.id().map(str::to_owned)),
             method: resource.and_then(|resource| resource.resource_methods()?.get("GET").cloned()),
             stage: stage.and_then(|stage| stage.stage_name),
+            deployment: served.and_then(|deployment| deployment.description),
             api: Some(api),
             plan,
             key,
             key_in_plan,
         })
+    }
+
+    /// The kind of the method's integration and what it calls; empty where there is none.
+    pub(super) fn integration(&self) -> (&str, &str) {
+        let integration = self
+            .method
+            .as_ref()
+            .and_then(|method| method.method_integration());
+        let kind = integration.and_then(|integration| integration.r#type());
+        let uri = integration.and_then(|integration| integration.uri());
+        (kind.map_or("", IntegrationType::as_str), uri.unwrap_or_default())
     }
 
     /// Whether a new instance's key opens the API: enabled, in the plan, the plan over the API, and all tagged as the API is.

@@ -17,19 +17,15 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
     vec![
         drift(
             "REST API",
-            &["api_key_required"],
-            &[
-                "apigateway UpdateMethod",
-                "apigateway PutIntegration",
-                "apigateway CreateDeployment",
-            ],
+            &["api_key_required", "deployed"],
+            &["apigateway UpdateMethod", "apigateway CreateDeployment"],
             method()
                 .patch_operations(patch("/apiKeyRequired", "false"))
                 .send(),
         ),
         drift(
             "REST API",
-            &["integration_uri"],
+            &["deployed", "integration_uri"],
             &["apigateway PutIntegration", "apigateway CreateDeployment"],
             gateway
                 .put_integration()
@@ -43,16 +39,23 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
         ),
         drift(
             "REST API",
-            &["endpoint_type"],
-            &[
-                "apigateway UpdateRestApi",
-                "apigateway PutIntegration",
-                "apigateway CreateDeployment",
-            ],
+            &["deployed", "endpoint_type"],
+            &["apigateway UpdateRestApi", "apigateway CreateDeployment"],
             gateway
                 .update_rest_api()
                 .rest_api_id(api)
                 .patch_operations(patch("/endpointConfiguration/types/REGIONAL", "EDGE"))
+                .send(),
+        ),
+        // The API is as it should be, but the stage serves another; so it is after an update that was broken off in between.
+        drift(
+            "REST API",
+            &["deployed"],
+            &["apigateway CreateDeployment"],
+            gateway
+                .create_deployment()
+                .rest_api_id(api)
+                .stage_name("default")
                 .send(),
         ),
         drift(

@@ -205,13 +205,21 @@ fn rest_api() -> Case {
                 r#"{"item":[{"id":"r0","path":"/"},{"id":"r1","path":"/wekactl-wk-Backends","resourceMethods":{"GET":
                     {"apiKeyRequired":true,"methodIntegration":{"type":"AWS_PROXY","uri":"arn:uri"}}}}]}"#,
             ),
-            answer("GET /restapis/a1/stages/default", r#"{"stageName":"default"}"#),
+            answer(
+                "GET /restapis/a1/stages/default",
+                r#"{"stageName":"default","deploymentId":"d2"}"#,
+            ),
+            answer(
+                "GET /restapis/a1/deployments",
+                r#"{"item":[{"id":"d1","description":"another"},{"id":"d2","description":
+                    "wekactl: 52aaadceb8fd708e189de0234fac517185fef772605aa241bf83c1246c7ff0a8"}]}"#,
+            ),
             answer("GET /usageplans/p1/keys/k1", r#"{"id":"k1"}"#),
         ],
         fields: json!({
             "endpoint_type": "REGIONAL", "policy": null, "path": "wekactl-wk-Backends", "api_key_required": true,
             "integration": "AWS_PROXY", "integration_uri": "arn:uri", "stage": "default",
-            "throttle": { "rate": 50, "burst": 100 }, "key_enabled": true,
+            "deployed": true, "throttle": { "rate": 50, "burst": 100 }, "key_enabled": true,
         }),
         tagged: true,
         outputs: &[
