@@ -2,7 +2,9 @@
 
 use crate::permitted;
 use assert_cmd::Command;
+use aws::cloud::Clients;
 use lab::{Call, Moto, MotoOptions, Stack, StackOptions};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -126,6 +128,14 @@ impl Lab {
             .filter(|call| call.mutating)
             .map(|c| format!("{} {}", c.service, c.operation))
             .collect()
+    }
+
+    /// Clients of this AWS, for what somebody else does to it.
+    pub(crate) fn clients(&self) -> Clients {
+        let variables: BTreeMap<_, _> = self.moto.env().into_iter().collect();
+        let config =
+            aws::config::from_lambda_environment("test", "eu-west-1", |name| variables.get(name).cloned());
+        Clients::new(&config.unwrap())
     }
 
     pub(crate) fn calls(&self) -> Vec<Call> {

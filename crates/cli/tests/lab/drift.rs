@@ -123,10 +123,7 @@ async fn mended(drifts: for<'a> fn(&'a Clients, &'a Ids) -> Vec<Drift<'a>>) {
         clients: 0,
         ..StackOptions::default()
     });
-    let variables: BTreeMap<_, _> = lab.moto.env().into_iter().collect();
-    let config =
-        aws::config::from_lambda_environment("test", "eu-west-1", |name| variables.get(name).cloned());
-    let aws = Clients::new(&config.unwrap());
+    let aws = lab.clients();
     let zone = aws.route53.create_hosted_zone().name("example.com");
     let zone = zone.caller_reference("1").send().await.unwrap();
     let zone = zone

@@ -1,6 +1,7 @@
 //! `cluster import` end to end, on the lab.
 
 use crate::common::{Lab, PASSWORD, import_arguments};
+use aws_sdk_apigateway::types::{Op, PatchOperation};
 use lab::{MotoOptions, StackOptions};
 use serde_json::Value;
 use std::time::Duration;
@@ -29,6 +30,59 @@ fn a_second_import_changes_nothing_and_sends_nothing_that_changes_anything() {
     assert_eq!(lab.changes_since(calls), [""; 0]);
     assert_eq!(lab::dump(&lab.moto).unwrap(), before);
     assert_eq!(second.stdout, first.stdout);
+}
+
+#[tokio::test]
+async fn a_private_api_is_for_its_vpc_alone_and_stays_as_it_is() {
+    let (lab, stack) = Lab::with(&StackOptions {
+        clients: 0,
+        ..StackOptions::default()
+    });
+    let ec2 = lab.clients().ec2;
+    let ask = ec2.authorize_security_group_ingress();
+    ask.group_id(&stack.security_group)
+        .ip_protocol("tcp")
+        .from_port(443)
+        .to_port(443)
+        .cidr_ip("0.0.0.0/0")
+        .send()
+        .await
+        .unwrap();
+    let ask = ec2.create_vpc_endpoint().vpc_id(&stack.vpc);
+    ask.service_name("com.amazonaws.eu-west-1.execute-api")
+        .vpc_endpoint_type("Interface".into())
+        .subnet_ids(&stack.subnets[0])
+        .security_group_ids(&stack.security_group)
+        .send()
+        .await
+        .unwrap();
+    lab.import(&["--private-subnet"]).ok();
+    let dump = lab::dump(&lab.moto).unwrap();
+    let api = &dump["apigateway"][0]["api"];
+    assert_eq!(api["endpointConfiguration"]["types"][0], "PRIVATE");
+    let policy = api["policy"].to_string();
+    for part in ["aws:SourceVpc", &stack.vpc, "Deny", api["id"].as_str().unwrap()] {
+        assert!(policy.contains(part), "{part}: {policy}");
+    }
+    lab.update(&["--dry-run", "--detailed-exitcode"]).ok();
+    let open = policy.replace(&stack.vpc, "vpc-another");
+    let patch = PatchOperation::builder()
+        .op(Op::Replace)
+        .path("/policy")
+        .value(open);
+    let ask = lab.clients().apigateway.update_rest_api();
+    ask.rest_api_id(api["id"].as_str().unwrap())
+        .patch_operations(patch.build())
+        .send()
+        .await
+        .unwrap();
+    let calls = lab.calls().len();
+    lab.update(&["-y"]).ok();
+    assert_eq!(
+        lab.changes_since(calls),
+        ["apigateway UpdateRestApi", "apigateway CreateDeployment"]
+    );
+    assert_eq!(lab::dump(&lab.moto).unwrap()["apigateway"][0]["api"], *api);
 }
 
 #[test]

@@ -257,10 +257,7 @@ fn an_import_of_the_same_stack_takes_it_over_too_and_adds_the_clients() {
 #[tokio::test]
 async fn the_template_asks_the_api_that_stands_then_also_where_that_is_a_new_one() {
     let (lab, _) = imported(&GoImportOptions::default());
-    let variables: BTreeMap<_, _> = lab.moto.env().into_iter().collect();
-    let config =
-        aws::config::from_lambda_environment("test", "eu-west-1", |name| variables.get(name).cloned());
-    let gateway = aws::cloud::Clients::new(&config.unwrap()).apigateway;
+    let gateway = lab.clients().apigateway;
     let before = lab::dump(&lab.moto).unwrap();
     let gone = before["apigateway"][0]["api"]["id"].as_str().unwrap();
     gateway.delete_rest_api().rest_api_id(gone).send().await.unwrap();

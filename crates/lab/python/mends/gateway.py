@@ -4,7 +4,7 @@ import json
 from urllib.parse import unquote
 
 from moto.apigateway import exceptions as apigateway_errors
-from moto.apigateway.models import APIGatewayBackend
+from moto.apigateway.models import APIGatewayBackend, RestAPI
 from moto.apigateway.responses import APIGatewayResponse
 from moto.apigateway.urls import url_paths as apigateway_paths
 
@@ -22,6 +22,16 @@ def paged(before, self):
 
 for listing in ("get_rest_apis", "get_deployments", "get_usage_plans", "get_api_keys"):
     mend(APIGatewayResponse, listing)(paged)
+
+
+@mend(RestAPI, "to_dict")
+def to_dict(before, self):
+    """AWS gives a policy with whole ARNs in place of `execute-api:/`, and its quotes escaped."""
+    document = before(self)
+    if self.policy:
+        arn = f"arn:aws:execute-api:{self.region_name}:{self.account_id}:{self.id}/"
+        document["policy"] = self.policy.replace('"execute-api:/', f'"{arn}').replace('"', '\\"')
+    return document
 
 
 @mend(APIGatewayBackend, "create_resource")

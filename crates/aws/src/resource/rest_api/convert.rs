@@ -42,9 +42,12 @@ pub(super) fn throttle(settings: &ThrottleSettings) -> Throttle {
     }
 }
 
-/// A policy as API Gateway gives it, with its quotes escaped; one that is none of ours reads as an empty one and differs.
-pub(super) fn read_policy(policy: &str) -> Policy {
-    Policy::parse(&policy.replace("\\\"", "\"").replace("\\/", "/")).unwrap_or_else(|_| Policy::empty())
+/// A policy as API Gateway gives it: with its quotes escaped, and the API's ARN where `execute-api:` was said for short. One that
+/// is none of ours reads as an empty one and differs.
+pub(super) fn read_policy(account: &Account, api: &str, policy: &str) -> Policy {
+    let arn = account.arn("execute-api", &format!("{api}/"));
+    let policy = policy.replace("\\\"", "\"").replace("\\/", "/");
+    Policy::parse(&policy.replace(&arn, "execute-api:/")).unwrap_or_else(|_| Policy::empty())
 }
 
 pub(super) fn patch(op: Op, path: &str, value: &str) -> PatchOperation {

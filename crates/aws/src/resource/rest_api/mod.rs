@@ -40,7 +40,7 @@ impl Resource for RestApi {
         };
         let mut body = Self {
             endpoint_type: endpoint.map_or("EDGE", EndpointType::as_str).to_owned(),
-            policy: api.policy().map(read_policy),
+            policy: api.policy().map(|policy| read_policy(account, api_id, policy)),
             path: parts
                 .resource_id
                 .as_ref()
