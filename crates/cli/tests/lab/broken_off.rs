@@ -1,10 +1,10 @@
-//! What an import or a destroy left that was broken off, at each of its steps: it goes on, or is destroyed.
+//! What an import, a takeover or a destroy left that was broken off, at each of its steps: it goes on, or is destroyed.
 //!
 //! To be broken off is to have every request refused that changes something, from the n-th on. Each n begins with a copy of the
 //! same AWS.
 
 use crate::common::{Lab, Ran};
-use lab::{Control, StackOptions};
+use lab::{Control, GoImportOptions, Stack, StackOptions};
 use regex::Regex;
 use std::collections::BTreeSet;
 
@@ -65,19 +65,19 @@ async fn goes(lab: &Lab, more: &[&str], before: &[String], context: &str) {
     assert!(gone.is_empty(), "{context}: gone too: {gone:?}\n{}", ran.stderr);
 }
 
-fn lab() -> Lab {
+fn lab() -> (Lab, Stack) {
     // Two host groups would be twice the same.
     let stack = StackOptions {
         clients: 0,
         backends: 5,
         ..StackOptions::default()
     };
-    Lab::with(&stack).0
+    Lab::with(&stack)
 }
 
 #[tokio::test]
 async fn an_import_broken_off_at_any_step_is_destroyed() {
-    let lab = lab();
+    let (lab, _) = lab();
     let before = standing(&lab).await;
     let import = |lab: &Lab, _| lab.import(&[]);
     let times = broken_off_everywhere(&lab, import, async |copy, changes, ran| {
@@ -100,7 +100,7 @@ async fn an_import_broken_off_at_any_step_is_destroyed() {
 
 #[tokio::test]
 async fn a_destroy_broken_off_at_any_step_goes_on() {
-    let lab = lab();
+    let (lab, _) = lab();
     let before = standing(&lab).await;
     lab.import(&[]).ok();
     let destroy = |lab: &Lab, changes| lab.destroy(how(changes));
@@ -131,7 +131,7 @@ fn alike(standing: Vec<String>) -> Vec<String> {
 
 #[tokio::test]
 async fn an_import_broken_off_at_any_step_goes_on_to_the_same_account() {
-    let lab = lab();
+    let (lab, _) = lab();
     let whole = {
         let copy = lab.fork().await;
         copy.import(&[]).ok();
@@ -150,6 +150,36 @@ async fn an_import_broken_off_at_any_step_goes_on_to_the_same_account() {
             whole.sort();
         }
         assert_eq!(alike(standing(copy).await), whole, "after {changes} changes");
+    })
+    .await;
+    assert!(times > 50, "{times}");
+}
+
+#[tokio::test]
+async fn a_takeover_broken_off_at_any_step_goes_on_to_the_same_account_or_is_destroyed() {
+    let (lab, stack) = lab();
+    let before = standing(&lab).await;
+    let options = GoImportOptions {
+        targets: 3,
+        ..GoImportOptions::default()
+    };
+    lab::go_import(&lab.moto, &stack, &options).unwrap();
+    let whole = {
+        let copy = lab.fork().await;
+        copy.update(&["-y"]).ok();
+        alike(standing(&copy).await)
+    };
+    let update = |lab: &Lab, _| lab.update(&["-y"]);
+    let times = broken_off_everywhere(&lab, update, async |copy, changes, _| {
+        let context = format!("takeover broken off after {changes} changes");
+        if !changes.is_multiple_of(2) {
+            return goes(copy, &[], &before, &context).await;
+        }
+        let again = copy.update(&["-y"]);
+        assert_eq!(again.status, 0, "{context}:\n{}", again.stderr);
+        let more = copy.update(&["--dry-run", "--detailed-exitcode"]);
+        assert_eq!(more.status, 0, "{context}:\n{}", more.stderr);
+        assert_eq!(alike(standing(copy).await), whole, "{context}");
     })
     .await;
     assert!(times > 50, "{times}");
