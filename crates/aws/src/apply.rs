@@ -24,6 +24,7 @@ pub async fn apply(
     interrupt: watch::Receiver<bool>,
     report: impl FnMut(Event),
 ) -> Outputs {
+    let cloud = &cloud.limited();
     let outputs = Mutex::new(plan.outputs.clone());
     let steps: BTreeMap<ResourceId, &Step> = plan
         .steps

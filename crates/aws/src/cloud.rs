@@ -1,8 +1,10 @@
 //! The clients of every service that the CLI talks to, for one cluster.
 
-use crate::requests::Log;
+use crate::requests::{IN_FLIGHT, Log, limited};
 use aws_config::SdkConfig;
 use deployment::{Account, Names};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 macro_rules! clients {
     ($($(#[$doc:meta])* $name:ident: $sdk:ident;)*) => {
@@ -19,6 +21,20 @@ macro_rules! clients {
                     $($name: $sdk::Client::from_conf(
                         $sdk::config::Builder::from(config).interceptor(Log).build(),
                     ),)*
+                }
+            }
+
+            /// The same, with no more than [`IN_FLIGHT`] requests under way at once, whatever service they go to.
+            fn limited(&self) -> Self {
+                let permits = Arc::new(Semaphore::new(IN_FLIGHT));
+                Self {
+                    $($name: {
+                        let config = self.$name.config();
+                        let client = config.http_client().map(|client| limited(client, &permits));
+                        let mut config = config.to_builder();
+                        config.set_http_client(client);
+                        $sdk::Client::from_conf(config.build())
+                    },)*
                 }
             }
         }
@@ -77,7 +93,7 @@ impl Clients {
 }
 
 /// What carrying out a plan needs beside the plan.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Cloud {
     /// The clients.
     pub clients: Clients,
@@ -86,7 +102,17 @@ pub struct Cloud {
     /// The names of the cluster's resources.
     pub names: Names,
     /// The functions' code as a zip archive.
-    pub package: Vec<u8>,
+    pub package: Arc<[u8]>,
+}
+
+impl Cloud {
+    /// The same, for a burst of requests that change something: AWS answers fewer of those than of questions.
+    pub(crate) fn limited(&self) -> Self {
+        Self {
+            clients: self.clients.limited(),
+            ..self.clone()
+        }
+    }
 }
 
 #[cfg(test)]

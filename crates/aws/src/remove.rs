@@ -27,6 +27,7 @@ pub async fn remove(
     report: impl FnMut(Event),
     waiting: impl Fn(StepId, &Error),
 ) -> Vec<String> {
+    let cloud = &cloud.limited();
     let left = Mutex::new(Vec::new());
     let steps: BTreeMap<StepId, &Step> = removal.steps.iter().map(|step| (step.id, step)).collect();
     let needs = removal.steps.iter().map(|step| (step.id, step.needs.clone()));

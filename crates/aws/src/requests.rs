@@ -16,15 +16,15 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-/// How many requests may be under way at once. AWS's own limits are per service and higher; this keeps a burst within
+/// How many requests may be under way at once while something is made, changed or removed. AWS's own limits are per service and higher; this keeps a burst within
 /// what its control planes answer without throttling.
-pub const IN_FLIGHT: usize = 16;
+pub(crate) const IN_FLIGHT: usize = 16;
 
-/// Holds an HTTP client to so many requests at once.
-pub fn limited(client: SharedHttpClient, in_flight: usize) -> SharedHttpClient {
+/// Holds an HTTP client to as many requests at once as there are permits, together with whatever else asks for these.
+pub(crate) fn limited(client: SharedHttpClient, permits: &Arc<Semaphore>) -> SharedHttpClient {
     SharedHttpClient::new(Limited {
         client,
-        permits: Arc::new(Semaphore::new(in_flight)),
+        permits: Arc::clone(permits),
     })
 }
 

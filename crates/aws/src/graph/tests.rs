@@ -279,7 +279,7 @@ async fn in_any_graph_each_step_waits_for_what_it_needs_and_runs_once() {
 }
 
 mod limit {
-    use crate::requests::limited;
+    use crate::requests::{IN_FLIGHT, limited};
     use aws_sdk_sts::config::retry::RetryConfig;
     use aws_sdk_sts::config::{BehaviorVersion, Credentials, Region};
     use aws_smithy_runtime_api::client::http::http_client_fn;
@@ -288,6 +288,7 @@ mod limit {
     use futures::future::join_all;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::sync::Semaphore;
 
     /// Counts the requests under way.
     #[derive(Debug, Default)]
@@ -324,12 +325,15 @@ mod limit {
             .region(Region::new("eu-west-1"))
             .credentials_provider(Credentials::new("id", "key", None, None, "test"))
             .retry_config(RetryConfig::disabled())
-            .http_client(limited(http_client_fn(move |_, _| connector.clone()), 16))
+            .http_client(limited(
+                http_client_fn(move |_, _| connector.clone()),
+                &Arc::new(Semaphore::new(IN_FLIGHT)),
+            ))
             .build();
         let client = aws_sdk_sts::Client::from_conf(config);
         let answers = join_all((0..48).map(|_| client.get_caller_identity().send())).await;
         assert!(answers.iter().all(Result::is_ok));
-        assert_eq!(count.most.load(Ordering::SeqCst), 16);
+        assert_eq!(count.most.load(Ordering::SeqCst), IN_FLIGHT);
         assert_eq!(count.now.load(Ordering::SeqCst), 0);
     }
 }

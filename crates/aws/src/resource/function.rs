@@ -77,7 +77,7 @@ impl Resource for Function {
         const ASK: &str = "lambda CreateFunction";
         let (role, key) = (known(&self.role, ASK)?, known(&self.kms_key, ASK)?);
         let code = FunctionCode::builder()
-            .zip_file(Blob::new(cloud.package.clone()))
+            .zip_file(Blob::new(&*cloud.package))
             .build();
         let ask = || async {
             cloud
@@ -128,7 +128,7 @@ impl Resource for Function {
         if from.differs(&["code_sha256", "architecture"]) {
             let ask = lambda.update_function_code().function_name(target.name);
             let ask = ask.architectures(Architecture::from(self.architecture.as_str()));
-            let ask = ask.zip_file(Blob::new(cloud.package.clone()));
+            let ask = ask.zip_file(Blob::new(&*cloud.package));
             ask.send().await.asked("lambda UpdateFunctionCode")?;
             wait(cloud, target.name).await?;
         }

@@ -15,6 +15,7 @@ use deployment::removal::{Fate, Removal, StepId, Verb, instances};
 use deployment::{HostGroup, Names, ResourceId};
 use serde_json::{Value as Json, json};
 use std::cell::RefCell;
+use std::sync::Arc;
 
 /// Runs the command.
 pub(crate) async fn run(arguments: Destroy, connect: Connect, printer: &Printer) -> Result<u8, Failure> {
@@ -58,7 +59,7 @@ pub(crate) async fn run(arguments: Destroy, connect: Connect, printer: &Printer)
         clients: session.clients.clone(),
         account,
         names: names.clone(),
-        package: Vec::new(),
+        package: Arc::default(),
     };
     carry_out(&cloud, &removal, fate, printer).await
 }

@@ -70,7 +70,7 @@ pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) 
         clients: session.clients,
         account: seen.account,
         names,
-        package: package.archive,
+        package: package.archive.into(),
     };
     let carried = carry_out(&cloud, &plan, printer).await?;
     Ok(conclude(&cloud, &plan, &settings, &carried, printer))

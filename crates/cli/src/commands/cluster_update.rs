@@ -71,7 +71,7 @@ pub(super) async fn run_part(
         clients: session.clients,
         account: seen.account,
         names,
-        package: package.archive,
+        package: package.archive.into(),
     };
     let carried = carry_out(&cloud, &plan, printer).await?;
     if printer.is_json() {

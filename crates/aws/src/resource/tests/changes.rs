@@ -9,6 +9,7 @@ use deployment::policy::Policy;
 use deployment::resource::{Body, Function, Role, Rule};
 use deployment::{Account, FunctionType, HostGroup, Names, ResourceId, RoleUse};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 const GROUP: HostGroup = HostGroup::Backends;
 
@@ -27,7 +28,7 @@ async fn asked(id: ResourceId, name: &str, from: Body, to: Body, answers: &[Answ
             partition: "aws".into(),
         },
         names: Names::new("wk".parse().unwrap()),
-        package: Vec::new(),
+        package: Arc::default(),
     };
     let (was, is) = (from.fields(), to.fields());
     let fields = is.as_object().unwrap();

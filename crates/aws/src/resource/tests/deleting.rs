@@ -12,6 +12,7 @@ use deployment::{Account, FunctionType, HostGroup, Names, ResourceId, RoleUse};
 use serde_json::json;
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 const GROUP: HostGroup = HostGroup::Backends;
@@ -39,7 +40,7 @@ fn cloud(clients: Clients) -> Cloud {
             partition: "aws".into(),
         },
         names: Names::new("wk".parse().unwrap()),
-        package: Vec::new(),
+        package: Arc::default(),
     }
 }
 
