@@ -3,6 +3,7 @@ answers most. What it answers stays the same."""
 
 import functools
 
+import moto.awslambda.models
 import moto.backends
 import moto.core.responses
 import xmltodict
@@ -24,9 +25,13 @@ def without_waste():
     TaggedEC2Resource.get_tags = get_tags
     InstanceBackend.get_instance_by_id = get_instance_by_id
     InstanceBackend.get_instance = get_instance
+    moto.core.responses.parse_qsl = parse_qsl
+    # All functions of a cluster are made of one package, of megabytes.
+    moto.awslambda.models._zipfile_content = functools.lru_cache(4)(moto.awslambda.models._zipfile_content)
 
 
 _modules = moto.backends.list_of_moto_modules
+_parse_qsl = moto.core.responses.parse_qsl
 _possible_keys = XFormedAttributePicker.get_possible_keys
 _known_keys = {}
 _known_transforms = {}
@@ -59,6 +64,11 @@ def pick(self, context):
         _known_transforms[kind] = (transforms, next(fitting, None))
     transform = _known_transforms[kind][1]
     return transform(value) if transform else value
+
+
+def parse_qsl(text, **options):
+    """moto takes every body for a form, JSON with a package in it too, and goes on where none comes out."""
+    return [("", "")] if text.startswith("{") else _parse_qsl(text, **options)
 
 
 def get_instance_by_id(self, instance_id):
