@@ -32,6 +32,22 @@ const BEHIND: &[(&str, &str)] = &[
         "DynamoDB asks for it when the table is written",
     ),
     (
+        "kms:GenerateDataKeyWithoutPlaintext",
+        "DynamoDB wants it of who makes a table with a key",
+    ),
+    (
+        "kms:ReEncryptFrom",
+        "DynamoDB wants it of who makes a table with a key",
+    ),
+    (
+        "kms:ReEncryptTo",
+        "DynamoDB wants it of who makes a table with a key",
+    ),
+    (
+        "lambda:ListTags",
+        "GetFunction gives a function's tags to those alone who may list them",
+    ),
+    (
         "logs:CreateLogDelivery",
         "Step Functions asks for it when a state machine is to log",
     ),
