@@ -32,7 +32,7 @@ pub struct Settings {
     #[serde(default, deserialize_with = "or_default")]
     pub vpc_id: String,
     /// The user's tags.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "tags")]
     pub tags_map: crate::Tags,
     /// Whether the subnet is private: no public addresses, a private API.
     #[serde(default, deserialize_with = "or_default")]
@@ -194,6 +194,15 @@ fn or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// The user's tags, of which one may be empty, too.
+fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<crate::Tags, D::Error> {
+    let tags: std::collections::BTreeMap<String, Option<String>> = or_default(deserializer)?;
+    let tags = tags.into_iter();
+    Ok(tags
+        .map(|(key, value)| (key, value.unwrap_or_default()))
+        .collect())
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -53,7 +53,8 @@ impl Tags {
         let mut bad = Vec::new();
         for argument in arguments {
             match parse(argument) {
-                Ok((key, _)) if tags.get(key).is_some() => {
+                // IAM tells no `Env` from `env`.
+                Ok((key, _)) if tags.iter().any(|(other, _)| other.eq_ignore_ascii_case(key)) => {
                     bad.push(BadTag(format!("tag '{key}' is given twice")));
                 }
                 Ok((key, value)) => tags.set(key, value),
@@ -180,7 +181,7 @@ mod tests {
             "wekactl.io/x=1",
             "AWS:x=1",
             "e=1",
-            "e=2",
+            "E=2",
             "q=?",
             &long_key,
             &long_value,
@@ -196,7 +197,7 @@ mod tests {
             "has no key",
             "is reserved",
             "is reserved",
-            "'e' is given twice",
+            "'E' is given twice",
             "does not allow",
             "key longer than 128",
             "value longer than 256",
