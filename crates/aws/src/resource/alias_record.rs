@@ -55,7 +55,7 @@ impl Resource for AliasRecord {
         let found = find(&look.clients.route53, zone, name).await;
         let found = present(found, &["NoSuchHostedZone"])?.flatten();
         let remnant = |record: ResourceRecordSet| {
-            let target = Facts::Target(target_of(&record).to_owned());
+            let target = Facts::Target(target_of(&record));
             Remnant::named(name.to_owned(), None).by(zone).with(target)
         };
         Ok(found.map(remnant).into_iter().collect())
@@ -66,8 +66,7 @@ impl Resource for AliasRecord {
         let route53 = &cloud.clients.route53;
         each(step, async |seen: &Remnant| {
             let record = find(route53, &seen.handle, &seen.name).await?;
-            let is_it =
-                |record: &ResourceRecordSet| Facts::Target(target_of(record).to_owned()) == seen.facts;
+            let is_it = |record: &ResourceRecordSet| Facts::Target(target_of(record)) == seen.facts;
             match record.filter(is_it) {
                 Some(record) => send(route53, &seen.handle, ChangeAction::Delete, record).await,
                 None => Ok(()),
@@ -91,9 +90,9 @@ async fn find(route53: &Client, zone: &str, name: &str) -> Result<Option<Resourc
     }))
 }
 
-fn target_of(record: &ResourceRecordSet) -> &str {
+fn target_of(record: &ResourceRecordSet) -> String {
     let target = record.alias_target();
-    target.map_or("", |target| target.dns_name().trim_end_matches('.'))
+    target.map_or_else(String::new, |target| AliasRecord::comparable(target.dns_name()))
 }
 
 async fn send(route53: &Client, zone: &str, action: ChangeAction, set: ResourceRecordSet) -> Result<()> {

@@ -37,8 +37,8 @@ impl Resource for Function {
             .vpc_config()
             .filter(|vpc| !vpc.subnet_ids().is_empty())
             .map(|vpc| Vpc {
-                subnets: vpc.subnet_ids().to_vec(),
-                security_groups: vpc.security_group_ids().to_vec(),
+                subnets: sorted(vpc.subnet_ids()),
+                security_groups: sorted(vpc.security_group_ids()),
             });
         Ok(Some(Standing {
             body: Self {
@@ -212,6 +212,13 @@ impl Parts for Function {
             .await
             .map(drop)
     }
+}
+
+/// As the desired ones are: Lambda keeps no order.
+fn sorted(ids: &[String]) -> Vec<String> {
+    let mut ids = ids.to_vec();
+    ids.sort();
+    ids
 }
 
 fn vpc_config(vpc: &Vpc) -> VpcConfig {

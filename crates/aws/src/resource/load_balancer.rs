@@ -100,7 +100,8 @@ fn given(found: &Found) -> Given {
     let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
     vec![
         (Output::Arn, text(found.load_balancer_arn())),
-        (Output::DnsName, text(found.dns_name())),
+        // With the name's capitals; Route 53 keeps none.
+        (Output::DnsName, text(found.dns_name()).to_ascii_lowercase()),
         (Output::HostedZoneId, text(found.canonical_hosted_zone_id())),
     ]
 }

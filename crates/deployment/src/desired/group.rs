@@ -139,9 +139,13 @@ impl Build<'_> {
         ];
         let sealing = matches!(function, FunctionType::Fetch | FunctionType::Scale);
         // Only scale talks to the backends. The rest talk to AWS alone, to which a private subnet may have no way.
-        let vpc = (function == FunctionType::Scale).then(|| Vpc {
-            subnets: vec![self.settings().backends.subnet.clone()],
-            security_groups: self.settings().backends.security_groups_ids.clone(),
+        let vpc = (function == FunctionType::Scale).then(|| {
+            let mut security_groups = self.settings().backends.security_groups_ids.clone();
+            security_groups.sort();
+            Vpc {
+                subnets: vec![self.settings().backends.subnet.clone()],
+                security_groups,
+            }
         });
         let body = Function {
             description: format!("Wekactl {function}"),

@@ -17,7 +17,7 @@ pub struct AliasRecord {
 
 impl AliasRecord {
     /// A DNS name as names are compared: DNS knows no case, and a dot at the end says that nothing follows.
-    pub(crate) fn comparable(name: &str) -> String {
+    pub fn comparable(name: &str) -> String {
         name.trim_end_matches('.').to_ascii_lowercase()
     }
 }

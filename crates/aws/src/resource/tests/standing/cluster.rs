@@ -4,7 +4,7 @@ use serde_json::json;
 fn load_balancer() -> Answer {
     form(
         "DescribeLoadBalancers",
-        "<LoadBalancers><member><LoadBalancerArn>arn:lb</LoadBalancerArn><DNSName>wk.elb</DNSName>\
+        "<LoadBalancers><member><LoadBalancerArn>arn:lb</LoadBalancerArn><DNSName>Wk.elb</DNSName>\
          <CanonicalHostedZoneId>Z9</CanonicalHostedZoneId><Scheme>internal</Scheme><AvailabilityZones>\
          <member><SubnetId>subnet-2</SubnetId></member><member><SubnetId>subnet-1</SubnetId></member>\
          </AvailabilityZones><SecurityGroups><member>sg-2</member><member>sg-1</member></SecurityGroups>\
@@ -139,7 +139,7 @@ pub(super) fn of_cluster() -> Vec<Case> {
                 "GET /2013-04-01/hostedzone/Z1/rrset",
                 "<ListResourceRecordSetsResponse><ResourceRecordSets><ResourceRecordSet>\
                  <Name>weka.example.com.</Name><Type>A</Type><AliasTarget><HostedZoneId>Z9</HostedZoneId>\
-                 <DNSName>wk.elb.</DNSName><EvaluateTargetHealth>true</EvaluateTargetHealth></AliasTarget>\
+                 <DNSName>Wk.elb.</DNSName><EvaluateTargetHealth>true</EvaluateTargetHealth></AliasTarget>\
                  </ResourceRecordSet></ResourceRecordSets><IsTruncated>false</IsTruncated><MaxItems>1</MaxItems>\
                  </ListResourceRecordSetsResponse>",
             )],

@@ -84,7 +84,7 @@ fn functions() -> Vec<Case> {
                     "Runtime":"provided.al2023","Handler":"bootstrap","Architectures":["arm64"],"MemorySize":256,
                     "Timeout":15,"CodeSha256":"abc=","Role":"arn:r","KMSKeyArn":"arn:k1",
                     "Environment":{{"Variables":{{"LAMBDA":"scale","SEAL_KEY":"c2VjcmV0"}}}},
-                    "VpcConfig":{{"SubnetIds":["subnet-1"],"SecurityGroupIds":["sg-1"]}},
+                    "VpcConfig":{{"SubnetIds":["subnet-1"],"SecurityGroupIds":["sg-2","sg-1"]}},
                     "TracingConfig":{{"Mode":"Active"}}}}}}"#
                 ),
             )],
@@ -92,7 +92,7 @@ fn functions() -> Vec<Case> {
                 "description": "d", "runtime": "provided.al2023", "handler": "bootstrap", "architecture": "arm64",
                 "memory_mib": 256, "timeout_seconds": 15, "code_sha256": "abc=", "role": "arn:r", "kms_key": "arn:k1",
                 "environment": { "LAMBDA": "scale" }, "seal_key": "(hidden)",
-                "vpc": { "subnets": ["subnet-1"], "security_groups": ["sg-1"] },
+                "vpc": { "subnets": ["subnet-1"], "security_groups": ["sg-1", "sg-2"] },
                 "tracing": "Active",
             }),
             tagged: true,
