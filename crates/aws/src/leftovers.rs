@@ -11,6 +11,7 @@ use crate::group::described_by_id;
 use crate::look::Look;
 use crate::pages::all;
 use crate::resource::{self, tags_from};
+use crate::table::is_sealed;
 use aws_sdk_apigateway::types::{ApiKey, RestApi, UsagePlan};
 use aws_sdk_autoscaling::types::AutoScalingGroup;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -220,13 +221,6 @@ impl Look<'_> {
         found.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(found)
     }
-}
-
-/// Whether a table could not be read because its key is gone, disabled or about to be deleted: what was in it cannot be known
-/// any more. Not because the caller may not use the key, which can be mended.
-fn is_sealed(error: &Error) -> bool {
-    let message = error.message().to_ascii_lowercase();
-    error.code().is_some() && message.contains("kms") && !message.contains("not authorized")
 }
 
 fn read(instance: &aws_sdk_ec2::types::Instance, members: &BTreeMap<&str, &str>) -> Option<Instance> {

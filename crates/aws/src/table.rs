@@ -24,13 +24,25 @@ pub async fn item(client: &Client, table: &str, key: &str) -> Result<Option<Map<
         .table_name(table)
         .key("Key", AttributeValue::S(key.to_owned()))
         .consistent_read(true);
-    let Some(item) = ask.send().await.asked(GET)?.item else {
-        return Ok(None);
-    };
+    let answer = ask.send().await.asked(GET).map_err(|error| {
+        if is_sealed(&error) {
+            let help = "if it is disabled or to be deleted, bring it back (`aws kms cancel-key-deletion`, `aws kms enable-key`)";
+            return error.about(&format!("table {table} cannot be read without its KMS key; {help}"));
+        }
+        error
+    });
+    let Some(item) = answer?.item else { return Ok(None) };
     item.into_iter()
         .map(|(name, value)| Ok((name, to_json(value)?)))
         .collect::<Result<_>>()
         .map(Some)
+}
+
+/// Whether a table could not be read because its key is gone, disabled or about to be deleted: what is in it cannot be known
+/// without that. Not because the caller may not use the key.
+pub(crate) fn is_sealed(error: &Error) -> bool {
+    let message = error.message().to_ascii_lowercase();
+    error.code().is_some() && message.contains("kms") && !message.contains("not authorized")
 }
 
 /// With which the functions log in to Weka.
@@ -215,6 +227,15 @@ mod tests {
         let error = item(&Client::new(&config(replay)), "t", "k").await.unwrap_err();
         assert_eq!(error.code(), Some("ResourceNotFoundException"));
         assert!(error.to_string().starts_with("dynamodb GetItem: "), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_table_whose_key_is_disabled_says_how_to_bring_it_back() {
+        let answer = json!({ "__type": "ValidationException", "message": "KMS key disabled error: arn:k is disabled." });
+        let replay = replay([json_answer(400, &answer)]);
+        let error = item(&Client::new(&config(replay)), "t", "k").await.unwrap_err();
+        assert!(error.to_string().contains("`aws kms enable-key`"), "{error}");
+        assert!(error.to_string().contains("KMS key disabled error"), "{error}");
     }
 
     #[tokio::test]
