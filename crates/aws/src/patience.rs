@@ -101,7 +101,11 @@ pub(crate) const PASSES: fn(&Error) -> bool = |error| {
             "ConcurrentModificationException",
             "OperationAbortedException",
             "PriorRequestNotComplete",
+            // IAM: the policy that was taken out of a role is still seen in it.
+            "DeleteConflict",
         ])
+        // EventBridge: so is the target that was taken off a rule.
+        || (error.is(&["ValidationException"]) && error.message().contains("has targets"))
 };
 
 #[cfg(test)]
@@ -144,6 +148,30 @@ mod tests {
                 .await;
             let error = answer.asked("states UpdateStateMachine").unwrap_err();
             assert_eq!(COMES_WITH_ITS_ROLE(&error), again, "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_removal_waits_for_what_passes() {
+        for (code, message, passes) in [
+            (
+                "ValidationException",
+                "Rule can't be deleted since it has targets.",
+                true,
+            ),
+            ("ValidationException", "1 validation error detected", false),
+            (
+                "DeleteConflict",
+                "Cannot delete entity, must delete policies first.",
+                true,
+            ),
+            ("AccessDeniedException", "not authorized", false),
+        ] {
+            let answer = json!({ "__type": code, "message": message });
+            let client = aws_sdk_eventbridge::Client::new(&config(replay([json_answer(400, &answer)])));
+            let answer = client.delete_rule().name("r").send().await;
+            let error = answer.asked("events DeleteRule").unwrap_err();
+            assert_eq!(PASSES(&error), passes, "{error}");
         }
     }
 
