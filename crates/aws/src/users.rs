@@ -1,7 +1,7 @@
 //! What uses the roles: functions, state machines and rules. Each is asked for once, whether it is looked at itself or for
 //! the role that it uses.
 
-use crate::error::{Asked, Result, present};
+use crate::error::{Asked, Error, Result, present};
 use crate::look::Look;
 use aws_sdk_eventbridge::types::Target;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
@@ -53,7 +53,15 @@ impl Look<'_> {
             let ask = self.clients.lambda.get_function();
             let ask = ask.function_name(self.names.function(group, function));
             let answer = ask.send().await.asked("lambda GetFunction");
-            present(answer, &["ResourceNotFoundException"])
+            let found = present(answer, &["ResourceNotFoundException"])?;
+            // Without its tags the function would pass for somebody else's.
+            match found.as_ref().and_then(|found| found.tags_error()) {
+                Some(error) => Err(Error::other(
+                    "lambda GetFunction",
+                    format!("no tags: {}", error.message()),
+                )),
+                None => Ok(found),
+            }
         });
         Ok(ask.await?.as_ref())
     }

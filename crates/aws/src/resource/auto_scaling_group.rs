@@ -1,4 +1,4 @@
-use super::{From, Given, Left, Resource, Target, each, known, tags_from};
+use super::{From, Given, Left, Resource, Target, each, known, still_going, tags_from};
 use crate::cloud::Cloud;
 use crate::error::{Asked, Error, Result};
 use crate::look::Look;
@@ -23,6 +23,11 @@ impl Resource for AutoScalingGroup {
         let Some(found) = answer.auto_scaling_groups.unwrap_or_default().pop() else {
             return Ok(None);
         };
+        // It has a status only while it is being deleted.
+        if found.status().is_some() {
+            let what = format!("Auto Scaling group {name}");
+            return Err(still_going("autoscaling DescribeAutoScalingGroups", &what));
+        }
         let template = found.launch_template();
         let mut suspended: Vec<_> = found
             .suspended_processes()

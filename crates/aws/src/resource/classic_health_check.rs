@@ -18,7 +18,15 @@ impl Resource for ClassicHealthCheck {
             .load_balancer_names(name)
             .send()
             .await;
-        let answer = answer.asked("elasticloadbalancing DescribeLoadBalancers")?;
+        let answer = answer.asked("elasticloadbalancing DescribeLoadBalancers");
+        let answer = answer.map_err(|error| {
+            if error.is(&["LoadBalancerNotFound"]) {
+                return error.about(
+                    "the classic load balancer of the stack: import the cluster again if it is gone for good",
+                );
+            }
+            error
+        })?;
         let found = answer
             .load_balancer_descriptions()
             .first()

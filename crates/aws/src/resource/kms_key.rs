@@ -1,8 +1,10 @@
 use super::{From, Given, Left, Resource, Target, tags_from};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Result, field, present};
+use crate::error::{Asked, Error, Result, field, present};
 use crate::look::Look;
+use crate::patience;
 use aws_sdk_kms::types::{KeyState, Tag};
+use backon::Retryable;
 use deployment::Output;
 use deployment::plan::Standing;
 use deployment::removal::{Remnant, Step};
@@ -10,6 +12,9 @@ use deployment::resource::{KmsKey, ResourceId};
 
 /// For how long a deletion can still be called off: the least that AWS takes.
 const DAYS_TO_DELETION: i32 = 7;
+
+/// A key that was made just now is not known everywhere in KMS yet.
+const NOT_KNOWN_YET: fn(&Error) -> bool = |error| error.is(&["NotFoundException"]);
 
 impl Resource for KmsKey {
     async fn observe(look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
@@ -73,15 +78,15 @@ impl Resource for KmsKey {
             .asked("kms CreateKey")?;
         let key = field(made.key_metadata, "kms CreateKey", "key")?;
         let id = key.key_id;
-        let named = async {
-            kms.create_alias()
-                .alias_name(target.name)
-                .target_key_id(&id)
-                .send()
-                .await
-                .asked("kms CreateAlias")
+        let name = || async {
+            let ask = kms.create_alias().alias_name(target.name).target_key_id(&id);
+            ask.send().await.asked("kms CreateAlias")
         };
-        let (named, rotated) = tokio::join!(named, enable_rotation(cloud, &id));
+        let rotate = || enable_rotation(cloud, &id);
+        let (named, rotated) = tokio::join!(
+            name.retry(patience::seconds()).when(NOT_KNOWN_YET),
+            rotate.retry(patience::seconds()).when(NOT_KNOWN_YET),
+        );
         if let Err(error) = named {
             // A key without its alias would never be found again: it is not left behind.
             let undo = kms

@@ -179,6 +179,12 @@ pub(crate) fn known(value: &deployment::Value, operation: &'static str) -> Resul
         .ok_or_else(|| crate::Error::other(operation, format!("{value}: it was not made")))
 }
 
+/// Why nothing can be made of what stands: a destroy was here, and AWS is not done.
+pub(crate) fn still_going(operation: &'static str, what: &str) -> crate::Error {
+    let message = format!("AWS is still deleting {what}: run this again in a minute");
+    crate::Error::other(operation, message)
+}
+
 /// Runs a request for everything that stands of a resource, side by side.
 pub(crate) async fn each<'s, F: Future<Output = Result<()>>>(
     step: &'s Step,

@@ -1,4 +1,4 @@
-use super::{From, Given, Left, Resource, Target, each, known, tags_from};
+use super::{From, Given, Left, Resource, Target, each, known, still_going, tags_from};
 use crate::cloud::Cloud;
 use crate::error::{Asked, Error, Result, present};
 use crate::look::Look;
@@ -27,6 +27,10 @@ impl Resource for StateMachine {
         let Some(found) = found? else {
             return Ok(None);
         };
+        if found.status == Some(StateMachineStatus::Deleting) {
+            let what = format!("state machine {name}");
+            return Err(still_going("states DescribeStateMachine", &what));
+        }
         let logging = found.logging_configuration.as_ref();
         let log_group = logging
             .and_then(|logging| logging.destinations().first())

@@ -1,4 +1,4 @@
-use super::{From, Given, Left, Resource, Target, each, known, tags_from};
+use super::{From, Given, Left, Resource, Target, each, known, still_going, tags_from};
 use crate::cloud::Cloud;
 use crate::error::{Asked, Error, Result, field, present};
 use crate::look::Look;
@@ -47,6 +47,9 @@ impl Resource for Table {
             return Ok(None);
         };
         let table = field(table.table, "dynamodb DescribeTable", "table")?;
+        if table.table_status == Some(TableStatus::Deleting) {
+            return Err(still_going("dynamodb DescribeTable", &format!("table {name}")));
+        }
         let tags = tags?;
         let recovery = backups?.continuous_backups_description;
         let hash_key = table
@@ -122,15 +125,17 @@ impl Resource for Table {
         if from.body_differs() {
             wait(cloud, target.name).await?;
         }
-        if from.differs(&["billing_mode", "kms_key"]) {
-            let mut ask = dynamodb.update_table().table_name(target.name);
-            if from.differs(&["billing_mode"]) {
-                ask = ask.billing_mode(BillingMode::from(self.billing_mode.as_str()));
-            }
-            if from.differs(&["kms_key"]) {
-                ask = ask.sse_specification(encryption(&known(&self.kms_key, "dynamodb UpdateTable")?));
-            }
-            ask.send().await.asked("dynamodb UpdateTable")?;
+        // One at a time: DynamoDB takes no other change beside one of the encryption.
+        let ask = || dynamodb.update_table().table_name(target.name);
+        let billing = from.differs(&["billing_mode"]);
+        let billing = billing.then(|| ask().billing_mode(BillingMode::from(self.billing_mode.as_str())));
+        let key = from.differs(&["kms_key"]);
+        let key = key
+            .then(|| known(&self.kms_key, "dynamodb UpdateTable"))
+            .transpose()?;
+        let key = key.map(|key| ask().sse_specification(encryption(&key)));
+        for change in [billing, key].into_iter().flatten() {
+            change.send().await.asked("dynamodb UpdateTable")?;
             wait(cloud, target.name).await?;
         }
         if from.differs(&["point_in_time_recovery"]) {

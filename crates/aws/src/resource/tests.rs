@@ -4,8 +4,10 @@
 mod absent;
 mod changes;
 mod deleting;
+mod making;
 mod roles;
 mod standing;
+mod unclear;
 
 use crate::cloud::Clients;
 use crate::look::Look;
@@ -101,6 +103,10 @@ fn xml(operation: &str, result: &str) -> String {
 
 /// What is seen of a resource. Whatever is asked for must be a question.
 async fn observed(id: ResourceId, answers: &[Answer]) -> Option<Standing> {
+    looked(id, answers).await.unwrap()
+}
+
+async fn looked(id: ResourceId, answers: &[Answer]) -> crate::error::Result<Option<Standing>> {
     let router = Router::new(answers);
     let config = config(replay([]))
         .into_builder()
@@ -110,7 +116,7 @@ async fn observed(id: ResourceId, answers: &[Answer]) -> Option<Standing> {
     let look = Look::new(&clients, &names, "eu-west-1");
     look.has_alias("Z1", "weka.example.com.");
     look.has_classic_load_balancer("wk-elb");
-    let seen = super::observe(&look, id).await.unwrap();
+    let seen = super::observe(&look, id).await;
     for asked in router.asked.lock().unwrap().iter() {
         let question = ["Describe", "Get", "List", "GET "]
             .iter()

@@ -6,7 +6,7 @@ use crate::replayed::{config, replay};
 use crate::resource::{From, Target, update};
 use deployment::plan::{Change, Standing};
 use deployment::policy::Policy;
-use deployment::resource::{Body, Function, Role, Rule};
+use deployment::resource::{Body, Function, Role, Rule, Table};
 use deployment::{Account, FunctionType, HostGroup, Names, ResourceId, RoleUse};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -128,6 +128,29 @@ async fn a_function_has_its_runtime_and_environment_before_the_code_that_needs_t
     assert_eq!(
         asked(id, "f", same_runtime.into(), ours.into(), &answers).await,
         [wait, configure, wait]
+    );
+}
+
+#[tokio::test]
+async fn a_table_changes_its_billing_and_its_encryption_one_after_the_other() {
+    let table = |billing: &str, key: &str| Table {
+        hash_key: "Key".to_owned(),
+        billing_mode: billing.to_owned(),
+        kms_key: key.into(),
+        point_in_time_recovery: true,
+    };
+    let active = r#"{"Table":{"TableStatus":"ACTIVE"}}"#;
+    let answers = ["DescribeTable", "UpdateTable"].map(|asked| (asked, 200, active.to_owned()));
+    let (was, is) = (table("PROVISIONED", "arn:k1"), table("PAY_PER_REQUEST", "arn:k2"));
+    assert_eq!(
+        asked(ResourceId::Table, "t", was.into(), is.into(), &answers).await,
+        [
+            "DescribeTable",
+            "UpdateTable",
+            "DescribeTable",
+            "UpdateTable",
+            "DescribeTable"
+        ]
     );
 }
 

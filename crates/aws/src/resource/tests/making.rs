@@ -1,0 +1,62 @@
+//! How a resource is made, where AWS is not as quick as its answers.
+
+use crate::cloud::{Clients, Cloud};
+use crate::replayed::{config, json_answer, replay};
+use crate::resource::{Target, create};
+use deployment::resource::KmsKey;
+use deployment::{Account, Names, Output, ResourceId, Tags};
+use serde_json::json;
+use std::sync::Arc;
+
+#[tokio::test]
+async fn a_new_key_gets_its_alias_once_all_of_kms_knows_it() {
+    let unknown = || {
+        json_answer(
+            400,
+            &json!({ "__type": "NotFoundException", "message": "Key 'k1' does not exist" }),
+        )
+    };
+    let done = || json_answer(200, &json!({}));
+    let made = json!({ "KeyMetadata": { "KeyId": "k1", "Arn": "arn:k1" } });
+    // Alias and rotation are asked for side by side.
+    let client = replay([json_answer(200, &made), unknown(), unknown(), done(), done()]);
+    let cloud = Cloud {
+        clients: Clients::new(&config(client.clone())),
+        account: Account {
+            id: "123456789012".into(),
+            region: "eu-west-1".into(),
+            partition: "aws".into(),
+        },
+        names: Names::new("wk".parse().unwrap()),
+        package: Arc::default(),
+    };
+    let tags = Tags::default();
+    let target = Target {
+        id: ResourceId::KmsKey,
+        name: "alias/wekactl-wk",
+        tags: Some(&tags),
+    };
+    let key = KmsKey {
+        state: "Enabled".to_owned(),
+        rotation: true,
+    };
+    let given = create(&cloud, &target, &key.into()).await.unwrap();
+    assert_eq!(
+        given,
+        [(Output::Arn, "arn:k1".to_owned()), (Output::Id, "k1".to_owned())]
+    );
+    let asked = client.actual_requests();
+    let asked: Vec<_> = asked
+        .map(|request| request.headers().get("x-amz-target").unwrap().to_owned())
+        .collect();
+    let times = |operation: &str| asked.iter().filter(|asked| asked.ends_with(operation)).count();
+    assert_eq!(
+        (
+            times("CreateKey"),
+            times("CreateAlias"),
+            times("EnableKeyRotation"),
+            asked.len()
+        ),
+        (1, 2, 2, 5)
+    );
+}
