@@ -302,18 +302,13 @@ impl<'a> Facts<'a> {
         let mut under_way = 0;
         let mut begun_here = 0;
         let mut begun_elsewhere = 0;
+        let mut elsewhere = 0;
         let mut begun_well = 0;
         for machine in self.placed.chunk_by(|(one, _), (other, _)| one == other) {
             let address = &machine[0].0;
             let hosts = machine.iter().map(|(_, host)| *host);
             let hosts: Vec<&Host> = hosts.filter(|host| host.mode == self.role).collect();
             if hosts.is_empty() {
-                continue;
-            }
-            let is_under_way = hosts.iter().any(|host| self.is_under_way(host));
-            let begins = begun.contains(address) && !is_under_way;
-            if self.instance_at(Some(*address)).is_none() {
-                begun_elsewhere += usize::from(begins);
                 continue;
             }
             let mut identifiers = hosts.iter().filter_map(|host| host.machine_identifier.as_deref());
@@ -326,6 +321,15 @@ impl<'a> Facts<'a> {
                 }
                 continue;
             }
+            let is_under_way = hosts.iter().any(|host| self.is_under_way(host));
+            let begins = begun.contains(address) && !is_under_way;
+            if self.instance_at(Some(*address)).is_none() {
+                begun_elsewhere += usize::from(begins);
+                // One that has left waits for nothing but to be forgotten.
+                let leaves = is_under_way && hosts.iter().any(|host| host.state != HostState::Inactive);
+                elsewhere += usize::from(leaves && self.role == Mode::Backend);
+                continue;
+            }
             size += 1;
             under_way += usize::from(is_under_way);
             begun_here += usize::from(begins);
@@ -336,7 +340,7 @@ impl<'a> Facts<'a> {
         }
         let excess = usize::saturating_sub(size, group.desired as usize);
         let (machines, limit) = (
-            under_way + begun_here + begun_elsewhere,
+            under_way + elsewhere + begun_here + begun_elsewhere,
             excess.max(UNHEALTHY_AT_ONCE),
         );
         if machines > limit {

@@ -74,10 +74,21 @@ fn of_picture(picture: &Picture<'_>, group: &Group, now: Timestamp) -> (Plan, Re
         deactivating: count(MachineState::Deactivating),
         phasing_out: picture.phasing_out,
     };
+    // Those that are no instances of the group are on their way out until they have left; of the group, until they are forgotten.
+    let elsewhere = || {
+        others
+            .iter()
+            .filter(|machine| machine.is_under_way() && !machine.has_left())
+    };
+    let elsewhere = if group.role == Role::Backend {
+        elsewhere().count()
+    } else {
+        0
+    };
     let mut deciding = Deciding {
         room: Room {
             excess: excess(&counts),
-            under_way: ours.iter().filter(|machine| machine.is_under_way()).count(),
+            under_way: ours.iter().filter(|machine| machine.is_under_way()).count() + elsewhere,
         },
         desired: counts.desired,
         size: ours.len(),
@@ -184,11 +195,6 @@ impl Deciding {
     /// Backends that are no instances of this group.
     fn leftovers(&mut self, mut others: Vec<&Machine<'_>>, group: &Group, now: Timestamp) {
         sort(&mut others);
-        // Those under way take their room first, whatever their place.
-        self.room.under_way += others
-            .iter()
-            .filter(|machine| machine.is_under_way() && !machine.has_left())
-            .count();
         for machine in others {
             let verdict = if machine.has_left() {
                 self.remove(machine)

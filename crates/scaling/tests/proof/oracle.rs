@@ -235,6 +235,23 @@ impl Oracle<'_> {
             .any(|host| self.container(host) == State::Deactivating)
     }
 
+    /// How many backends are on their way out that are no instances of the group.
+    pub(crate) fn leaving_elsewhere(&self) -> usize {
+        let hosts = self
+            .lists
+            .hosts
+            .0
+            .iter()
+            .filter(|_| self.group.role == Role::Backend);
+        let addresses: BTreeSet<_> = hosts
+            .filter(|host| host.mode == Mode::Backend)
+            .filter_map(|host| host.host_ip)
+            .collect();
+        let counts = |ip: &&IpAddr| !self.is_ours(**ip) && !self.is_odd(**ip);
+        let leaves = |ip: &&IpAddr| self.is_under_way(**ip) && !self.has_left(**ip);
+        addresses.iter().filter(counts).filter(leaves).count()
+    }
+
     pub(crate) fn has_left(&self, address: IpAddr) -> bool {
         self.hosts(address)
             .iter()

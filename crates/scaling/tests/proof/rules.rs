@@ -130,6 +130,23 @@ fn what_is_under_way_is_kept_up_and_counts() {
 }
 
 #[test]
+fn what_leaves_elsewhere_takes_its_place_of_two() {
+    let unhealthy = |lists: &mut Lists| [1, 2].map(|machine| lists.down(machine, 121));
+    let mut lists = cluster(8);
+    unhealthy(&mut lists);
+    lists.deactivating(7);
+    let (plan, report) = decide(&lists, &group(7, 7));
+    assert_eq!(addresses(&plan), [1]);
+    assert!(said(&report, 2).starts_with("wait: "), "{}", said(&report, 2));
+    // Once it has left it only waits to be forgotten.
+    let mut lists = cluster(8);
+    unhealthy(&mut lists);
+    lists.left(7);
+    let (plan, _) = decide(&lists, &group(7, 7));
+    assert_eq!(addresses(&plan), [1, 2, 7]);
+}
+
+#[test]
 fn a_backend_is_unhealthy_when_it_is_down_for_two_hours() {
     let mut lists = cluster(7);
     lists.down(3, 120);

@@ -142,13 +142,12 @@ impl State {
     }
 
     pub(super) fn group(&self) -> Group {
-        let has_address = |ec2: &Ec2| ec2.member && ec2.power != Power::Terminated;
         Group {
             role: Role::Backend,
             desired: u32::try_from(self.desired).unwrap(),
             instances: (0..)
                 .zip(&self.slots)
-                .filter(|(_, slot)| slot.instance.as_ref().is_some_and(has_address))
+                .filter(|(_, slot)| slot.is_in_group())
                 .map(|(number, _)| instance(number))
                 .collect(),
             patience: Patience::default(),
@@ -239,6 +238,12 @@ impl Slot {
             && self.down == Down::No
             && self.drive == Some(DriveStatus::Active)
             && self.wanted
+    }
+
+    /// Whether its instance is one of the group, and has an address.
+    pub(super) fn is_in_group(&self) -> bool {
+        self.instance
+            .is_some_and(|ec2| ec2.member && ec2.power != Power::Terminated)
     }
 
     /// Whether a container of it is a member of the cluster, or on its way out.

@@ -314,7 +314,9 @@ fn is_well(slot: &Slot) -> bool {
 /// take back what was right then; so what counts is what the run saw.
 fn begun(state: &mut State, run: &Scaling, well: bool) {
     let limit = run.excess.max(UNHEALTHY_AT_ONCE);
-    let going = state.slots.iter().filter(|slot| slot.is_under_way()).count();
+    // Of the group until it is forgotten, of others until it has left.
+    let counts = |slot: &&Slot| slot.is_under_way() && (slot.is_in_group() || slot.is_busy());
+    let going = state.slots.iter().filter(counts).count();
     if going > limit {
         state.broken = state.broken.or(Some("I2"));
     }

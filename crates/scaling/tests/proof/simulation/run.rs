@@ -46,7 +46,6 @@ fn seen(lists: &Lists, group: &Group, fresh: bool, world: &World) -> Seen {
             .filter(|machine| machine.state != MachineState::Healthy)
             .map(|machine| machine.address)
             .collect(),
-        under_way: under_way(lists),
     }
 }
 

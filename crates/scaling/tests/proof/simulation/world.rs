@@ -35,8 +35,6 @@ pub(super) struct Seen {
     pub(super) fresh: bool,
     /// Members of the group that the run did not find healthy.
     pub(super) ailing: BTreeSet<IpAddr>,
-    /// Machines under way when it looked, the group's and others.
-    pub(super) under_way: BTreeSet<IpAddr>,
 }
 
 pub(super) struct World {
@@ -253,10 +251,19 @@ impl World {
             .iter()
             .map(|instance| instance.private_ip.parse().unwrap())
             .collect();
-        let going = under_way
-            .iter()
-            .filter(|ip| ours.contains(ip) || !seen.under_way.contains(ip))
-            .count();
+        // Of the group until it is forgotten, of others until it has left.
+        let has_left = |ip: &IpAddr| {
+            let mut hosts = self
+                .weka
+                .lists
+                .hosts
+                .0
+                .iter()
+                .filter(|host| host.host_ip == Some(*ip));
+            hosts.all(|host| host.state == HostState::Inactive)
+        };
+        let counts = |ip: &&IpAddr| ours.contains(ip) || !has_left(ip);
+        let going = under_way.iter().filter(counts).count();
         self.promise(going <= limit, || {
             format!("I2: {going} machines on their way out, {limit} may be")
         });
