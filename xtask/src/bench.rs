@@ -4,7 +4,7 @@ mod scaling;
 
 use crate::run::{Error, cargo, print, step};
 use lab::lambda_runtime::{Function, Options};
-use lab::{Call, Moto, MotoOptions, StackOptions};
+use lab::{Moto, MotoOptions, StackOptions};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 /// What each answer takes longer, in place of a network.
 const LATENCY: Duration = Duration::from_millis(80);
+/// The same of a network far slower: by how much longer a run takes over it, its longest chain of calls is measured.
+const FAR: Duration = Duration::from_millis(480);
 /// How many times a short thing is measured.
 const TIMES: usize = 20;
-/// Between an answer and the request that it gave rise to lie at most so many milliseconds.
-const REACTION_MS: f64 = 15.0;
 
 /// What to measure with.
 #[derive(Debug, clap::Args)]
@@ -58,10 +58,37 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), Error> {
     step("building what reads them", &mut lists)
 }
 
-/// A cluster is imported, imported again, updated with nothing to do, and destroyed.
+/// A run of wekactl.
+struct Run {
+    name: &'static str,
+    calls: usize,
+    changing: usize,
+    wall: Duration,
+}
+
+/// A cluster's life, and how long the longest chain of calls was in each of its runs.
 fn life(wekactl: &Path, package: &Path, backends: u32) -> Result<(), Error> {
+    let near = runs(wekactl, package, backends, LATENCY)?;
+    let far = runs(wekactl, package, backends, FAR)?;
+    for (run, far) in near.iter().zip(&far) {
+        let chain = chain(run.wall, far.wall);
+        let least = chain * LATENCY.as_secs_f64();
+        let wall = run.wall.as_secs_f64();
+        print(&format!(
+            "{backends:>8}  {:<7}  {:>5}  {:>8}  {wall:>6.2}  {chain:>5.0}  {least:>7.2}  {:>5.2}\n",
+            run.name,
+            run.calls,
+            run.changing,
+            wall / least,
+        ));
+    }
+    Ok(())
+}
+
+/// A cluster is imported, imported again, updated with nothing to do, and destroyed.
+fn runs(wekactl: &Path, package: &Path, backends: u32, latency: Duration) -> Result<Vec<Run>, Error> {
     let moto = Moto::start(MotoOptions {
-        latency: LATENCY,
+        latency,
         record: true,
         ..MotoOptions::default()
     });
@@ -73,18 +100,13 @@ fn life(wekactl: &Path, package: &Path, backends: u32) -> Result<(), Error> {
     };
     lab::create(&moto, &options).map_err(Error::Lab)?;
     let destroy = ["destroy", "-n", "wk"];
-    let runs = [
+    let update = ["update", "-n", "wk", "--yes", "--lambda-package"];
+    let mut update = cluster_command(wekactl, &moto, &update);
+    update.arg(package);
+    let commands = [
         ("import", import_command(wekactl, package, &moto)),
         ("again", import_command(wekactl, package, &moto)),
-        ("update", {
-            let mut update = cluster_command(
-                wekactl,
-                &moto,
-                &["update", "-n", "wk", "--yes", "--lambda-package"],
-            );
-            update.arg(package);
-            update
-        }),
+        ("update", update),
         (
             "dry run",
             cluster_command(wekactl, &moto, &[&destroy[..], &["--dry-run"]].concat()),
@@ -94,21 +116,26 @@ fn life(wekactl: &Path, package: &Path, backends: u32) -> Result<(), Error> {
             cluster_command(wekactl, &moto, &[&destroy[..], &["--yes"]].concat()),
         ),
     ];
-    for (run, mut command) in runs {
+    let mut runs = Vec::new();
+    for (name, mut command) in commands {
         let before = moto.calls().map_err(Error::Lab)?.len();
-        let took = timed(&mut command)?;
+        let wall = timed(&mut command)?;
         let calls = moto.calls().map_err(Error::Lab)?.split_off(before);
-        let chain = chain(&calls);
-        let least = LATENCY.as_secs_f64() * f64::from(u32::try_from(chain).unwrap_or(u32::MAX));
-        let wall = took.as_secs_f64();
-        print(&format!(
-            "{backends:>8}  {run:<7}  {:>5}  {:>8}  {wall:>6.2}  {chain:>5}  {least:>7.2}  {:>5.2}\n",
-            calls.len(),
-            calls.iter().filter(|call| call.mutating).count(),
-            wall / least,
-        ));
+        runs.push(Run {
+            name,
+            calls: calls.len(),
+            changing: calls.iter().filter(|call| call.mutating).count(),
+            wall,
+        });
     }
-    Ok(())
+    Ok(runs)
+}
+
+/// How many calls the longest chain has, each of which waits for the answer to the one before: as many as there are latencies more
+/// in the time over the far network. What is done side by side takes one latency, and what the machine itself takes cancels out.
+fn chain(near: Duration, far: Duration) -> f64 {
+    let longer = far.saturating_sub(near).as_secs_f64();
+    (longer / (FAR - LATENCY).as_secs_f64()).round().max(1.0)
 }
 
 fn import_command(wekactl: &Path, package: &Path, moto: &Moto) -> Command {
@@ -141,26 +168,6 @@ fn timed(command: &mut Command) -> Result<Duration, Error> {
         return Ok(took);
     }
     Err(Error::Other(String::from_utf8_lossy(&output.stderr).into_owned()))
-}
-
-/// How many calls the longest chain had: from the last answer back, each time to the call whose answer came last before
-/// the request. A chain breaks where a request was not a reaction to any answer; that is where the program began.
-fn chain(calls: &[Call]) -> usize {
-    let mut longest = vec![1_usize; calls.len()];
-    let mut order: Vec<usize> = (0..calls.len()).collect();
-    order.sort_by(|&a, &b| calls[a].start_ms.total_cmp(&calls[b].start_ms));
-    for &now in &order {
-        let before = order
-            .iter()
-            .filter(|&&other| {
-                let gap = calls[now].start_ms - calls[other].end_ms;
-                (0.0..=REACTION_MS).contains(&gap)
-            })
-            .map(|&other| longest[other] + 1)
-            .max();
-        longest[now] = before.unwrap_or(1);
-    }
-    longest.into_iter().max().unwrap_or(0)
 }
 
 fn version(wekactl: &Path) -> Result<(), Error> {
@@ -252,30 +259,13 @@ fn median(times: &mut [Duration]) -> Duration {
 mod tests {
     use super::*;
 
-    fn call(start_ms: f64, end_ms: f64) -> Call {
-        Call {
-            service: "ec2".into(),
-            operation: "DescribeInstances".into(),
-            app: "wekactl".into(),
-            mutating: false,
-            status: 200,
-            start_ms,
-            end_ms,
-            instances: Vec::new(),
-            error: None,
-        }
-    }
-
     #[test]
-    fn a_chain_is_of_calls_that_follow_from_each_other() {
-        // Two side by side, one that follows from either, and one much later that follows from none.
-        let calls = [
-            call(0.0, 80.0),
-            call(1.0, 82.0),
-            call(84.0, 165.0),
-            call(400.0, 480.0),
-        ];
-        assert_eq!(chain(&calls), 2);
-        assert_eq!(chain(&[]), 0);
+    fn a_chain_is_what_a_far_network_takes_longer() {
+        // Fifteen calls, and half a second of the machine's own.
+        let of = |latency: Duration| latency * 15 + Duration::from_millis(500);
+        assert!((chain(of(LATENCY), of(FAR)) - 15.0).abs() < f64::EPSILON);
+        let noisy = of(FAR) + Duration::from_millis(150);
+        assert!((chain(of(LATENCY), noisy) - 15.0).abs() < f64::EPSILON);
+        assert!((chain(LATENCY, LATENCY) - 1.0).abs() < f64::EPSILON);
     }
 }
