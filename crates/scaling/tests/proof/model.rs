@@ -177,7 +177,7 @@ fn search_alone(model: &impl Fn() -> Cluster) -> usize {
     found.settled.len()
 }
 
-/// All states with this fault, and with this and one of each of the `others`. All five at once have tens of millions.
+/// All states with this fault, and with this and one of each of the `others`. All five at once have 102 million.
 fn faults(one: usize, others: Range<usize>) {
     let state = |well_first, faults| {
         move || Cluster {
