@@ -7,6 +7,7 @@ import moto.awslambda.models
 import moto.backends
 import moto.core.responses
 import xmltodict
+from moto.awslambda.responses import LambdaResponse
 from moto.core.serialize import AttributePicker, XFormedAttributePicker
 from moto.core.utils import MISSING, get_value
 from moto.ec2.exceptions import InvalidInstanceIdError
@@ -26,7 +27,8 @@ def without_waste():
     InstanceBackend.get_instance_by_id = get_instance_by_id
     InstanceBackend.get_instance = get_instance
     moto.core.responses.parse_qsl = parse_qsl
-    # All functions of a cluster are made of one package, of megabytes.
+    # All functions of a cluster are made of one package, of megabytes; moto reads the request with it anew at each look.
+    once(LambdaResponse, "json_body")
     moto.awslambda.models._zipfile_content = functools.lru_cache(4)(moto.awslambda.models._zipfile_content)
 
 
@@ -35,6 +37,13 @@ _parse_qsl = moto.core.responses.parse_qsl
 _possible_keys = XFormedAttributePicker.get_possible_keys
 _known_keys = {}
 _known_transforms = {}
+
+
+def once(owner, name):
+    """Makes a property of an object that lives as long as a request be worked out once."""
+    cached = functools.cached_property(getattr(owner, name).fget)
+    cached.__set_name__(owner, name)
+    setattr(owner, name, cached)
 
 
 def get_possible_keys(self, context):
