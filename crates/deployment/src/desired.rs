@@ -14,7 +14,7 @@ use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::tags::{self, Tags};
 use crate::value::{Output, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// The port of Weka's management API.
@@ -102,13 +102,6 @@ impl Build<'_> {
         use ResourceId as Id;
         let settings = self.settings();
         let names = &self.names;
-        let sorted = |list: &[String]| {
-            list.iter()
-                .cloned()
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .collect()
-        };
         let mut resources = vec![
             self.resource(
                 Id::KmsKey,
@@ -133,8 +126,8 @@ impl Build<'_> {
                 names.load_balancer(),
                 LoadBalancer {
                     scheme: "internal".to_owned(),
-                    subnets: sorted(&[settings.subnet.clone(), settings.additional_subnet.clone()]),
-                    security_groups: sorted(&settings.backends.security_groups_ids),
+                    subnets: [settings.subnet.clone(), settings.additional_subnet.clone()].into(),
+                    security_groups: settings.backends.security_groups_ids.iter().cloned().collect(),
                 },
                 &[],
             ),

@@ -37,8 +37,8 @@ impl Resource for Function {
             .vpc_config()
             .filter(|vpc| !vpc.subnet_ids().is_empty())
             .map(|vpc| Vpc {
-                subnets: sorted(vpc.subnet_ids()),
-                security_groups: sorted(vpc.security_group_ids()),
+                subnets: vpc.subnet_ids().iter().cloned().collect(),
+                security_groups: vpc.security_group_ids().iter().cloned().collect(),
             });
         Ok(Some(Standing {
             body: Self {
@@ -214,17 +214,10 @@ impl Parts for Function {
     }
 }
 
-/// As the desired ones are: Lambda keeps no order.
-fn sorted(ids: &[String]) -> Vec<String> {
-    let mut ids = ids.to_vec();
-    ids.sort();
-    ids
-}
-
 fn vpc_config(vpc: &Vpc) -> VpcConfig {
     VpcConfig::builder()
-        .set_subnet_ids(Some(vpc.subnets.clone()))
-        .set_security_group_ids(Some(vpc.security_groups.clone()))
+        .set_subnet_ids(Some(vpc.subnets.iter().cloned().collect()))
+        .set_security_group_ids(Some(vpc.security_groups.iter().cloned().collect()))
         .build()
 }
 

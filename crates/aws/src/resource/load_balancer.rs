@@ -16,14 +16,11 @@ impl Resource for LoadBalancer {
         let Some(found) = look.load_balancer().await? else {
             return Ok(None);
         };
-        let mut subnets: Vec<_> = found
+        let subnets = found
             .availability_zones()
             .iter()
             .filter_map(|zone| zone.subnet_id().map(str::to_owned))
             .collect();
-        let mut security_groups = found.security_groups().to_vec();
-        subnets.sort();
-        security_groups.sort();
         let arn = found.load_balancer_arn().unwrap_or_default();
         Ok(Some(Standing {
             name: look.names.load_balancer(),
@@ -33,7 +30,7 @@ impl Resource for LoadBalancer {
                     .map_or("", LoadBalancerSchemeEnum::as_str)
                     .to_owned(),
                 subnets,
-                security_groups,
+                security_groups: found.security_groups().iter().cloned().collect(),
             }
             .into(),
             tags: Some(elbv2::tags_of(&look.clients.elbv2, arn).await?),
@@ -49,8 +46,8 @@ impl Resource for LoadBalancer {
             .name(target.name)
             .r#type(LoadBalancerTypeEnum::Application)
             .scheme(LoadBalancerSchemeEnum::from(self.scheme.as_str()))
-            .set_subnets(Some(self.subnets.clone()))
-            .set_security_groups(Some(self.security_groups.clone()))
+            .set_subnets(Some(self.subnets.iter().cloned().collect()))
+            .set_security_groups(Some(self.security_groups.iter().cloned().collect()))
             .set_tags(Some(elbv2::tags(target.tags())))
             .send()
             .await
@@ -70,12 +67,12 @@ impl Resource for LoadBalancer {
             let ask = client
                 .set_subnets()
                 .load_balancer_arn(arn)
-                .set_subnets(Some(self.subnets.clone()));
+                .set_subnets(Some(self.subnets.iter().cloned().collect()));
             ask.send().await.asked("elasticloadbalancing SetSubnets")?;
         }
         if from.differs(&["security_groups"]) {
             let ask = client.set_security_groups().load_balancer_arn(arn);
-            let ask = ask.set_security_groups(Some(self.security_groups.clone()));
+            let ask = ask.set_security_groups(Some(self.security_groups.iter().cloned().collect()));
             ask.send().await.asked("elasticloadbalancing SetSecurityGroups")?;
         }
         elbv2::add_tags(client, arn, from.new_tags(target)).await?;

@@ -139,13 +139,10 @@ impl Build<'_> {
         ];
         let sealing = matches!(function, FunctionType::Fetch | FunctionType::Scale);
         // Only scale talks to the backends. The rest talk to AWS alone, to which a private subnet may have no way.
-        let vpc = (function == FunctionType::Scale).then(|| {
-            let mut security_groups = self.settings().backends.security_groups_ids.clone();
-            security_groups.sort();
-            Vpc {
-                subnets: vec![self.settings().backends.subnet.clone()],
-                security_groups,
-            }
+        let backends = &self.settings().backends;
+        let vpc = (function == FunctionType::Scale).then(|| Vpc {
+            subnets: [backends.subnet.clone()].into(),
+            security_groups: backends.security_groups_ids.iter().cloned().collect(),
         });
         let body = Function {
             description: format!("Wekactl {function}"),

@@ -3,6 +3,7 @@ use crate::example::{PASSWORD, cluster, resources, resources_with, seal_key, set
 use crate::names::FunctionType;
 use crate::resource::Kind;
 use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 
 fn ids(resources: &[Desired]) -> BTreeSet<ResourceId> {
     resources.iter().map(|resource| resource.id).collect()

@@ -41,6 +41,7 @@ mod tests {
     use crate::import::tests::wish;
     use crate::plan::Standing;
     use crate::resource::LoadBalancer;
+    use std::collections::BTreeSet;
 
     fn standing(body: Body, outputs: Vec<(Output, String)>) -> Standing {
         Standing {
@@ -88,8 +89,8 @@ mod tests {
         assert_eq!(foreign_alias(&wish, Some(&same), &observed), None);
         let load_balancer = LoadBalancer {
             scheme: "internal".into(),
-            subnets: Vec::new(),
-            security_groups: Vec::new(),
+            subnets: BTreeSet::new(),
+            security_groups: BTreeSet::new(),
         };
         let name = vec![(Output::DnsName, "WWW.example.com.".to_owned())];
         observed.insert(ResourceId::LoadBalancer, standing(load_balancer.into(), name));

@@ -2,7 +2,7 @@ use super::Resolve;
 use crate::secret::Secret;
 use crate::value::{Outputs, Value};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,13 +35,13 @@ pub struct Function {
     pub tracing: String,
 }
 
-/// Where in a VPC a function sits.
+/// Where in a VPC a function sits. Lambda gives these ids in any order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Vpc {
     /// Subnets, by id.
-    pub subnets: Vec<String>,
+    pub subnets: BTreeSet<String>,
     /// Security groups, by id.
-    pub security_groups: Vec<String>,
+    pub security_groups: BTreeSet<String>,
 }
 
 impl Resolve for Function {
