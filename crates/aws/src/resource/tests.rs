@@ -9,7 +9,7 @@ mod roles;
 mod standing;
 mod unclear;
 
-use crate::cloud::Clients;
+use crate::cloud::{Clients, Cloud};
 use crate::look::Look;
 use crate::replayed::{config, form_of, replay};
 use aws_smithy_runtime_api::client::http::{
@@ -18,7 +18,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use deployment::plan::Standing;
-use deployment::{Names, ResourceId};
+use deployment::{Account, Names, ResourceId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -99,6 +99,20 @@ fn asked(request: &HttpRequest) -> String {
 /// An answer of a service that takes forms.
 fn xml(operation: &str, result: &str) -> String {
     format!("<{operation}Response><{operation}Result>{result}</{operation}Result></{operation}Response>")
+}
+
+/// The cluster `wk` in some account, by these clients.
+fn cloud(clients: Clients) -> Cloud {
+    Cloud {
+        clients,
+        account: Account {
+            id: "123456789012".into(),
+            region: "eu-west-1".into(),
+            partition: "aws".into(),
+        },
+        names: Names::new("wk".parse().unwrap()),
+        package: Arc::default(),
+    }
 }
 
 /// What is seen of a resource. Whatever is asked for must be a question.

@@ -9,6 +9,7 @@ mod credentials;
 mod destroy;
 mod drift;
 mod import;
+mod in_flight;
 mod instances;
 mod jrpc;
 mod minutes;

@@ -1,15 +1,14 @@
 //! In what order a resource that stands is changed: what takes the place of something is there before that goes.
 
-use super::{Answer, Router, xml};
-use crate::cloud::{Clients, Cloud};
+use super::{Answer, Router, cloud, xml};
+use crate::cloud::Clients;
 use crate::replayed::{config, replay};
 use crate::resource::{From, Target, update};
 use deployment::plan::{Change, Standing};
 use deployment::policy::Policy;
 use deployment::resource::{Body, Function, Role, Rule, Table};
-use deployment::{Account, FunctionType, HostGroup, Names, ResourceId, RoleUse};
+use deployment::{FunctionType, HostGroup, ResourceId, RoleUse};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 const GROUP: HostGroup = HostGroup::Backends;
 
@@ -20,16 +19,7 @@ async fn asked(id: ResourceId, name: &str, from: Body, to: Body, answers: &[Answ
         .into_builder()
         .http_client(router.client())
         .build();
-    let cloud = Cloud {
-        clients: Clients::new(&config),
-        account: Account {
-            id: "123456789012".into(),
-            region: "eu-west-1".into(),
-            partition: "aws".into(),
-        },
-        names: Names::new("wk".parse().unwrap()),
-        package: Arc::default(),
-    };
+    let cloud = cloud(Clients::new(&config));
     let (was, is) = (from.fields(), to.fields());
     let fields = is.as_object().unwrap();
     let differing = fields

@@ -1,18 +1,17 @@
 //! Removing each kind: what is asked for, that what is not there any more is fine, and what is waited for.
 
 use super::absent::{ec2_error, form_error, json_error};
-use super::{Answer, Router, xml};
-use crate::cloud::{Clients, Cloud};
+use super::{Answer, Router, cloud, xml};
+use crate::cloud::Clients;
 use crate::error::Result;
 use crate::graph::Event;
 use crate::remove::remove;
 use crate::replayed::{config, json_answer, replay};
 use deployment::removal::{Facts, Fate, Remnant, Removal, Step, StepId, Verb};
-use deployment::{Account, FunctionType, HostGroup, Names, ResourceId, RoleUse};
+use deployment::{FunctionType, HostGroup, ResourceId, RoleUse};
 use serde_json::json;
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use tokio::sync::watch;
 
 const GROUP: HostGroup = HostGroup::Backends;
@@ -28,19 +27,6 @@ fn step(id: ResourceId, verb: Verb, remnants: Vec<Remnant>) -> Step {
         remnants,
         fate: Fate::Terminate,
         needs: BTreeSet::new(),
-    }
-}
-
-fn cloud(clients: Clients) -> Cloud {
-    Cloud {
-        clients,
-        account: Account {
-            id: "123456789012".into(),
-            region: "eu-west-1".into(),
-            partition: "aws".into(),
-        },
-        names: Names::new("wk".parse().unwrap()),
-        package: Arc::default(),
     }
 }
 

@@ -1,12 +1,12 @@
 //! How a resource is made, where AWS is not as quick as its answers.
 
-use crate::cloud::{Clients, Cloud};
+use super::cloud;
+use crate::cloud::Clients;
 use crate::replayed::{config, json_answer, replay};
 use crate::resource::{Target, create};
 use deployment::resource::KmsKey;
-use deployment::{Account, Names, Output, ResourceId, Tags};
+use deployment::{Output, ResourceId, Tags};
 use serde_json::json;
-use std::sync::Arc;
 
 #[tokio::test]
 async fn a_new_key_gets_its_alias_once_all_of_kms_knows_it() {
@@ -20,16 +20,7 @@ async fn a_new_key_gets_its_alias_once_all_of_kms_knows_it() {
     let made = json!({ "KeyMetadata": { "KeyId": "k1", "Arn": "arn:k1" } });
     // Alias and rotation are asked for side by side.
     let client = replay([json_answer(200, &made), unknown(), unknown(), done(), done()]);
-    let cloud = Cloud {
-        clients: Clients::new(&config(client.clone())),
-        account: Account {
-            id: "123456789012".into(),
-            region: "eu-west-1".into(),
-            partition: "aws".into(),
-        },
-        names: Names::new("wk".parse().unwrap()),
-        package: Arc::default(),
-    };
+    let cloud = cloud(Clients::new(&config(client.clone())));
     let tags = Tags::default();
     let target = Target {
         id: ResourceId::KmsKey,
