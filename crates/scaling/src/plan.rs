@@ -75,15 +75,10 @@ fn of_picture(picture: &Picture<'_>, group: &Group, now: Timestamp) -> (Plan, Re
         phasing_out: picture.phasing_out,
     };
     // Those that are no instances of the group are on their way out until they have left; of the group, until they are forgotten.
-    let elsewhere = || {
-        others
-            .iter()
-            .filter(|machine| machine.is_under_way() && !machine.has_left())
-    };
-    let elsewhere = if group.role == Role::Backend {
-        elsewhere().count()
-    } else {
-        0
+    let leaves = |machine: &&&Machine<'_>| machine.is_under_way() && !machine.has_left();
+    let elsewhere = match group.role {
+        Role::Backend => others.iter().filter(leaves).count(),
+        Role::Client => 0,
     };
     let mut deciding = Deciding {
         room: Room {

@@ -237,12 +237,10 @@ impl Oracle<'_> {
 
     /// How many backends are on their way out that are no instances of the group.
     pub(crate) fn leaving_elsewhere(&self) -> usize {
-        let hosts = self
-            .lists
-            .hosts
-            .0
-            .iter()
-            .filter(|_| self.group.role == Role::Backend);
+        if self.group.role != Role::Backend {
+            return 0;
+        }
+        let hosts = self.lists.hosts.0.iter();
         let addresses: BTreeSet<_> = hosts
             .filter(|host| host.mode == Mode::Backend)
             .filter_map(|host| host.host_ip)

@@ -252,16 +252,7 @@ impl World {
             .map(|instance| instance.private_ip.parse().unwrap())
             .collect();
         // Of the group until it is forgotten, of others until it has left.
-        let has_left = |ip: &IpAddr| {
-            let mut hosts = self
-                .weka
-                .lists
-                .hosts
-                .0
-                .iter()
-                .filter(|host| host.host_ip == Some(*ip));
-            hosts.all(|host| host.state == HostState::Inactive)
-        };
+        let has_left = |ip: &IpAddr| self.weka.at(*ip).all(|host| host.state == HostState::Inactive);
         let counts = |ip: &&IpAddr| ours.contains(ip) || !has_left(ip);
         let going = under_way.iter().filter(counts).count();
         self.promise(going <= limit, || {
