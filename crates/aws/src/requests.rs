@@ -16,8 +16,8 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-/// How many requests may be under way at once while something is made, changed or removed. AWS's own limits are per service and higher; this keeps a burst within
-/// what its control planes answer without throttling.
+/// How many requests may be under way at once while something is made, changed or removed. AWS's own limits are per service
+/// and higher; this keeps a burst within what its control planes answer without throttling.
 pub(crate) const IN_FLIGHT: usize = 16;
 
 /// Holds an HTTP client to as many requests at once as there are permits, together with whatever else asks for these.
