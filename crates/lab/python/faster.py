@@ -6,14 +6,18 @@ import functools
 import moto.awslambda.models
 import moto.backends
 import moto.core.responses
+import moto.core.utils
+import moto.kms.models
 import xmltodict
 from moto.awslambda.responses import LambdaResponse
+from moto.core.errors import ErrorLookupFactory
 from moto.core.serialize import AttributePicker, XFormedAttributePicker
 from moto.core.utils import MISSING, get_value
 from moto.ec2.exceptions import InvalidInstanceIdError
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
+from moto.kms.utils import KeySpec
 
 
 def without_waste():
@@ -27,6 +31,11 @@ def without_waste():
     InstanceBackend.get_instance_by_id = get_instance_by_id
     InstanceBackend.get_instance = get_instance
     moto.core.responses.parse_qsl = parse_qsl
+    moto.core.utils.Session = functools.cache(moto.core.utils.Session)
+    # moto makes a new factory for each error, and with it what it is to keep.
+    ErrorLookupFactory._error_lut_cache = {}
+    ErrorLookupFactory.__init__ = object.__init__
+    moto.kms.models.generate_private_key = generate_private_key
     # All functions of a cluster are made of one package, of megabytes; moto reads the request with it anew at each look.
     once(LambdaResponse, "json_body")
     moto.awslambda.models._zipfile_content = functools.lru_cache(4)(moto.awslambda.models._zipfile_content)
@@ -34,6 +43,7 @@ def without_waste():
 
 _modules = moto.backends.list_of_moto_modules
 _parse_qsl = moto.core.responses.parse_qsl
+_generate_private_key = moto.kms.models.generate_private_key
 _possible_keys = XFormedAttributePicker.get_possible_keys
 _known_keys = {}
 _known_transforms = {}
@@ -78,6 +88,11 @@ def pick(self, context):
 def parse_qsl(text, **options):
     """moto takes every body for a form, JSON with a package in it too, and goes on where none comes out."""
     return [("", "")] if text.startswith("{") else _parse_qsl(text, **options)
+
+
+def generate_private_key(key_spec):
+    """moto makes a pair of RSA keys for a symmetric key too, in 20 to 60 ms, and never uses it."""
+    return None if key_spec == KeySpec.SYMMETRIC_DEFAULT else _generate_private_key(key_spec)
 
 
 def get_instance_by_id(self, instance_id):

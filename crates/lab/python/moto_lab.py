@@ -23,10 +23,11 @@ from xml.sax.saxutils import escape
 # Before moto reads its settings. CORS headers cost time in each answer and serve browsers only.
 os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 
+from moto.core.errors import ErrorLookupFactory  # noqa: E402
 from moto.core.responses import get_service_router  # noqa: E402
 from moto.core.request import Request  # noqa: E402
 from moto.core.routing import NotFound  # noqa: E402
-from moto.core.utils import get_service_model  # noqa: E402
+from moto.core.utils import get_service_model, service_name_from_moto_package_name  # noqa: E402
 from moto.moto_server.werkzeug_app import (  # noqa: E402
     DomainDispatcherApplication,
     MotoRequestHandler,
@@ -204,10 +205,14 @@ class Lab:
                 "HTTP_X_AMZ_TARGET": "DynamoDB_20120810.ListTables",
             }  # fmt: skip
             self.moto.get_application(environ)
-            get_service_model(service)
+            model = get_service_model(service)
             router = get_service_router(service)
-            if self.latency and service in REST:
-                # Where time is measured. The paths are put in order at the first request, whatever it asks for.
+            if not self.latency:
+                continue
+            # Where time is measured. Errors are put in order at the first one, paths at the first request, whatever it asks for.
+            ErrorLookupFactory().for_service(model)
+            service_name_from_moto_package_name(service)
+            if service in REST:
                 with contextlib.suppress(NotFound):
                     router.match(Request.from_primitives("GET", "http://127.0.0.1/", {}))
         get_service_model("elb")
