@@ -16,6 +16,8 @@ const LATENCY: Duration = Duration::from_millis(80);
 const FAR: Duration = Duration::from_millis(480);
 /// How many times a short thing is measured.
 const TIMES: usize = 20;
+/// How many times a cluster's life is.
+const LIVES: usize = 3;
 
 /// What to measure with.
 #[derive(Debug, clap::Args)]
@@ -44,7 +46,9 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), Error> {
         ));
     }
     let wekactl = folder.join("wekactl");
-    print("import, update and destroy, 80 ms an answer\n");
+    print(&format!(
+        "import, update and destroy, 80 ms an answer, medians of {LIVES}\n"
+    ));
     print("backends  run      calls  changing  wall s  chain  chain s  ratio\n");
     for backends in [6, 120] {
         life(&wekactl, &package, backends)?;
@@ -68,12 +72,15 @@ struct Run {
 
 /// A cluster's life, and how long the longest chain of calls was in each of its runs.
 fn life(wekactl: &Path, package: &Path, backends: u32) -> Result<(), Error> {
-    let near = runs(wekactl, package, backends, LATENCY)?;
+    let lives = (0..LIVES).map(|_| runs(wekactl, package, backends, LATENCY));
+    let lives = lives.collect::<Result<Vec<_>, _>>()?;
     let far = runs(wekactl, package, backends, FAR)?;
-    for (run, far) in near.iter().zip(&far) {
-        let chain = chain(run.wall, far.wall);
+    for (index, far) in far.iter().enumerate() {
+        let run = &lives[0][index];
+        let wall = median(&mut lives.iter().map(|life| life[index].wall).collect::<Vec<_>>());
+        let chain = chain(wall, far.wall);
         let least = chain * LATENCY.as_secs_f64();
-        let wall = run.wall.as_secs_f64();
+        let wall = wall.as_secs_f64();
         print(&format!(
             "{backends:>8}  {:<7}  {:>5}  {:>8}  {wall:>6.2}  {chain:>5.0}  {least:>7.2}  {:>5.2}\n",
             run.name,
