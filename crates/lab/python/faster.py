@@ -8,25 +8,22 @@ import moto.backends
 import moto.core.responses
 import moto.core.utils
 import moto.kms.models
-import xmltodict
 from moto.awslambda.responses import LambdaResponse
 from moto.core.errors import ErrorLookupFactory
-from moto.core.serialize import AttributePicker, XFormedAttributePicker
-from moto.core.utils import MISSING, get_value
 from moto.ec2.exceptions import InvalidInstanceIdError
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 from moto.kms.utils import KeySpec
 
+import answers
+
 
 def without_waste():
+    answers.without_waste()
     moto.backends.list_of_moto_modules = functools.cache(lambda: frozenset(_modules()))
     moto.core.responses.method_names_from_class = functools.cache(moto.core.responses.method_names_from_class)
     moto.core.responses.camelcase_to_underscores = functools.cache(moto.core.responses.camelcase_to_underscores)
-    xmltodict._validate_name = functools.cache(xmltodict._validate_name)
-    XFormedAttributePicker.get_possible_keys = get_possible_keys
-    AttributePicker.__call__ = pick
     TaggedEC2Resource.get_tags = get_tags
     InstanceBackend.get_instance_by_id = get_instance_by_id
     InstanceBackend.get_instance = get_instance
@@ -44,9 +41,6 @@ def without_waste():
 _modules = moto.backends.list_of_moto_modules
 _parse_qsl = moto.core.responses.parse_qsl
 _generate_private_key = moto.kms.models.generate_private_key
-_possible_keys = XFormedAttributePicker.get_possible_keys
-_known_keys = {}
-_known_transforms = {}
 
 
 def once(owner, name):
@@ -54,35 +48,6 @@ def once(owner, name):
     cached = functools.cached_property(getattr(owner, name).fget)
     cached.__set_name__(owner, name)
     setattr(owner, name, cached)
-
-
-def get_possible_keys(self, context):
-    """Under which names an answer's field may be found: that depends on the kinds of things alone."""
-    kind = (type(self), type(context.obj), context.key, context.shape)
-    if kind not in _known_keys:
-        _known_keys[kind] = tuple(_possible_keys(self, context))
-    return _known_keys[kind]
-
-
-def pick(self, context):
-    """An answer's field. Which transformation it goes through depends on its path alone."""
-    for key in self.get_possible_keys(context):
-        value = get_value(context.obj, key, MISSING)
-        if value is not MISSING:
-            break
-    else:
-        value = None
-    transforms = self.response_transformers
-    if not transforms:
-        return value
-    path = f"{context.key_path}.{context.key}"
-    kind = (id(transforms), path)
-    if kind not in _known_transforms:
-        fitting = (transform for end, transform in transforms.items() if path.endswith(end))
-        # Kept with it, so that nothing else gets its id.
-        _known_transforms[kind] = (transforms, next(fitting, None))
-    transform = _known_transforms[kind][1]
-    return transform(value) if transform else value
 
 
 def parse_qsl(text, **options):

@@ -145,6 +145,13 @@ fn the_mends_hold() {
     assert!(failures.is_empty(), "{failures:#?}");
 }
 
+#[test]
+fn answers_that_are_put_together_faster_are_the_same() {
+    let moto = Moto::start(MotoOptions::default()).unwrap();
+    let differ: Vec<String> = moto.run(&script("answers.py"), None::<&str>).unwrap();
+    assert!(differ.is_empty(), "{differ:#?}");
+}
+
 /// Two seconds, so that on a busy machine the next call still falls into them.
 #[test]
 fn new_roles_and_new_functions_take_their_time() {
