@@ -4,10 +4,10 @@ mod network;
 
 use crate::backends::described;
 use crate::cloud::Clients;
-use crate::error::{Asked, Error, Result};
+use crate::error::{Asked, Error, Result, present};
 use crate::group::{FILTER_VALUES, described_by_id, is_gone};
 use crate::pages::all;
-use crate::resource::tags_from;
+use crate::resource::{NO_ZONE, tags_from};
 use aws_sdk_cloudformation::types::StackResourceSummary;
 use aws_sdk_ec2::types::{Filter, Instance as Found};
 use deployment::ClusterName;
@@ -116,6 +116,16 @@ pub async fn of_instances(clients: &Clients, ids: BTreeSet<String>) -> Result<Me
     let list: Vec<_> = ids.iter().cloned().collect();
     let found = described_by_id(&clients.ec2, &list).await?;
     Ok(Members::new(Source::InstanceIds(ids), found, Vec::new()))
+}
+
+/// The name of a hosted zone, if there is one of this id.
+///
+/// # Errors
+/// The request failed.
+pub async fn zone_name(clients: &Clients, id: &str) -> Result<Option<String>> {
+    let ask = clients.route53.get_hosted_zone().id(id);
+    let found = present(ask.send().await.asked("route53 GetHostedZone"), NO_ZONE)?;
+    Ok(found.and_then(|found| found.hosted_zone).map(|zone| zone.name))
 }
 
 impl Members {

@@ -118,6 +118,7 @@ pub const ACTIONS: &[&str] = &[
     "logs:PutRetentionPolicy",
     "logs:TagResource",
     "route53:ChangeResourceRecordSets",
+    "route53:GetHostedZone",
     "route53:ListResourceRecordSets",
     "states:CreateStateMachine",
     "states:DescribeStateMachine",

@@ -5,13 +5,14 @@ mod found;
 mod network;
 mod problem;
 
-pub use alias::foreign_alias;
+pub use alias::{alias_outside_zone, foreign_alias};
 pub use found::{Imported, Instance, Source};
 pub use network::{Endpoint, Network, RouteTable, Subnet};
 pub use problem::Problem;
 
 use crate::account::Account;
 use crate::desired::instance_tags;
+use crate::host_name::HostName;
 use crate::names::{ClusterName, HostGroup, Names};
 use crate::plan::Standing;
 use crate::resource::{AttachedInstances, Body, PreparedInstances, ResourceId};
@@ -40,7 +41,7 @@ pub struct Wish {
     /// `--additional-alb-subnet`.
     pub additional_subnet: Option<String>,
     /// `--dns-alias`.
-    pub dns_alias: Option<String>,
+    pub dns_alias: Option<HostName>,
     /// `--dns-zone-id`.
     pub dns_zone_id: Option<String>,
     /// `--use-dynamodb-endpoint`.
@@ -181,7 +182,7 @@ impl Settings {
                 Source::InstanceIds(_) => None,
             },
             build_version: wish.build_version.clone(),
-            dns_alias: wish.dns_alias.clone(),
+            dns_alias: wish.dns_alias.as_ref().map(ToString::to_string),
             dns_zone_id: wish.dns_zone_id.clone(),
             use_dynamodb_endpoint: wish.use_dynamodb_endpoint,
             weka_protocol: wish.weka_protocol,

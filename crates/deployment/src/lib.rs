@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod desired;
+pub mod host_name;
 pub mod import;
 pub mod names;
 pub mod plan;
@@ -19,6 +20,7 @@ pub mod value;
 mod example;
 
 pub use account::Account;
+pub use host_name::HostName;
 pub use names::{ClusterName, FunctionType, HostGroup, Names, RoleUse};
 pub use resource::{Body, ResourceId};
 pub use secret::Secret;

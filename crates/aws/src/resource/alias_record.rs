@@ -13,6 +13,9 @@ use deployment::resource::{AliasRecord, ResourceId};
 
 const CHANGE: &str = "route53 ChangeResourceRecordSets";
 
+/// What Route 53 answers of a hosted zone that is not there.
+pub(crate) const NO_ZONE: &[&str] = &["NoSuchHostedZone"];
+
 impl Resource for AliasRecord {
     async fn observe(look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
         let Some((zone, alias)) = look.alias() else {
@@ -46,14 +49,13 @@ impl Resource for AliasRecord {
         change(self, cloud, ChangeAction::Upsert).await
     }
 
-    /// The settings know the zone and the name. A zone that is gone has taken the record with it.
+    /// The settings know the zone and the name.
     async fn remnants(look: &Look<'_>, _id: ResourceId) -> Result<Vec<Remnant>> {
         let Alias::Of(zone, alias) = look.stored_alias().await? else {
             return Ok(Vec::new());
         };
         let name = alias.trim_end_matches('.');
-        let found = find(&look.clients.route53, zone, name).await;
-        let found = present(found, &["NoSuchHostedZone"])?.flatten();
+        let found = find(&look.clients.route53, zone, name).await?;
         let remnant = |record: ResourceRecordSet| {
             let target = Facts::Target(target_of(&record));
             Remnant::named(name.to_owned(), None).by(zone).with(target)
@@ -76,14 +78,17 @@ impl Resource for AliasRecord {
     }
 }
 
-/// The `A` record of a name.
+/// The `A` record of a name. A zone that is gone has taken it with it.
 async fn find(route53: &Client, zone: &str, name: &str) -> Result<Option<ResourceRecordSet>> {
     let ask = route53.list_resource_record_sets().hosted_zone_id(zone);
     let ask = ask
         .start_record_name(name)
         .start_record_type(RrType::A)
         .max_items(1);
-    let found = ask.send().await.asked("route53 ListResourceRecordSets")?;
+    let found = ask.send().await.asked("route53 ListResourceRecordSets");
+    let Some(found) = present(found, NO_ZONE)? else {
+        return Ok(None);
+    };
     // Without the record the list begins with the one that would come after it.
     Ok(found.resource_record_sets.into_iter().next().filter(|record| {
         record.name().trim_end_matches('.').eq_ignore_ascii_case(name) && *record.r#type() == RrType::A

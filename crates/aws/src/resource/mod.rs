@@ -22,6 +22,8 @@ mod state_machine;
 mod table;
 mod target_group;
 
+pub(crate) use alias_record::NO_ZONE;
+
 use crate::cloud::Cloud;
 use crate::error::Result;
 use crate::look::Look;

@@ -14,12 +14,12 @@ use aws::discover::{self, NotFound};
 use aws::look::Look;
 use aws::permissions;
 use deployment::desired::{self, Request};
-use deployment::import::{Imported, Wish, foreign_alias, standing_instances};
+use deployment::import::{Imported, Wish, alias_outside_zone, foreign_alias, standing_instances};
 use deployment::plan::{Conflict, Observed, Plan};
 use deployment::resource::Body;
 use deployment::settings::WekaProtocol;
 use deployment::{
-    Account, ClusterName, HostGroup, Names, Output, Outputs, ResourceId, Secret, Settings, Tags,
+    Account, ClusterName, HostGroup, HostName, Names, Output, Outputs, ResourceId, Secret, Settings, Tags,
 };
 use instances::{ComputeMemory, Cores, MountScript, Profile};
 use serde_json::{Value as Json, json};
@@ -110,6 +110,12 @@ fn wish(arguments: &Import) -> Result<Wish, Failure> {
             None
         }
     };
+    let dns_alias = arguments.dns_alias.as_deref().and_then(|name| {
+        let name = name
+            .parse::<HostName>()
+            .map_err(|error| errors.push(format!("--dns-alias: {error}")));
+        name.ok()
+    });
     if arguments.dns_alias.is_some() != arguments.dns_zone_id.is_some() {
         errors.push("--dns-alias and --dns-zone-id go together: give both or neither".to_owned());
     }
@@ -136,7 +142,7 @@ fn wish(arguments: &Import) -> Result<Wish, Failure> {
         tags,
         private_subnet: arguments.private_subnet,
         additional_subnet: arguments.additional_alb_subnet.clone(),
-        dns_alias: arguments.dns_alias.clone(),
+        dns_alias,
         dns_zone_id: arguments.dns_zone_id.clone(),
         use_dynamodb_endpoint: arguments.use_dynamodb_endpoint,
         weka_protocol: if arguments.weka_http {
@@ -171,6 +177,8 @@ struct Seen {
     account: Account,
     found: Imported,
     observed: Observed,
+    /// The name of the hosted zone that `--dns-zone-id` names, if there is one.
+    zone: Option<String>,
     denied: Vec<String>,
 }
 
@@ -179,7 +187,7 @@ async fn see(session: &Session, names: &Names, wish: &Wish, ids: &[String]) -> R
     let asking = |error: aws::Error| Failure::aws("looking at the account", &error);
     let look = Look::new(&session.clients, names, &session.region);
     if let Some((zone, alias)) = wish.dns_zone_id.as_ref().zip(wish.dns_alias.as_ref()) {
-        look.has_alias(zone, alias);
+        look.has_alias(zone, alias.as_str());
     }
     let found = async {
         let members = if ids.is_empty() {
@@ -218,7 +226,13 @@ async fn see(session: &Session, names: &Names, wish: &Wish, ids: &[String]) -> R
         let denied = denied.map_err(asking)?;
         Ok::<_, Failure>((observed.map_err(asking)?, denied))
     };
-    let ((found, more), (mut observed, denied)) = tokio::try_join!(found, standing)?;
+    let zone = async {
+        match &wish.dns_zone_id {
+            Some(id) => discover::zone_name(&session.clients, id).await.map_err(asking),
+            None => Ok(None),
+        }
+    };
+    let ((found, more), (mut observed, denied), zone) = tokio::try_join!(found, standing, zone)?;
     let account = look.account().await.map_err(asking)?.clone();
     observed.extend(more);
     let mut groups = vec![HostGroup::Backends];
@@ -232,6 +246,7 @@ async fn see(session: &Session, names: &Names, wish: &Wish, ids: &[String]) -> R
         account,
         found,
         observed,
+        zone,
         denied,
     })
 }
@@ -266,6 +281,8 @@ fn decide(
             .ok(),
         _ => None,
     };
+    let outside = alias_outside_zone(wish, seen.zone.as_deref());
+    errors.extend(outside.map(|outside| outside.to_string()));
     errors.extend(foreign_alias(wish, stored.as_ref(), &seen.observed).map(|taken| taken.to_string()));
     let settings = Settings::from_import(wish, &seen.found, &seen.account, stored.as_ref());
     let settings = settings.map_err(|problems| errors.extend(problems.iter().map(ToString::to_string)));

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::session::{Connect, Session};
 use aws::look::Look;
-use deployment::{ClusterName, Names, Output, ResourceId, Settings};
+use deployment::{ClusterName, HostName, Names, Output, ResourceId, Settings};
 use instances::MountScript;
 use serde_json::json;
 
@@ -14,7 +14,7 @@ pub(crate) async fn run(arguments: JoinParams, connect: Connect, printer: &Print
     let names = Names::new(cluster_name(&arguments.name)?);
     let session = connect.connect().await?;
     let host = match arguments.dns_alias {
-        Some(alias) => alias,
+        Some(alias) => host_name(&alias)?,
         None => match settings(&session, &names).await?.dns_alias {
             Some(alias) => alias,
             None => load_balancer(&session, &names).await?,
@@ -33,6 +33,13 @@ pub(crate) async fn run(arguments: JoinParams, connect: Connect, printer: &Print
 pub(super) fn cluster_name(name: &str) -> Result<ClusterName, Failure> {
     name.parse()
         .map_err(|error: deployment::names::BadClusterName| Failure::usage(error.to_string()))
+}
+
+/// A host's name as given.
+fn host_name(name: &str) -> Result<String, Failure> {
+    let name = name.parse::<HostName>();
+    name.map(|name| name.to_string())
+        .map_err(|error| Failure::usage(format!("--dns-alias: {error}")))
 }
 
 /// The settings of an imported cluster.

@@ -72,6 +72,12 @@ fn arguments_are_checked_all_at_once_before_anything_is_asked() {
     );
     refused(
         &lab,
+        &["--dns-alias", "*.example.com", "--dns-zone-id", "Z1"],
+        64,
+        &["--dns-alias: '*.example.com' is no host name: it has characters other than"],
+    );
+    refused(
+        &lab,
         &["-c", "gcp"],
         64,
         &["there is no provider 'gcp': there is 'aws'"],
@@ -230,6 +236,28 @@ fn too_few_backends_and_no_second_subnet() {
             "--use-dynamodb-endpoint needs an endpoint for com.amazonaws.eu-west-1.dynamodb",
         ],
     );
+}
+
+#[tokio::test]
+async fn an_alias_without_a_zone_or_outside_of_it() {
+    let (lab, _) = Lab::with(&StackOptions {
+        clients: 0,
+        ..StackOptions::default()
+    });
+    let alias = |zone| ["--dns-alias", "weka.example.com", "--dns-zone-id", zone];
+    refused(
+        &lab,
+        &alias("Z1"),
+        1,
+        &["there is no hosted zone Z1: --dns-zone-id takes"],
+    );
+    let zone = lab.clients().route53.create_hosted_zone();
+    let zone = zone.name("example.org").caller_reference("1").send();
+    let zone = zone.await.unwrap().hosted_zone.unwrap().id;
+    let zone = zone.trim_start_matches("/hostedzone/");
+    let line =
+        format!("--dns-alias weka.example.com is not within example.org, of which hosted zone {zone} is");
+    refused(&lab, &alias(zone), 1, &[&line]);
 }
 
 #[test]

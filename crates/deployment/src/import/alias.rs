@@ -1,6 +1,7 @@
 //! Whether a DNS name is free for the cluster.
 
 use super::{Problem, Wish};
+use crate::host_name::HostName;
 use crate::plan::Observed;
 use crate::resource::{AliasRecord, Body, ResourceId};
 use crate::settings::Settings;
@@ -13,7 +14,8 @@ pub fn foreign_alias(wish: &Wish, stored: Option<&Settings>, observed: &Observed
         return None;
     };
     let is_stored = stored.is_some_and(|stored| {
-        (&stored.dns_alias, &stored.dns_zone_id) == (&wish.dns_alias, &wish.dns_zone_id)
+        let alias = wish.dns_alias.as_ref().map(HostName::as_str);
+        (stored.dns_alias.as_deref(), &stored.dns_zone_id) == (alias, &wish.dns_zone_id)
     });
     let load_balancer = observed.get(&ResourceId::LoadBalancer).and_then(|standing| {
         let name = standing
@@ -35,6 +37,20 @@ pub fn foreign_alias(wish: &Wish, stored: Option<&Settings>, observed: &Observed
     })
 }
 
+/// Why there can be no record of the alias in its hosted zone, of which `zone` is the name if there is such a zone.
+pub fn alias_outside_zone(wish: &Wish, zone: Option<&str>) -> Option<Problem> {
+    let (alias, zone_id) = wish.dns_alias.as_ref().zip(wish.dns_zone_id.clone())?;
+    match zone {
+        None => Some(Problem::NoZone { zone_id }),
+        Some(zone) if alias.is_within(zone) => None,
+        Some(zone) => Some(Problem::AliasOutsideZone {
+            alias: alias.to_string(),
+            zone_id,
+            zone: AliasRecord::comparable(zone),
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,9 +69,38 @@ mod tests {
     }
 
     #[test]
+    fn an_alias_stands_in_its_zone() {
+        let wish = Wish {
+            dns_alias: Some("weka.example.com".parse().unwrap()),
+            dns_zone_id: Some("Z1".into()),
+            ..wish()
+        };
+        assert_eq!(alias_outside_zone(&wish, Some("example.com.")), None);
+        assert_eq!(
+            alias_outside_zone(
+                &Wish {
+                    dns_alias: None,
+                    ..wish.clone()
+                },
+                None
+            ),
+            None
+        );
+        let problem = |zone| alias_outside_zone(&wish, zone).unwrap().to_string();
+        assert_eq!(
+            problem(None),
+            "there is no hosted zone Z1: --dns-zone-id takes the id of one of this account's, as Route 53 shows it"
+        );
+        assert_eq!(
+            problem(Some("example.org.")),
+            "--dns-alias weka.example.com is not within example.org, of which hosted zone Z1 is: give a name within it, or another --dns-zone-id"
+        );
+    }
+
+    #[test]
     fn a_record_is_the_clusters_where_it_points_at_it_or_the_settings_name_it() {
         let wish = Wish {
-            dns_alias: Some("weka.example.com".into()),
+            dns_alias: Some("weka.example.com".parse().unwrap()),
             dns_zone_id: Some("Z1".into()),
             ..wish()
         };
@@ -83,7 +128,7 @@ mod tests {
         };
         assert!(foreign_alias(&wish, Some(&other), &observed).is_some());
         let same = Settings {
-            dns_alias: wish.dns_alias.clone(),
+            dns_alias: Some("weka.example.com".into()),
             ..other
         };
         assert_eq!(foreign_alias(&wish, Some(&same), &observed), None);

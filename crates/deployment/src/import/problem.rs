@@ -82,6 +82,26 @@ pub enum Problem {
         /// What it points at.
         target: String,
     },
+    /// The hosted zone for the DNS name is not there.
+    #[error(
+        "there is no hosted zone {zone_id}: --dns-zone-id takes the id of one of this account's, as Route 53 shows it"
+    )]
+    NoZone {
+        /// The zone's id.
+        zone_id: String,
+    },
+    /// The hosted zone can have no record of the DNS name.
+    #[error(
+        "--dns-alias {alias} is not within {zone}, of which hosted zone {zone_id} is: give a name within it, or another --dns-zone-id"
+    )]
+    AliasOutsideZone {
+        /// The DNS name.
+        alias: String,
+        /// The zone's id.
+        zone_id: String,
+        /// The zone's name.
+        zone: String,
+    },
     /// No second subnet was found.
     #[error(
         "no second subnet for the load balancer: none in {vpc} in another availability zone than {subnet} shares its route table; name one with --additional-alb-subnet"

@@ -92,7 +92,7 @@ const CASES: &[Case] = &[
     (
         "--dns-alias and --dns-zone-id go together: give both or neither",
         |wish, _| {
-            wish.dns_alias = Some("weka.example.com".into());
+            wish.dns_alias = Some("weka.example.com".parse().unwrap());
         },
     ),
     (
@@ -192,7 +192,7 @@ fn an_unknown_instance_type_names_the_known_ones_and_the_way_out() {
 #[test]
 fn all_that_is_wrong_is_said_at_once() {
     let (mut wish, mut found) = (wish(), good(2));
-    wish.dns_alias = Some("weka.example.com".into());
+    wish.dns_alias = Some("weka.example.com".parse().unwrap());
     wish.private_subnet = true;
     wish.use_dynamodb_endpoint = true;
     stack(&mut found, "UPDATE_FAILED", "A web shop");
