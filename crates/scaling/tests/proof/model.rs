@@ -9,6 +9,7 @@
 mod state;
 mod steps;
 mod terminate;
+mod weka;
 
 use rustc_hash::FxHashMap;
 use state::{Faults, State};
