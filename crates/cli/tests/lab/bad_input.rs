@@ -174,6 +174,17 @@ fn region_credentials_and_package_are_needed() {
         "{}",
         ran.stderr
     );
+    // A name that no host can have is looked up by nobody; a region that does not exist has no hosts either.
+    let endpoint = format!("http://{}.example", "x".repeat(64));
+    let unknown = [("AWS_ENDPOINT_URL", &*endpoint), ("AWS_REGION", "eu-west-9")];
+    let ran = lab.import_with("wk", &["-p", "x"], &unknown);
+    assert_eq!(ran.status, 1);
+    assert!(
+        ran.stderr
+            .contains("hint: the region's endpoint has no address: is --region spelled right"),
+        "{}",
+        ran.stderr
+    );
     let nobody = [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")];
     let ran = lab.import_with("wk", &["-p", "x"], &nobody);
     assert_eq!(ran.status, 1);
