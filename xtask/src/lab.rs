@@ -1,6 +1,6 @@
 //! `cargo xtask lab`: a Weka stack in the local AWS, imported, and then scaled by the real functions.
 
-mod story;
+mod demo;
 mod table;
 
 use crate::run::{Error, cargo, print, say, step};
@@ -98,11 +98,11 @@ async fn tell(root: &Path, arguments: &Arguments, programs: Option<&Programs>) -
         };
     };
     if !arguments.no_story {
-        story::tell(&mut minutes, arguments.backends).await?;
+        demo::tell(&mut minutes, arguments.backends).await?;
     }
     if arguments.keep {
         invite(root, &moto)?;
-        story::go_on(&mut minutes).await
+        demo::go_on(&mut minutes).await
     } else {
         say("== the lab is stopped; with --keep it stays up");
         Ok(())

@@ -85,7 +85,7 @@ async fn carry_out(cloud: &Cloud, step: &Step, outputs: &Outputs) -> Result<Give
         name: &step.desired.name,
         tags: step.desired.tags.as_ref(),
     };
-    match (&step.action, &step.standing) {
+    match (&step.action, &step.actual) {
         (Action::Update(changes), Some(standing)) => {
             resource::update(cloud, &target, &body, &From { standing, changes }).await
         }

@@ -1,7 +1,7 @@
 //! The running backends of a cluster: whom a new instance or a scaling run may ask.
 
 use crate::Result;
-use crate::error::Asked;
+use crate::error::Context;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, Instance};
 use deployment::{HostGroup, tags};
@@ -46,7 +46,7 @@ pub(crate) async fn described(client: &Client, filters: Vec<Filter>) -> Result<V
     let mut pages = request.send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
-        let page = page.asked("ec2 DescribeInstances")?;
+        let page = page.context("ec2 DescribeInstances")?;
         let reservations = page.reservations.into_iter().flatten();
         found.extend(reservations.flat_map(|r| r.instances.unwrap_or_default()));
     }
@@ -72,7 +72,7 @@ pub(crate) fn running_of(instances: Vec<Instance>) -> Vec<Running> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replayed::{config, form_of, replay, xml_answer};
+    use crate::test_support::{config, form_of, replay, xml_answer};
     use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
     fn page(instances: &[(&str, Option<&str>)], next: Option<&str>) -> HttpResponse {

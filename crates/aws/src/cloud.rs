@@ -118,7 +118,7 @@ impl Cloud {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replayed::{config, json_answer, replay};
+    use crate::test_support::{config, json_answer, replay};
     use aws_config::retry::RetryConfig;
     use serde_json::json;
     use std::time::Duration;

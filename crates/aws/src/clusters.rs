@@ -1,7 +1,7 @@
 //! What clusters a region has: Weka's stacks, and those imported.
 
 use crate::cloud::Clients;
-use crate::error::{Asked, Result};
+use crate::error::{Context, Result};
 use crate::pages::all;
 use aws_sdk_autoscaling::types::Filter;
 use aws_sdk_cloudformation::types::StackStatus;
@@ -135,7 +135,7 @@ async fn imported(clients: &Clients) -> Result<BTreeMap<String, (Size, Option<St
 async fn build_version(clients: &Clients, cluster: &str) -> Result<Option<String>> {
     let key = deployment::settings::SETTINGS_KEY;
     let item = crate::table::item(&clients.dynamodb, &format!("wekactl-{cluster}"), key).await;
-    let item = crate::error::present(item, &["ResourceNotFoundException"])?.flatten();
+    let item = crate::error::ignore_not_found(item, &["ResourceNotFoundException"])?.flatten();
     let version = item
         .as_ref()
         .and_then(|item| item.get("BuildVersion")?.get("S")?.as_str());
@@ -169,7 +169,7 @@ pub async fn group_sizes(
     let groups = ask
         .send()
         .await
-        .asked("autoscaling DescribeAutoScalingGroups")?
+        .context("autoscaling DescribeAutoScalingGroups")?
         .auto_scaling_groups;
     let of = |group: &aws_sdk_autoscaling::types::AutoScalingGroup| {
         let serving = |state: Option<&aws_sdk_autoscaling::types::LifecycleState>| {

@@ -4,14 +4,14 @@ mod network;
 
 use crate::backends::described;
 use crate::cloud::Clients;
-use crate::error::{Asked, Error, Result, present};
+use crate::error::{Context, Error, Result, ignore_not_found};
 use crate::group::{FILTER_VALUES, described_by_id, is_gone};
 use crate::pages::all;
 use crate::resource::{NO_ZONE, tags_from};
 use aws_sdk_cloudformation::types::StackResourceSummary;
 use aws_sdk_ec2::types::{Filter, Instance as Found};
 use deployment::ClusterName;
-use deployment::import::{Imported, Instance, Network, Source};
+use deployment::import::{DiscoveredCluster, Instance, Network, Source};
 use deployment::settings::Volume;
 use futures::future::try_join_all;
 use network::network;
@@ -30,14 +30,14 @@ pub enum NotFound {
     Stack(ClusterName),
     /// A request failed.
     #[error(transparent)]
-    Asked(#[from] Error),
+    Aws(#[from] Error),
 }
 
 /// The instances of a cluster, found before what is around them: by them alone is known what else there is to look for.
 #[derive(Debug)]
 pub struct Members {
     found: Vec<Found>,
-    imported: Imported,
+    imported: DiscoveredCluster,
 }
 
 /// Finds the instances of a stack, and its classic load balancers.
@@ -49,7 +49,7 @@ pub async fn of_stack(clients: &Clients, name: &ClusterName) -> Result<Members, 
     let (stack, resources, tagged) = tokio::join!(
         async {
             let ask = cloudformation.describe_stacks().stack_name(name.as_str());
-            ask.send().await.asked("cloudformation DescribeStacks")
+            ask.send().await.context("cloudformation DescribeStacks")
         },
         stack_resources(clients, name),
         tagged_with_stack(clients, name),
@@ -124,7 +124,7 @@ pub async fn of_instances(clients: &Clients, ids: BTreeSet<String>) -> Result<Me
 /// The request failed.
 pub async fn zone_name(clients: &Clients, id: &str) -> Result<Option<String>> {
     let ask = clients.route53.get_hosted_zone().id(id);
-    let found = present(ask.send().await.asked("route53 GetHostedZone"), NO_ZONE)?;
+    let found = ignore_not_found(ask.send().await.context("route53 GetHostedZone"), NO_ZONE)?;
     Ok(found.and_then(|found| found.hosted_zone).map(|zone| zone.name))
 }
 
@@ -132,7 +132,7 @@ impl Members {
     fn new(source: Source, found: Vec<Found>, classic_load_balancers: Vec<String>) -> Self {
         let mut found: Vec<_> = found.into_iter().filter(|found| !is_gone(found)).collect();
         found.sort_by(|a, b| a.instance_id.cmp(&b.instance_id));
-        let imported = Imported {
+        let imported = DiscoveredCluster {
             source,
             instances: found.iter().map(instance).collect(),
             classic_load_balancers,
@@ -142,7 +142,7 @@ impl Members {
     }
 
     /// What is known of the cluster: all but volumes, Auto Scaling groups and the network.
-    pub fn known(&self) -> &Imported {
+    pub fn known(&self) -> &DiscoveredCluster {
         &self.imported
     }
 
@@ -150,7 +150,7 @@ impl Members {
     ///
     /// # Errors
     /// A request failed.
-    pub async fn complete(self, clients: &Clients) -> Result<Imported> {
+    pub async fn complete(self, clients: &Clients) -> Result<DiscoveredCluster> {
         let Self { found, mut imported } = self;
         let ids: Vec<_> = found
             .iter()
@@ -175,7 +175,7 @@ impl Members {
             instance.auto_scaling_group = membership.map(|of| of.group.clone());
             instance.protected_from_scale_in = membership.is_some_and(|of| of.protected_from_scale_in);
         }
-        Ok(Imported { network, ..imported })
+        Ok(DiscoveredCluster { network, ..imported })
     }
 }
 
@@ -193,7 +193,7 @@ fn not_found(name: &ClusterName, error: Error) -> NotFound {
     if error.is(&["ValidationError"]) {
         NotFound::Stack(name.clone())
     } else {
-        NotFound::Asked(error)
+        NotFound::Aws(error)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tags of load balancer, target group and listener: one API for all three.
 
-use crate::error::{Asked, Result};
+use crate::error::{Context, Result};
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::Tag;
 use deployment::Tags;
@@ -12,7 +12,7 @@ pub(crate) async fn tags_of(client: &Client, arn: &str) -> Result<Tags> {
         .resource_arns(arn)
         .send()
         .await
-        .asked("elasticloadbalancing DescribeTags")?;
+        .context("elasticloadbalancing DescribeTags")?;
     let tags = answer
         .tag_descriptions
         .unwrap_or_default()
@@ -32,7 +32,7 @@ pub(crate) async fn add_tags(client: &Client, arn: &str, new: Vec<(&str, &str)>)
         .add_tags()
         .resource_arns(arn)
         .set_tags(Some(tags(new.into_iter())));
-    ask.send().await.asked("elasticloadbalancing AddTags").map(drop)
+    ask.send().await.context("elasticloadbalancing AddTags").map(drop)
 }
 
 /// Tags as the API takes them.

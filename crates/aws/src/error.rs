@@ -62,17 +62,17 @@ impl Error {
 }
 
 /// Turns the SDK's result into ours, naming what was asked.
-pub(crate) trait Asked<T> {
+pub(crate) trait Context<T> {
     /// The answer, or an error that names `operation` (`lambda CreateFunction`).
-    fn asked(self, operation: &'static str) -> Result<T>;
+    fn context(self, operation: &'static str) -> Result<T>;
 }
 
-impl<T, E, R> Asked<T> for std::result::Result<T, SdkError<E, R>>
+impl<T, E, R> Context<T> for std::result::Result<T, SdkError<E, R>>
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     R: std::fmt::Debug + 'static,
 {
-    fn asked(self, operation: &'static str) -> Result<T> {
+    fn context(self, operation: &'static str) -> Result<T> {
         self.map_err(|error| {
             let metadata = ProvideErrorMetadata::meta(&error);
             let code = metadata.code().map(str::to_owned);
@@ -112,7 +112,7 @@ fn unanswered(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// The answer if there is one, `None` if AWS says by one of `codes` that the thing does not exist.
-pub(crate) fn present<T>(answer: Result<T>, codes: &[&str]) -> Result<Option<T>> {
+pub(crate) fn ignore_not_found<T>(answer: Result<T>, codes: &[&str]) -> Result<Option<T>> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(error) if error.is(codes) => Ok(None),
@@ -121,6 +121,6 @@ pub(crate) fn present<T>(answer: Result<T>, codes: &[&str]) -> Result<Option<T>>
 }
 
 /// A field that AWS always sends, or an error that says it did not.
-pub(crate) fn field<T>(value: Option<T>, operation: &'static str, name: &str) -> Result<T> {
+pub(crate) fn required_field<T>(value: Option<T>, operation: &'static str, name: &str) -> Result<T> {
     value.ok_or_else(|| Error::other(operation, format!("the answer has no {name}")))
 }

@@ -2,7 +2,7 @@
 
 use crate::backends::{Running, described, running_of};
 use crate::cloud::Clients;
-use crate::error::{Asked, Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::resource::tags_from;
 use aws_sdk_autoscaling::types::AutoScalingGroup;
 use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
@@ -53,7 +53,7 @@ pub(crate) async fn standing(client: &aws_sdk_autoscaling::Client, name: &str) -
     let group = ask
         .send()
         .await
-        .asked(ASK)?
+        .context(ASK)?
         .auto_scaling_groups
         .unwrap_or_default()
         .pop();
@@ -90,7 +90,7 @@ pub async fn of_cluster_or_group(
     let groups = ask
         .send()
         .await
-        .asked(ASK)?
+        .context(ASK)?
         .auto_scaling_groups
         .unwrap_or_default();
     let mut found: Vec<_> = groups
@@ -190,7 +190,7 @@ pub async fn described_by_id(client: &aws_sdk_ec2::Client, ids: &[String]) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replayed::{config, form_of, replay, xml_answer};
+    use crate::test_support::{config, form_of, replay, xml_answer};
 
     fn groups(body: &str) -> aws_smithy_runtime_api::client::orchestrator::HttpResponse {
         xml_answer(

@@ -6,9 +6,9 @@
 //! it costs a dollar a month and opens nothing.
 
 use crate::backends::described;
-use crate::error::{Asked, Error, Result, present};
+use crate::error::{Context, Error, Result, ignore_not_found};
 use crate::group::described_by_id;
-use crate::look::Look;
+use crate::inventory::Inventory;
 use crate::pages::all;
 use crate::resource::{self, tags_from};
 use crate::table::is_sealed;
@@ -51,7 +51,7 @@ pub(crate) enum Alias {
     Unreadable(String),
 }
 
-impl Look<'_> {
+impl Inventory<'_> {
     /// All that is left of the cluster.
     ///
     /// # Errors
@@ -94,7 +94,7 @@ impl Look<'_> {
             let names = HostGroup::ALL.map(|group| self.names.of(group)).to_vec();
             let ask = self.clients.autoscaling.describe_auto_scaling_groups();
             let answer = ask.set_auto_scaling_group_names(Some(names)).send().await;
-            let answer = answer.asked("autoscaling DescribeAutoScalingGroups")?;
+            let answer = answer.context("autoscaling DescribeAutoScalingGroups")?;
             Ok::<_, Error>(answer.auto_scaling_groups.unwrap_or_default())
         });
         Ok(ask.await?)
@@ -151,8 +151,8 @@ impl Look<'_> {
         let ask = self.leftovers.alias.get_or_try_init(|| async {
             let ask = self.clients.dynamodb.get_item().table_name(self.names.base());
             let ask = ask.key("Key", AttributeValue::S(SETTINGS_KEY.to_owned()));
-            let answer = ask.consistent_read(true).send().await.asked("dynamodb GetItem");
-            let item = match present(answer, &["ResourceNotFoundException"]) {
+            let answer = ask.consistent_read(true).send().await.context("dynamodb GetItem");
+            let item = match ignore_not_found(answer, &["ResourceNotFoundException"]) {
                 Ok(answer) => answer.and_then(|answer| answer.item).unwrap_or_default(),
                 Err(error) if is_sealed(&error) => {
                     return Ok(Alias::Unreadable(error.to_string()));

@@ -13,19 +13,19 @@ mod elbv2;
 mod error;
 pub mod graph;
 pub mod group;
+pub mod inventory;
 mod leftovers;
-pub mod look;
 mod pages;
-mod patience;
 pub mod permissions;
 pub mod remove;
 pub mod requests;
 mod resource;
+mod retry;
+mod role_consumers;
 pub mod table;
 pub mod termination;
-mod users;
 
 #[cfg(test)]
-mod replayed;
+mod test_support;
 
 pub use error::{Error, Result};

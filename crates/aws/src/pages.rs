@@ -1,6 +1,6 @@
 //! Answers that come in pages.
 
-use crate::error::{Asked, Result};
+use crate::error::{Context, Result};
 use aws_smithy_async::future::pagination_stream::PaginationStream;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -18,5 +18,5 @@ where
     R: std::fmt::Debug + 'static,
 {
     let found: std::result::Result<Vec<T>, _> = pages.collect().await;
-    found.asked(operation)
+    found.context(operation)
 }

@@ -3,11 +3,11 @@
 use crate::cloud::Cloud;
 use crate::error::{Error, Result};
 use crate::graph;
-use crate::look::Look;
-use crate::patience::{self, PASSES};
+use crate::inventory::Inventory;
 use crate::resource;
+use crate::retry::{self, is_retryable_delete};
 use backon::Retryable;
-use deployment::removal::{Fate, Removal, Step, StepId};
+use deployment::removal::{InstanceDisposition, Removal, Step, StepId};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::watch;
@@ -51,8 +51,8 @@ pub async fn remove(
 async fn carry_out(cloud: &Cloud, step: &Step, waiting: &impl Fn(StepId, &Error)) -> Result<Option<String>> {
     let delete = || async { resource::delete(cloud, step).await };
     delete
-        .retry(patience::removal())
-        .when(PASSES)
+        .retry(retry::removal())
+        .when(is_retryable_delete)
         .notify(|error, _| waiting(step.id, error))
         .await
 }
@@ -61,10 +61,11 @@ async fn carry_out(cloud: &Cloud, step: &Step, waiting: &impl Fn(StepId, &Error)
 ///
 /// # Errors
 /// A request failed.
-pub async fn look_again(cloud: &Cloud, fate: Fate, patient: bool) -> Result<Removal> {
+pub async fn look_again(cloud: &Cloud, fate: InstanceDisposition, patient: bool) -> Result<Removal> {
     let look = || async {
-        let look = Look::new(&cloud.clients, &cloud.names, &cloud.account.region).knowing(&cloud.account);
-        let seen = look.remains().await.map_err(Rest::Unknown)?;
+        let inventory =
+            Inventory::new(&cloud.clients, &cloud.names, &cloud.account.region).with_account(&cloud.account);
+        let seen = inventory.remains().await.map_err(Rest::Unknown)?;
         let rest = Removal::new(&cloud.names, &cloud.account.region, &seen, fate);
         if rest.is_empty() {
             Ok(rest)
@@ -73,7 +74,7 @@ pub async fn look_again(cloud: &Cloud, fate: Fate, patient: bool) -> Result<Remo
         }
     };
     let looked = if patient {
-        look.retry(patience::seconds())
+        look.retry(retry::seconds())
             .when(|rest| matches!(rest, Rest::Stands(_)))
             .await
     } else {

@@ -1,6 +1,6 @@
 //! The table: items in DynamoDB's JSON, and the credentials.
 
-use crate::error::{Asked, Error, Result};
+use crate::error::{Context, Error, Result};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -24,7 +24,7 @@ pub async fn item(client: &Client, table: &str, key: &str) -> Result<Option<Map<
         .table_name(table)
         .key("Key", AttributeValue::S(key.to_owned()))
         .consistent_read(true);
-    let answer = ask.send().await.asked(GET).map_err(|error| {
+    let answer = ask.send().await.context(GET).map_err(|error| {
         if is_sealed(&error) {
             let help = "if it is disabled or to be deleted, bring it back (`aws kms cancel-key-deletion`, `aws kms enable-key`)";
             return error.about(&format!("table {table} cannot be read without its KMS key; {help}"));
@@ -95,7 +95,7 @@ pub async fn change_credentials(client: &Client, table: &str, username: &str, pa
         .expression_attribute_names("#key", "Key")
         .expression_attribute_values(":username", text(username))
         .expression_attribute_values(":password", text(password));
-    ask.send().await.asked("dynamodb UpdateItem").map(drop)
+    ask.send().await.context("dynamodb UpdateItem").map(drop)
 }
 
 /// Reads the cluster's settings.
@@ -168,7 +168,7 @@ fn to_json(value: AttributeValue) -> Result<Json> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replayed::{config, json_answer, replay};
+    use crate::test_support::{config, json_answer, replay};
     use secrecy::ExposeSecret;
 
     #[test]

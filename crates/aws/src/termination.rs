@@ -1,10 +1,10 @@
 //! What *terminate* asks of AWS: the group's instances as they stand, and carrying out what is decided about them.
 
 pub(crate) mod batches;
-mod carry_out;
+mod execute;
 
-pub(crate) use carry_out::SCALE_IN_PROTECTED;
-pub use carry_out::{Outcome, Step, To, Undone, carry_out, detach};
+pub(crate) use execute::SCALE_IN_PROTECTED;
+pub use execute::{FailedStep, Outcome, Step, To, detach, execute};
 
 use crate::error::Result;
 use crate::group::{described_by_id, standing};

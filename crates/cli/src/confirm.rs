@@ -6,7 +6,7 @@ use std::io::{BufRead, IsTerminal};
 ///
 /// # Errors
 /// The answer was no.
-pub(crate) fn ask(printer: &Printer, yes: bool, question: &str) -> Result<(), Failure> {
+pub(crate) fn confirm(printer: &Printer, yes: bool, question: &str) -> Result<(), Failure> {
     if yes || !is_possible(printer) {
         return Ok(());
     }
@@ -17,7 +17,7 @@ pub(crate) fn ask(printer: &Printer, yes: bool, question: &str) -> Result<(), Fa
 ///
 /// # Errors
 /// The answer was no, or nobody can be asked.
-pub(crate) fn insist(printer: &Printer, yes: bool, question: &str) -> Result<(), Failure> {
+pub(crate) fn require_confirmation(printer: &Printer, yes: bool, question: &str) -> Result<(), Failure> {
     if yes {
         return Ok(());
     }

@@ -1,11 +1,11 @@
 //! The command line of wekactl: arguments, what is shown, and which parts of the other crates are called.
 
 mod args;
-mod carry_out;
 mod commands;
 mod confirm;
+mod execute;
 mod failure;
-mod fresh;
+mod generated;
 mod package;
 mod password;
 mod plan_view;
@@ -13,7 +13,7 @@ mod printer;
 mod progress;
 mod removal_view;
 mod session;
-mod trial;
+mod verify_credentials;
 mod weka_ca;
 
 use args::{Arguments, Command};

@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::Path;
 
 /// The packages that were there when the program was built: architecture and archive.
-pub(crate) const CARRIED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/packages.rs"));
+pub(crate) const EMBEDDED_PACKAGES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/packages.rs"));
 
 /// The functions' code.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(crate) fn find(given: Option<&Path>) -> Result<Package, Failure> {
     if let Some(path) = given {
         return read(path);
     }
-    if let Some((_, archive)) = CARRIED.first() {
+    if let Some((_, archive)) = EMBEDDED_PACKAGES.first() {
         return check(archive.to_vec(), "the package carried");
     }
     let beside = std::env::current_exe()

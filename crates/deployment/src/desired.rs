@@ -49,7 +49,7 @@ pub struct Request<'a> {
 }
 
 /// The number of random ids that [`desired`] takes at most.
-pub const MOST_ROLES: usize = RoleUse::ALL.len() * HostGroup::ALL.len();
+pub const MAX_ROLES: usize = RoleUse::ALL.len() * HostGroup::ALL.len();
 
 /// Every resource of the cluster.
 pub fn desired(request: &Request<'_>) -> Vec<Desired> {

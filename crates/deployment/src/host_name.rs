@@ -11,13 +11,13 @@ pub struct HostName(String);
 /// Why a text is no host's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{name}' is no host name: {reason}; one is written like weka.example.com")]
-pub struct BadHostName {
+pub struct InvalidHostName {
     name: String,
     reason: &'static str,
 }
 
 impl FromStr for HostName {
-    type Err = BadHostName;
+    type Err = InvalidHostName;
 
     /// By RFC 952 and RFC 1123; a dot may end it.
     fn from_str(name: &str) -> Result<Self, Self::Err> {
@@ -33,7 +33,7 @@ impl FromStr for HostName {
         } else {
             return Ok(Self(name.to_owned()));
         };
-        Err(BadHostName {
+        Err(InvalidHostName {
             name: name.to_owned(),
             reason,
         })

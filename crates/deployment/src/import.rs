@@ -5,16 +5,16 @@ mod found;
 mod network;
 mod problem;
 
-pub use alias::{alias_outside_zone, foreign_alias};
-pub use found::{Imported, Instance, Source};
+pub use alias::{alias_outside_zone, alias_ownership};
+pub use found::{DiscoveredCluster, Instance, Source};
 pub use network::{Endpoint, Network, RouteTable, Subnet};
-pub use problem::Problem;
+pub use problem::ImportError;
 
 use crate::account::Account;
 use crate::desired::instance_tags;
 use crate::host_name::HostName;
 use crate::names::{ClusterName, HostGroup, Names};
-use crate::plan::Standing;
+use crate::plan::ActualResource;
 use crate::resource::{AttachedInstances, Body, PreparedInstances, ResourceId};
 use crate::settings::{GroupSettings, Settings, Volume, WekaProtocol};
 use crate::tags::Tags;
@@ -31,7 +31,7 @@ const CLIENTS_STEP: usize = 500;
 
 /// What the user asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
+pub struct ImportRequest {
     /// The cluster.
     pub cluster: ClusterName,
     /// Tags beside wekactl's own.
@@ -59,12 +59,12 @@ pub struct Wish {
 }
 
 /// What stands of the imported instances: which of them are to be tagged, protected and attached yet.
-pub fn standing_instances(
+pub fn actual_instances(
     cluster: &ClusterName,
     group: HostGroup,
     user_tags: &Tags,
-    found: &Imported,
-) -> [(ResourceId, Standing); 2] {
+    found: &DiscoveredCluster,
+) -> [(ResourceId, ActualResource); 2] {
     let tags = instance_tags(cluster, group, user_tags);
     let ids = |of: &dyn Fn(&Instance) -> bool| {
         found
@@ -77,7 +77,7 @@ pub fn standing_instances(
     let detached = ids(&|instance| instance.auto_scaling_group.is_none());
     let unprotected = ids(&|instance| !instance.protected_from_scale_in);
     let to_tag = ids(&|instance| !tags.missing_in(&instance.tags).is_empty());
-    let standing = |body: Body| Standing {
+    let standing = |body: Body| ActualResource {
         name: Names::new(cluster.clone()).of(group),
         body,
         tags: None,
@@ -114,11 +114,11 @@ impl Settings {
     /// # Errors
     /// All that keeps the cluster from being imported.
     pub fn from_import(
-        wish: &Wish,
-        found: &Imported,
+        wish: &ImportRequest,
+        found: &DiscoveredCluster,
         account: &Account,
         stored: Option<&Self>,
-    ) -> Result<Self, Vec<Problem>> {
+    ) -> Result<Self, Vec<ImportError>> {
         let mut problems = Vec::new();
         check_source(wish, found, &mut problems);
         let backends = group_settings(wish, found, account, HostGroup::Backends, stored, &mut problems);
@@ -126,10 +126,10 @@ impl Settings {
             .then(|| group_settings(wish, found, account, HostGroup::Clients, stored, &mut problems))
             .flatten();
         if wish.dns_alias.is_some() != wish.dns_zone_id.is_some() {
-            problems.push(Problem::HalfAnAlias);
+            problems.push(ImportError::HalfAnAlias);
         }
         if found.classic_load_balancers.len() > 1 {
-            problems.push(Problem::SeveralClassicLoadBalancers(
+            problems.push(ImportError::SeveralClassicLoadBalancers(
                 found.classic_load_balancers.clone(),
             ));
         }
@@ -195,13 +195,13 @@ impl Settings {
     }
 }
 
-fn check_source(wish: &Wish, found: &Imported, problems: &mut Vec<Problem>) {
+fn check_source(wish: &ImportRequest, found: &DiscoveredCluster, problems: &mut Vec<ImportError>) {
     match &found.source {
         Source::Stack {
             status, description, ..
         } => {
             if !description.starts_with("[WekaIO]") {
-                problems.push(Problem::NotWeka {
+                problems.push(ImportError::NotWeka {
                     stack: wish.cluster.to_string(),
                 });
             }
@@ -210,7 +210,7 @@ fn check_source(wish: &Wish, found: &Imported, problems: &mut Vec<Problem>) {
                 && status != "ROLLBACK_COMPLETE"
                 && !status.contains("IN_PROGRESS");
             if !complete {
-                problems.push(Problem::NotComplete {
+                problems.push(ImportError::NotComplete {
                     stack: wish.cluster.to_string(),
                     status: status.clone(),
                 });
@@ -225,23 +225,23 @@ fn check_source(wish: &Wish, found: &Imported, problems: &mut Vec<Problem>) {
                 .collect();
             let gone: Vec<_> = given.difference(&there).cloned().collect();
             if !gone.is_empty() {
-                problems.push(Problem::Gone(gone));
+                problems.push(ImportError::Gone(gone));
             }
         }
     }
 }
 
 fn group_settings(
-    wish: &Wish,
-    found: &Imported,
+    wish: &ImportRequest,
+    found: &DiscoveredCluster,
     account: &Account,
     group: HostGroup,
     stored: Option<&Settings>,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<ImportError>,
 ) -> Option<GroupSettings> {
     let members = found.of_group(group);
     if group == HostGroup::Backends && members.len() < MINIMUM_BACKENDS {
-        problems.push(Problem::TooFewBackends(members.len()));
+        problems.push(ImportError::TooFewBackends(members.len()));
     }
     let first = *members.first()?;
     check_members(wish, group, &members, problems);
@@ -254,10 +254,10 @@ fn group_settings(
         && profile.is_none()
         && instances::profile_of(&first.instance_type).is_none()
     {
-        problems.push(Problem::UnknownType(first.instance_type.clone()));
+        problems.push(ImportError::UnknownType(first.instance_type.clone()));
     }
     let Some(iam_arn) = first.profile_arn.clone() else {
-        problems.push(Problem::NoInstanceProfile(first.id.clone()));
+        problems.push(ImportError::NoInstanceProfile(first.id.clone()));
         return None;
     };
     let imported_max = match group {
@@ -293,7 +293,12 @@ fn volumes(instance: &Instance, account: &Account) -> Vec<Volume> {
 }
 
 /// A launch template is one: what it copies must be the same on all.
-fn check_members(wish: &Wish, group: HostGroup, members: &[&Instance], problems: &mut Vec<Problem>) {
+fn check_members(
+    wish: &ImportRequest,
+    group: HostGroup,
+    members: &[&Instance],
+    problems: &mut Vec<ImportError>,
+) {
     type Fact = fn(&Instance) -> String;
     let facts: [(&'static str, Fact); 5] = [
         ("instance type", |i| i.instance_type.clone()),
@@ -308,7 +313,7 @@ fn check_members(wish: &Wish, group: HostGroup, members: &[&Instance], problems:
             count.entry(of(member)).or_default().push(member.id.clone());
         }
         if count.len() > 1 {
-            problems.push(Problem::Mixed {
+            problems.push(ImportError::Mixed {
                 group,
                 fact,
                 values: count,
@@ -318,7 +323,7 @@ fn check_members(wish: &Wish, group: HostGroup, members: &[&Instance], problems:
     let own = Names::new(wish.cluster.clone()).of(group);
     for member in members {
         if let Some(other) = member.auto_scaling_group.as_ref().filter(|other| **other != own) {
-            problems.push(Problem::InAnotherGroup {
+            problems.push(ImportError::InAnotherGroup {
                 instance: member.id.clone(),
                 group: other.clone(),
             });
@@ -326,7 +331,7 @@ fn check_members(wish: &Wish, group: HostGroup, members: &[&Instance], problems:
         if let Some(other) = member.tags.get(crate::tags::CLUSTER_NAME)
             && other != wish.cluster.as_str()
         {
-            problems.push(Problem::OfAnotherCluster {
+            problems.push(ImportError::OfAnotherCluster {
                 instance: member.id.clone(),
                 cluster: other.to_owned(),
             });
@@ -338,7 +343,7 @@ fn check_members(wish: &Wish, group: HostGroup, members: &[&Instance], problems:
         .map(|i| i.id.clone())
         .collect();
     if !not_running.is_empty() {
-        problems.push(Problem::NotRunning(not_running));
+        problems.push(ImportError::NotRunning(not_running));
     }
 }
 

@@ -10,13 +10,13 @@ pub struct ClusterName(String);
 /// Why a cluster cannot bear a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cluster name '{name}' {reason}")]
-pub struct BadClusterName {
+pub struct InvalidClusterName {
     name: String,
     reason: &'static str,
 }
 
 impl FromStr for ClusterName {
-    type Err = BadClusterName;
+    type Err = InvalidClusterName;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let reason = if name.is_empty() {
@@ -32,7 +32,7 @@ impl FromStr for ClusterName {
         } else {
             return Ok(Self(name.to_owned()));
         };
-        Err(BadClusterName {
+        Err(InvalidClusterName {
             name: name.to_owned(),
             reason,
         })
@@ -195,7 +195,7 @@ pub fn elf_hash(text: &str) -> u32 {
 }
 
 /// `name`, or if it is not shorter than `limit`, as much of its beginning as leaves room for its hash.
-pub fn fit(name: &str, limit: usize) -> String {
+pub fn truncate_with_hash(name: &str, limit: usize) -> String {
     fit_before(name, "", limit)
 }
 
@@ -255,12 +255,12 @@ impl Names {
 
     /// The name of a role's inline policy.
     pub fn policy(&self, group: HostGroup, user: RoleUse) -> String {
-        fit(&format!("{}-{user}-{group}", self.base()), 128)
+        truncate_with_hash(&format!("{}-{user}-{group}", self.base()), 128)
     }
 
     /// A function.
     pub fn function(&self, group: HostGroup, function: FunctionType) -> String {
-        fit(&format!("{}-{function}-{group}", self.base()), 64)
+        truncate_with_hash(&format!("{}-{function}-{group}", self.base()), 64)
     }
 
     /// The log group of a function, where Lambda writes.
@@ -276,27 +276,27 @@ impl Names {
 
     /// The launch template.
     pub fn launch_template(&self, group: HostGroup) -> String {
-        fit(&self.of(group), 128)
+        truncate_with_hash(&self.of(group), 128)
     }
 
     /// The state machine.
     pub fn state_machine(&self, group: HostGroup) -> String {
-        fit(&self.of(group), 80)
+        truncate_with_hash(&self.of(group), 80)
     }
 
     /// The EventBridge rule.
     pub fn rule(&self, group: HostGroup) -> String {
-        fit(&self.of(group), 64)
+        truncate_with_hash(&self.of(group), 64)
     }
 
     /// The application load balancer.
     pub fn load_balancer(&self) -> String {
-        fit(&self.base(), 32)
+        truncate_with_hash(&self.base(), 32)
     }
 
     /// Its target group.
     pub fn target_group(&self) -> String {
-        fit(&format!("{}-api", self.base()), 32)
+        truncate_with_hash(&format!("{}-api", self.base()), 32)
     }
 }
 

@@ -26,7 +26,7 @@ pub struct Desired {
 
 /// A resource as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct ActualResource {
     /// Its name, which for a role AWS knows and nobody else.
     pub name: String,
     /// What it is.
@@ -38,7 +38,7 @@ pub struct Standing {
 }
 
 /// What stands of each resource that was looked for.
-pub type Observed = BTreeMap<ResourceId, Standing>;
+pub type Observed = BTreeMap<ResourceId, ActualResource>;
 
 /// How a field differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -70,7 +70,7 @@ pub struct Step {
     /// What is done.
     pub action: Action,
     /// How it stands.
-    pub standing: Option<Standing>,
+    pub actual: Option<ActualResource>,
 }
 
 /// What leads from what stands to what is desired, in the order in which a plan is shown.
@@ -153,7 +153,7 @@ impl Plan {
             plan.steps.push(Step {
                 desired,
                 action,
-                standing,
+                actual: standing,
             });
         }
         if conflicts.is_empty() {
@@ -213,7 +213,7 @@ fn keep_seal_keys(desired: &mut [Desired], observed: &Observed) {
     }
 }
 
-fn foreign(cluster: &ClusterName, id: ResourceId, standing: &Standing) -> Option<Conflict> {
+fn foreign(cluster: &ClusterName, id: ResourceId, standing: &ActualResource) -> Option<Conflict> {
     let tags = standing.tags.as_ref()?;
     // Lambda makes the log group of a function by itself, without tags, when the function first writes a line and there is
     // none: those of the Go tool's functions, and one that a function wrote to while it was being destroyed.
@@ -267,7 +267,7 @@ fn fixed(desired: &Desired, changes: &[Change]) -> Vec<Conflict> {
         .collect()
 }
 
-fn changes(body: &Body, tags: Option<&Tags>, standing: &Standing) -> Vec<Change> {
+fn changes(body: &Body, tags: Option<&Tags>, standing: &ActualResource) -> Vec<Change> {
     let mut changes = Vec::new();
     compare("", &standing.body.fields(), &body.fields(), &mut changes);
     let hidden = |secret: bool| if secret { Json::from(HIDDEN) } else { Json::Null };

@@ -89,7 +89,7 @@ pub struct Step {
     /// looked at again when their turn comes.
     pub remnants: Vec<Remnant>,
     /// What becomes of the instances.
-    pub fate: Fate,
+    pub fate: InstanceDisposition,
     /// The steps that come before it.
     pub needs: BTreeSet<StepId>,
 }
@@ -106,7 +106,7 @@ impl Step {
 
 /// What becomes of the instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum InstanceDisposition {
     /// They are terminated.
     Terminate,
     /// They leave their group and run on.
@@ -128,7 +128,7 @@ pub struct Removal {
 
 impl Removal {
     /// Decides about what was seen.
-    pub fn new(names: &Names, region: &str, seen: &Seen, fate: Fate) -> Self {
+    pub fn new(names: &Names, region: &str, seen: &Seen, fate: InstanceDisposition) -> Self {
         let mut removal = Self::default();
         let mut ours = BTreeMap::new();
         let claims = Claims::new(names, region, seen);
@@ -185,7 +185,7 @@ impl Removal {
         self.steps.is_empty()
     }
 
-    fn add(&mut self, id: StepId, verb: Verb, name: String, remnants: &[Remnant], fate: Fate) {
+    fn add(&mut self, id: StepId, verb: Verb, name: String, remnants: &[Remnant], fate: InstanceDisposition) {
         self.steps.push(Step {
             id,
             verb,
@@ -196,7 +196,7 @@ impl Removal {
         });
     }
 
-    fn instances(&mut self, names: &Names, group: HostGroup, seen: &Seen, fate: Fate) {
+    fn instances(&mut self, names: &Names, group: HostGroup, seen: &Seen, fate: InstanceDisposition) {
         let instances = instances(names, seen);
         let count = |ids: &BTreeSet<String>| match ids.len() {
             1 => format!("{}: 1 instance", names.of(group)),
@@ -210,8 +210,8 @@ impl Removal {
         let ours: BTreeSet<_> = instances.of(group).map(|instance| instance.id.clone()).collect();
         if !ours.is_empty() {
             let verb = match fate {
-                Fate::Terminate => Verb::Terminate,
-                Fate::Keep => Verb::Release,
+                InstanceDisposition::Terminate => Verb::Terminate,
+                InstanceDisposition::Keep => Verb::Release,
             };
             let id = StepId::Remove(ResourceId::PreparedInstances(group));
             self.add(id, verb, count(&ours), &[], fate);

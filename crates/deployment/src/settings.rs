@@ -129,24 +129,24 @@ pub struct Volume {
 /// Settings that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("the settings in the table cannot be read: {0}")]
-pub struct BadSettings(String);
+pub struct InvalidSettings(String);
 
 impl Settings {
     /// Reads the table's item, in DynamoDB's JSON, as this version or the Go tool wrote it.
     ///
     /// # Errors
     /// The field that is missing or of another type.
-    pub fn from_item(item: &Map<String, Json>) -> Result<Self, BadSettings> {
+    pub fn from_item(item: &Map<String, Json>) -> Result<Self, InvalidSettings> {
         let mut plain = Map::new();
         for (name, value) in item {
             if name != "Key" {
                 plain.insert(
                     name.clone(),
-                    from_attribute(value).map_err(|e| BadSettings(format!("{name} {e}")))?,
+                    from_attribute(value).map_err(|e| InvalidSettings(format!("{name} {e}")))?,
                 );
             }
         }
-        serde_json::from_value(Json::Object(plain)).map_err(|e| BadSettings(e.to_string()))
+        serde_json::from_value(Json::Object(plain)).map_err(|e| InvalidSettings(e.to_string()))
     }
 
     /// The table's item, in DynamoDB's JSON.

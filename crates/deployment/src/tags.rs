@@ -48,21 +48,21 @@ impl Tags {
     ///
     /// # Errors
     /// All that is wrong with them, a line each.
-    pub fn from_arguments<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<Self, Vec<BadTag>> {
+    pub fn from_arguments<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<Self, Vec<InvalidTag>> {
         let mut tags = Self::default();
         let mut bad = Vec::new();
         for argument in arguments {
             match parse(argument) {
                 // IAM tells no `Env` from `env`.
                 Ok((key, _)) if tags.iter().any(|(other, _)| other.eq_ignore_ascii_case(key)) => {
-                    bad.push(BadTag(format!("tag '{key}' is given twice")));
+                    bad.push(InvalidTag(format!("tag '{key}' is given twice")));
                 }
                 Ok((key, value)) => tags.set(key, value),
                 Err(error) => bad.push(error),
             }
         }
         if tags.0.len() > MOST - OURS {
-            bad.push(BadTag(format!(
+            bad.push(InvalidTag(format!(
                 "{} tags are given, AWS leaves room for {}",
                 tags.0.len(),
                 MOST - OURS
@@ -114,10 +114,10 @@ impl FromIterator<(String, String)> for Tags {
 /// What is wrong with a tag argument.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct BadTag(String);
+pub struct InvalidTag(String);
 
-fn parse(argument: &str) -> Result<(&str, &str), BadTag> {
-    let bad = |reason: &str| Err(BadTag(format!("tag '{argument}' {reason}")));
+fn parse(argument: &str) -> Result<(&str, &str), InvalidTag> {
+    let bad = |reason: &str| Err(InvalidTag(format!("tag '{argument}' {reason}")));
     let Some((key, value)) = argument.split_once('=') else {
         return bad("has no '=': write it as key=value");
     };

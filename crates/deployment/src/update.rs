@@ -2,7 +2,7 @@
 
 use crate::desired::{Request, desired, instance_tags};
 use crate::names::{ClusterName, HostGroup, Names};
-use crate::plan::{Desired, Observed, Standing};
+use crate::plan::{ActualResource, Desired, Observed};
 use crate::resource::{Body, Mapping, PreparedInstances, ResourceId};
 use crate::settings::{GroupSettings, Settings, Volume};
 use crate::tags::{self, Tags};
@@ -86,7 +86,7 @@ fn volume(mapping: &Mapping) -> Volume {
 
 /// The host groups in the settings of which something stands. The Go tool kept the clients' settings of clusters for which
 /// it made no such host group; adding one, which would be empty, is not what an update is for.
-pub fn standing_groups(settings: &Settings, observed: &Observed) -> BTreeSet<HostGroup> {
+pub fn actual_groups(settings: &Settings, observed: &Observed) -> BTreeSet<HostGroup> {
     let mut standing: BTreeSet<_> = observed.keys().filter_map(|id| id.group()).collect();
     standing.insert(HostGroup::Backends);
     settings
@@ -114,12 +114,12 @@ pub fn wanted(request: &Request<'_>, groups: &BTreeSet<HostGroup>) -> Vec<Desire
 
 /// What stands of a host group's instances, by id and tags: which of them lack a tag. Their termination protection is left
 /// as it is, because one that is on its way out has lost it on purpose.
-pub fn standing_members<'a>(
+pub fn actual_members<'a>(
     cluster: &ClusterName,
     group: HostGroup,
     user_tags: &Tags,
     members: impl IntoIterator<Item = (&'a str, &'a Tags)>,
-) -> (ResourceId, Standing) {
+) -> (ResourceId, ActualResource) {
     let mut tags = instance_tags(cluster, group, user_tags);
     tags.0.remove(tags::VERSION);
     let to_tag = members
@@ -133,7 +133,7 @@ pub fn standing_members<'a>(
     };
     (
         ResourceId::PreparedInstances(group),
-        Standing {
+        ActualResource {
             name: Names::new(cluster.clone()).of(group),
             body: body.into(),
             tags: None,
@@ -151,7 +151,7 @@ mod tests {
     /// What stands is what import made of these settings.
     fn standing(settings: &Settings) -> Observed {
         let standing = resources(settings).into_iter().map(|desired| {
-            let standing = Standing {
+            let standing = ActualResource {
                 name: desired.name,
                 body: desired.body,
                 tags: desired.tags,
@@ -203,15 +203,15 @@ mod tests {
     fn a_host_group_of_which_nothing_stands_is_left_out() {
         let whole = standing(&stored());
         let backends = BTreeSet::from([HostGroup::Backends]);
-        assert_eq!(standing_groups(&stored(), &whole), HostGroup::ALL.into());
+        assert_eq!(actual_groups(&stored(), &whole), HostGroup::ALL.into());
         let mut without: Observed = whole.clone();
         without.retain(|id, _| id.group() != Some(HostGroup::Clients));
-        assert_eq!(standing_groups(&stored(), &without), backends);
+        assert_eq!(actual_groups(&stored(), &without), backends);
         // Of an import that was broken off.
         let role = ResourceId::Role(HostGroup::Clients, RoleUse::Rule);
         without.insert(role, whole[&role].clone());
-        assert_eq!(standing_groups(&stored(), &without), HostGroup::ALL.into());
-        assert_eq!(standing_groups(&stored(), &Observed::new()), backends);
+        assert_eq!(actual_groups(&stored(), &without), HostGroup::ALL.into());
+        assert_eq!(actual_groups(&stored(), &Observed::new()), backends);
     }
 
     #[test]
@@ -234,7 +234,7 @@ mod tests {
         let mut wrong = whole.clone();
         wrong.set("team", "networks");
         let members = [("i-1", &whole), ("i-2", &lacking), ("i-3", &wrong)];
-        let (_, standing) = standing_members(&cluster(), HostGroup::Backends, &user, members);
+        let (_, standing) = actual_members(&cluster(), HostGroup::Backends, &user, members);
         let fields = standing.body.fields();
         assert_eq!(fields["to_tag"], serde_json::json!(["i-2", "i-3"]));
         assert_eq!(fields["to_protect"], serde_json::json!([]));

@@ -10,5 +10,5 @@ mod user_data;
 
 pub use join::{BackendJoin, ClientJoin};
 pub use mount::MountScript;
-pub use types::{BadProfile, ComputeMemory, Cores, Profile, known_types, profile_of};
+pub use types::{ComputeMemory, Cores, InvalidProfile, Profile, known_types, profile_of};
 pub use user_data::UserData;

@@ -32,13 +32,13 @@ impl Cores {
         }
         [self.compute, self.frontend, self.drive]
             .iter()
-            .any(|number| *number > MOST_CORES)
+            .any(|number| *number > MAX_CORES)
             .then_some("give a container more than 128, which is taken for a slip")
     }
 }
 
 /// A number above is taken for a slip: Weka's own sizing gives no container more than 14. The sum of three cannot overflow.
-const MOST_CORES: u32 = 128;
+const MAX_CORES: u32 = 128;
 
 /// Cores as they are stored, not looked at yet.
 #[derive(Deserialize)]
@@ -49,7 +49,7 @@ struct StoredCores {
 }
 
 impl TryFrom<StoredCores> for Cores {
-    type Error = BadProfile;
+    type Error = InvalidProfile;
 
     fn try_from(stored: StoredCores) -> Result<Self, Self::Error> {
         let StoredCores {
@@ -64,7 +64,7 @@ impl TryFrom<StoredCores> for Cores {
         };
         match cores.fault() {
             None => Ok(cores),
-            Some(fault) => Err(BadProfile(format!(
+            Some(fault) => Err(InvalidProfile(format!(
                 "cores compute={compute},frontend={frontend},drive={drive} {fault}"
             ))),
         }
@@ -97,7 +97,7 @@ impl From<ComputeMemory> for String {
 }
 
 impl TryFrom<String> for ComputeMemory {
-    type Error = BadProfile;
+    type Error = InvalidProfile;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse()
@@ -116,14 +116,14 @@ pub struct Profile {
 /// What is wrong with cores or memory given by hand.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct BadProfile(String);
+pub struct InvalidProfile(String);
 
 impl FromStr for Cores {
-    type Err = BadProfile;
+    type Err = InvalidProfile;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let bad = |reason: String| {
-            BadProfile(format!(
+            InvalidProfile(format!(
                 "cores '{text}' {reason}: write them as compute=N,frontend=N,drive=N"
             ))
         };
@@ -160,7 +160,7 @@ impl FromStr for Cores {
 }
 
 impl FromStr for ComputeMemory {
-    type Err = BadProfile;
+    type Err = InvalidProfile;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -174,7 +174,7 @@ impl FromStr for ComputeMemory {
         if is_number && known && number.bytes().any(|b| (b'1'..=b'9').contains(&b)) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(BadProfile(format!(
+            Err(InvalidProfile(format!(
                 "compute memory '{text}' is no size: write it as 31796436575B, 29.6GiB or 32GB"
             )))
         }

@@ -129,7 +129,7 @@ impl Control {
     ///
     /// # Errors
     /// There is no such rule, EventBridge cannot assume its target's role, or this AWS runs no functions.
-    pub async fn minute(&self, rule: &str) -> Result<Vec<Execution>, Error> {
+    pub async fn tick(&self, rule: &str) -> Result<Vec<Execution>, Error> {
         self.ask("minute", json!({ "rule": rule })).await
     }
 

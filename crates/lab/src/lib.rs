@@ -24,7 +24,7 @@ pub use dump::dump;
 pub use error::Error;
 pub use functions::Functions;
 pub use go_import::{GO_IMPORT, GoImportOptions, go_import};
-pub use minute::Minute;
+pub use minute::Tick;
 pub use minutes::{Hardware, Loop, LoopOptions};
 pub use moto::{Call, Moto, MotoOptions};
 pub use python::ensure as ensure_python;

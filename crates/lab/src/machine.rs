@@ -86,7 +86,7 @@ pub enum Outcome {
 pub async fn boot(options: BootOptions) -> io::Result<Boot> {
     let folder = TempDir::with_prefix("machine-")?;
     let path = folder.path();
-    furnish(path, &options)?;
+    populate_rootfs(path, &options)?;
     let log = fs::File::create(path.join("log"))?;
     let mut command = Command::new("bash");
     command
@@ -126,7 +126,7 @@ pub async fn boot(options: BootOptions) -> io::Result<Boot> {
 }
 
 /// Puts into the folder what a new instance has.
-fn furnish(path: &Path, options: &BootOptions) -> io::Result<()> {
+fn populate_rootfs(path: &Path, options: &BootOptions) -> io::Result<()> {
     for folder in ["bin", "tmp", "root/dev", "root/etc"] {
         fs::create_dir_all(path.join(folder))?;
     }

@@ -6,7 +6,7 @@ use crate::weka_cluster::{DriveStatus, Mode, Model, State, Status};
 
 /// What a minute came to.
 #[derive(Debug, Clone)]
-pub struct Minute {
+pub struct Tick {
     /// Which it was, from 1 on.
     pub number: u32,
     /// The group's desired capacity.
@@ -27,7 +27,7 @@ pub struct Minute {
     pub executions: Vec<Execution>,
 }
 
-impl Minute {
+impl Tick {
     /// What went wrong in it: the errors of executions that did not succeed.
     pub fn errors(&self) -> Vec<String> {
         let failed = self.executions.iter().filter(|one| one.status != "SUCCEEDED");

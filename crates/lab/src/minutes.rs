@@ -2,10 +2,10 @@
 //! the state machine, what it terminated is gone.
 
 use crate::machine::{Boot, BootOptions, Outcome, boot};
-use crate::minute::{Minute, count};
+use crate::minute::{Tick, count};
 use crate::weka_cluster::{NewBackend, NewClient, WekaCluster};
 use crate::{Control, Error, Instance, InstanceState};
-use deployment::names::BadClusterName;
+use deployment::names::InvalidClusterName;
 use deployment::{ClusterName, HostGroup, Names};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ impl LoopOptions {
     ///
     /// # Errors
     /// No cluster can have this name.
-    pub fn backends_of(cluster: &str, hardware: Hardware) -> Result<Self, BadClusterName> {
+    pub fn backends_of(cluster: &str, hardware: Hardware) -> Result<Self, InvalidClusterName> {
         Ok(Self {
             cluster: cluster.parse()?,
             group: HostGroup::Backends,
@@ -185,7 +185,7 @@ impl Loop {
     ///
     /// # Errors
     /// The local AWS or the simulated cluster does not do its part. What an execution fails with is no error here.
-    pub async fn minute(&mut self) -> Result<Minute, Error> {
+    pub async fn tick(&mut self) -> Result<Tick, Error> {
         self.minutes += 1;
         self.pass(MINUTE).await?;
         let mut terminated = self.notice().await?;
@@ -196,11 +196,11 @@ impl Loop {
             .change(|model| model.show_now_as(now))
             .await
             .map_err(|source| Error::WekaCluster { source })?;
-        let executions = self.control.minute(&self.rule).await?;
+        let executions = self.control.tick(&self.rule).await?;
         terminated.extend(self.notice().await?);
         let group = self.control.group(&self.group).await?;
         let [healthy, unhealthy, draining] = self.weka.look(count);
-        Ok(Minute {
+        Ok(Tick {
             number: self.minutes,
             desired: group.desired,
             in_group: group.members.len(),

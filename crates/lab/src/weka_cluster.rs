@@ -106,7 +106,7 @@ impl WekaCluster {
         let served = Arc::clone(&shared);
         tasks.spawn(http::serve(listener, move |request| {
             let shared = Arc::clone(&served);
-            async move { shared.obey(&request).await }
+            async move { shared.handle_command(&request).await }
         }));
         if let Clock::Fast(times) = options.clock {
             tasks.spawn(tick(Arc::clone(&shared), times));
@@ -225,7 +225,7 @@ impl Shared {
     }
 
     /// Carries out the command of a stand-in program.
-    async fn obey(self: &Arc<Self>, request: &http::Request) -> Answer {
+    async fn handle_command(self: &Arc<Self>, request: &http::Request) -> Answer {
         let text = |status, text: String| Answer::new(status, "text/plain; charset=utf-8", text.into_bytes());
         if (request.method.as_str(), request.path.as_str()) != ("POST", "/weka") {
             return text(404, "there is no such path".to_owned());

@@ -65,10 +65,7 @@ async fn what_is_not_there_is_refused() {
     refused(control.set_healthy(&instance, false).await, "is in no group");
     refused(control.group("none").await.map(drop), "there is no group none");
     // It was started without functions.
-    refused(
-        control.minute("rule").await.map(drop),
-        "this lab runs no functions",
-    );
+    refused(control.tick("rule").await.map(drop), "this lab runs no functions");
     drop(moto);
     let error = control.instances().await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error}");

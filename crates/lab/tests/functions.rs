@@ -15,7 +15,7 @@ const BOOTSTRAP: &str = r#"#!/bin/bash
 PATH=/usr/bin:/bin
 api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime
 if [ "$VALUE" = bad ]; then
-  curl -s "$api/init/error" -d '{"errorType":"Runtime.BadEnvironment","errorMessage":"VALUE is bad"}'
+  curl -s "$api/init/error" -d '{"errorType":"Runtime.InvalidEnvironment","errorMessage":"VALUE is bad"}'
   exit 1
 fi
 while true; do
@@ -107,7 +107,7 @@ async fn what_a_function_fails_with_is_told() {
     let expected = json!({ "error": { "errorType": "Own", "errorMessage": "asked to" } });
     assert_eq!((status, failed), (200, expected));
     let (_, bad) = served.invoke("x", "bad").await;
-    assert_eq!(bad["error"]["errorType"], "Runtime.BadEnvironment");
+    assert_eq!(bad["error"]["errorType"], "Runtime.InvalidEnvironment");
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ pub struct Environment {
 
 /// A variable that is missing or cannot be read. The value is not said where it is a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadEnvironment {
+pub enum InvalidEnvironment {
     /// It is not set, or empty.
     #[error("environment variable {0} is not set")]
     Missing(&'static str),
@@ -42,16 +42,16 @@ impl Environment {
     ///
     /// # Errors
     /// The first variable that is missing or bad.
-    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, BadEnvironment> {
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidEnvironment> {
         let required = |name: &'static str| {
             variable(name)
                 .filter(|value| !value.is_empty())
-                .ok_or(BadEnvironment::Missing(name))
+                .ok_or(InvalidEnvironment::Missing(name))
         };
         let function: FunctionType =
             required("LAMBDA")?
                 .parse()
-                .map_err(|reason| BadEnvironment::Invalid {
+                .map_err(|reason| InvalidEnvironment::Invalid {
                     name: "LAMBDA",
                     reason,
                 })?;
@@ -59,7 +59,7 @@ impl Environment {
         let host_group = HostGroup::ALL
             .into_iter()
             .find(|group| group.role() == role)
-            .ok_or_else(|| BadEnvironment::Invalid {
+            .ok_or_else(|| InvalidEnvironment::Invalid {
                 name: "ROLE",
                 reason: format!("'{role}' is neither backend nor client"),
             })?;
@@ -67,7 +67,7 @@ impl Environment {
             "true" => true,
             "false" => false,
             other => {
-                return Err(BadEnvironment::Invalid {
+                return Err(InvalidEnvironment::Invalid {
                     name: "USE_DYNAMODB_ENDPOINT",
                     reason: format!("'{other}' is neither true nor false"),
                 });
@@ -76,7 +76,7 @@ impl Environment {
         let seals = matches!(function, FunctionType::Fetch | FunctionType::Scale);
         let seal_key = if seals && !scale_reads_the_table {
             let key = SealKey::from_base64(&required("SEAL_KEY")?);
-            Some(key.map_err(|error| BadEnvironment::Invalid {
+            Some(key.map_err(|error| InvalidEnvironment::Invalid {
                 name: "SEAL_KEY",
                 reason: error.to_string(),
             })?)
@@ -113,7 +113,7 @@ mod tests {
         ])
     }
 
-    fn read(variables: &BTreeMap<&'static str, &'static str>) -> Result<Environment, BadEnvironment> {
+    fn read(variables: &BTreeMap<&'static str, &'static str>) -> Result<Environment, InvalidEnvironment> {
         Environment::read(|name| variables.get(name).map(|&value| value.to_owned()))
     }
 
@@ -133,7 +133,7 @@ mod tests {
                 let mut variables = variables();
                 variables.remove(name);
                 value.map(|value| variables.insert(name, value));
-                assert_eq!(read(&variables).unwrap_err(), BadEnvironment::Missing(name));
+                assert_eq!(read(&variables).unwrap_err(), InvalidEnvironment::Missing(name));
             }
         }
     }

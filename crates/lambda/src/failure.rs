@@ -1,8 +1,8 @@
 use lambda_runtime::Diagnostic;
 use scaling::check::Violation;
-use scaling::messages::BadMessage;
+use scaling::messages::InvalidMessage;
 use scaling::plan::Refusal;
-use scaling::seal::BadSeal;
+use scaling::seal::InvalidSeal;
 use scaling::termination;
 use std::error::Error;
 
@@ -20,28 +20,28 @@ pub enum Failure {
     /// The message of the function before cannot be read.
     #[error(transparent)]
     Message {
-        /// Why.
-        source: BadMessage,
+        /// Reason.
+        source: InvalidMessage,
     },
     /// The message is of the other host group.
     #[error("the message is about another host group than this function's")]
     OtherRole,
     /// The certificates by which backends are known cannot be read.
     #[error("the certificates of --weka-ca cannot be read")]
-    BadCa {
-        /// Why.
-        source: weka::BadCa,
+    InvalidCa {
+        /// Reason.
+        source: weka::InvalidCa,
     },
     /// Weka could not be asked, or its answer not be read.
     #[error("the Weka cluster cannot be read")]
     Weka {
-        /// Why.
+        /// Reason.
         source: weka::Error,
     },
     /// The cluster is not to be scaled now, or not to this size.
     #[error("{refusal}")]
     Refused {
-        /// Why.
+        /// Reason.
         refusal: Refusal,
     },
     /// The plan breaks an invariant: a defect of this program.
@@ -74,25 +74,25 @@ pub enum Failure {
     /// The credentials cannot be opened.
     #[error("the credentials cannot be opened")]
     Unseal {
-        /// Why.
-        source: BadSeal,
+        /// Reason.
+        source: InvalidSeal,
     },
     /// The credentials could not be sealed.
     #[error("the credentials cannot be sealed")]
     Seal {
-        /// Why.
-        source: BadSeal,
+        /// Reason.
+        source: InvalidSeal,
     },
     /// The system gives no random bytes.
     #[error("the system gives no random bytes")]
     Random {
-        /// Why.
+        /// Reason.
         source: std::io::Error,
     },
     /// The answer could not be written as JSON.
     #[error("the answer cannot be written as JSON")]
     Answer {
-        /// Why.
+        /// Reason.
         source: serde_json::Error,
     },
 }
@@ -102,9 +102,9 @@ impl Failure {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Aws { .. } => "AwsRequestFailed",
-            Self::Message { .. } => "BadMessage",
+            Self::Message { .. } => "InvalidMessage",
             Self::OtherRole => "OtherHostGroup",
-            Self::BadCa { .. } => "BadCa",
+            Self::InvalidCa { .. } => "InvalidCa",
             Self::Weka { source } => source.name(),
             Self::Refused { refusal } => refusal.name(),
             Self::Violation { .. } | Self::TerminationViolation { .. } => "InvariantBroken",
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn a_failure_has_a_stable_name_and_all_causes() {
         let failure = Failure::Seal {
-            source: BadSeal::TooLong,
+            source: InvalidSeal::TooLong,
         };
         let diagnostic = Diagnostic::from(failure);
         assert_eq!(diagnostic.error_type, "SealFailed");

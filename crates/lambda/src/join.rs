@@ -7,13 +7,13 @@ use crate::proxy::{self, Response};
 use crate::{Clients, Environment, random};
 use aws::backends::Running;
 use aws::table::Credentials;
-use deployment::settings::{BadSettings, SETTINGS_KEY};
+use deployment::settings::{InvalidSettings, SETTINGS_KEY};
 use deployment::{HostGroup, Settings};
 use instances::{BackendJoin, ClientJoin};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 
-/// Why there is no script.
+/// Reason there is no script.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// The event is not API Gateway's.
@@ -36,8 +36,8 @@ pub enum Refusal {
     /// The settings cannot be read.
     #[error("the cluster's settings are bad")]
     Settings {
-        /// Why.
-        source: BadSettings,
+        /// Reason.
+        source: InvalidSettings,
     },
     /// Nobody to join by.
     #[error("cluster {0} has no running backends that an instance could join by")]
@@ -48,7 +48,7 @@ pub enum Refusal {
     /// The system gives no random bytes.
     #[error("the system gives no random bytes")]
     Random {
-        /// Why.
+        /// Reason.
         source: std::io::Error,
     },
 }

@@ -24,7 +24,7 @@ pub mod terminate;
 pub mod transient;
 
 pub use clients::Clients;
-pub use environment::{BadEnvironment, Environment};
+pub use environment::{Environment, InvalidEnvironment};
 pub use failure::Failure;
 pub use proxy::Response;
 

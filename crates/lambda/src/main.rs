@@ -2,7 +2,7 @@
 
 use aws::config::{self, app_of};
 use jiff::Timestamp;
-use lambda::{BadEnvironment, Clients, Environment, Failure, Moment};
+use lambda::{Clients, Environment, Failure, InvalidEnvironment, Moment};
 use lambda_runtime::{BoxFuture, Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
 use serde_json::Value;
@@ -36,7 +36,7 @@ async fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn start() -> Result<(Environment, Clients), BadEnvironment> {
+fn start() -> Result<(Environment, Clients), InvalidEnvironment> {
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place where the functions read their environment"
@@ -45,7 +45,7 @@ fn start() -> Result<(Environment, Clients), BadEnvironment> {
     let environment = Environment::read(variable)?;
     let config =
         config::from_lambda_environment(&app_of(environment.function), &environment.region, variable)
-            .map_err(BadEnvironment::Missing)?;
+            .map_err(InvalidEnvironment::Missing)?;
     Ok((environment, Clients::new(config)))
 }
 
@@ -106,8 +106,8 @@ impl From<Reported> for Diagnostic {
 }
 
 /// Tells Lambda why the function cannot start, so that the caller sees it and not merely that a process ended.
-async fn report(error: &BadEnvironment) -> Result<(), lambda_runtime::Error> {
-    const KIND: &str = "Runtime.BadEnvironment";
+async fn report(error: &InvalidEnvironment) -> Result<(), lambda_runtime::Error> {
+    const KIND: &str = "Runtime.InvalidEnvironment";
     let diagnostic = Diagnostic {
         error_type: KIND.to_owned(),
         error_message: error.to_string(),

@@ -3,13 +3,13 @@
 use crate::failure::{Failure, chain};
 use crate::{Clients, Environment, Moment, metrics, random};
 use deployment::HostGroup;
-use scaling::carry_out::{carry_out, conclude};
 use scaling::check::check;
+use scaling::execute::{conclude, execute};
 use scaling::lists::Hosts;
 use scaling::messages::{HostGroupInfo, Role, ScaleResponse, read};
 use scaling::plan::plan;
 use scaling::policy::Group;
-use scaling::report::{Report, Verdict};
+use scaling::report::{Action, Report};
 use scaling::seal::{Binding, Credentials, open};
 use serde_json::Value;
 use std::time::Duration;
@@ -50,7 +50,7 @@ pub async fn scale(
         .checked_sub(FOR_THE_ANSWER)
         .unwrap_or(moment.deadline);
     let weka = |source| Failure::Weka { source };
-    let protocol = Protocol::of(info.weka.as_ref()).map_err(|source| Failure::BadCa { source })?;
+    let protocol = Protocol::of(info.weka.as_ref()).map_err(|source| Failure::InvalidCa { source })?;
     let options = Options {
         protocol,
         ..Options::default()
@@ -66,7 +66,7 @@ pub async fn scale(
 
     let last_task = last_answer.checked_sub(FOR_THE_LAST_LOOK).unwrap_or(last_answer);
     let client = &client;
-    let outcome = carry_out(
+    let outcome = execute(
         &plan,
         || Instant::now() < last_task,
         |call| async move {
@@ -159,7 +159,7 @@ fn log(report: &Report) {
         let (verdict, reason) = (decision.verdict.word(), decision.verdict.to_string());
         let (address, hosts) = (address.as_deref(), hosts.join(" "));
         match decision.verdict {
-            Verdict::LeaveAlone(_) | Verdict::NoAddress => {
+            Action::LeaveAlone(_) | Action::NoAddress => {
                 tracing::warn!(address, instance, hosts, state, verdict, reason, "decided");
             }
             _ => tracing::info!(address, instance, hosts, state, verdict, reason, "decided"),

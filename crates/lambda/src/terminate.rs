@@ -2,9 +2,9 @@
 
 use crate::failure::{Failure, chain};
 use crate::{Clients, Environment, Moment};
-use aws::termination::{Outcome, To, carry_out, members};
+use aws::termination::{Outcome, To, execute, members};
 use scaling::messages::{ScaleResponse, TerminateResponse, Terminated, VERSION, read, transient_errors};
-use scaling::termination::{Report, Verdict, check, plan};
+use scaling::termination::{Action, Report, check, plan};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ pub async fn terminate(
         group: &environment.group_name,
         last_answer,
     };
-    let outcome = carry_out(to, &plan).await;
+    let outcome = execute(to, &plan).await;
     tracing::info!(
         instances = group.len(),
         terminated = outcome.terminated.len(),
@@ -88,7 +88,7 @@ fn log(report: &Report) {
         let (instance, verdict) = (decision.id.as_str(), decision.verdict.word());
         let reason = decision.verdict.to_string();
         match decision.verdict {
-            Verdict::Leave(Some(_), _) => tracing::warn!(instance, verdict, reason, "decided"),
+            Action::SkipReason(Some(_), _) => tracing::warn!(instance, verdict, reason, "decided"),
             _ => tracing::info!(instance, verdict, reason, "decided"),
         }
     }
@@ -97,9 +97,9 @@ fn log(report: &Report) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws::termination::{Step, Undone};
+    use aws::termination::{FailedStep, Step};
     use scaling::ids::InstanceId;
-    use scaling::termination::{Decision, Leave, Termination, Why};
+    use scaling::termination::{Decision, Reason, SkipReason, Termination};
     use serde_json::json;
 
     fn told(errors: Option<Vec<String>>) -> ScaleResponse {
@@ -117,17 +117,17 @@ mod tests {
         let report = Report {
             decisions: vec![Decision {
                 id: InstanceId::from("i-3"),
-                verdict: Verdict::Leave(Some(Why::Left), Leave::NotInGroup),
+                verdict: Action::SkipReason(Some(Reason::Left), SkipReason::NotInGroup),
             }],
         };
         let outcome = Outcome {
             terminated: vec![Termination {
                 id: InstanceId::from("i-1"),
                 launched: Some("2026-01-31T08:00:00Z".parse().unwrap()),
-                why: Why::Left,
+                why: Reason::Left,
             }],
             detached: vec![],
-            undone: vec![Undone {
+            undone: vec![FailedStep {
                 step: Step::Terminate,
                 instances: vec![InstanceId::from("i-2"), InstanceId::from("i-4")],
                 source: aws::Error::other("ec2 TerminateInstances", "é".repeat(1_000)),

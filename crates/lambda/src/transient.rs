@@ -36,7 +36,7 @@ mod tests {
         assert_eq!(message(json!([])).unwrap(), Value::Null);
         assert_eq!(
             transient(&json!({ "version": 2 })).unwrap_err().name(),
-            "BadMessage"
+            "InvalidMessage"
         );
     }
 }

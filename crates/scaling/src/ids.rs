@@ -7,7 +7,7 @@ use std::str::FromStr;
 /// An id that is not of the form in which Weka writes it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{text}' is not of the form {kind}<number>")]
-pub struct BadId {
+pub struct InvalidId {
     /// What was to be read, such as `HostId`.
     kind: &'static str,
     /// What stands there.
@@ -15,8 +15,8 @@ pub struct BadId {
 }
 
 /// Reads `kind<n>`: the number, or none for `kind<INVALID>`, which is how Weka writes that there is none.
-fn number(kind: &'static str, text: &str) -> Result<Option<u32>, BadId> {
-    let bad = || BadId {
+fn number(kind: &'static str, text: &str) -> Result<Option<u32>, InvalidId> {
+    let bad = || InvalidId {
         kind,
         text: text.chars().take(40).collect(),
     };
@@ -44,17 +44,17 @@ macro_rules! numbered {
             /// Reads an id that may be `INVALID`: then none.
             ///
             /// # Errors
-            /// [`BadId`] if the text is neither.
-            pub fn read(text: &str) -> Result<Option<Self>, BadId> {
+            /// [`InvalidId`] if the text is neither.
+            pub fn read(text: &str) -> Result<Option<Self>, InvalidId> {
                 Ok(number(stringify!($name), text)?.map(Self))
             }
         }
 
         impl FromStr for $name {
-            type Err = BadId;
+            type Err = InvalidId;
 
-            fn from_str(text: &str) -> Result<Self, BadId> {
-                Self::read(text)?.ok_or_else(|| BadId { kind: stringify!($name), text: text.to_owned() })
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Self::read(text)?.ok_or_else(|| InvalidId { kind: stringify!($name), text: text.to_owned() })
             }
         }
 

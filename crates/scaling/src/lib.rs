@@ -6,12 +6,12 @@
 //! randomness; random values and the time come in as arguments.
 
 pub mod calls;
-pub mod carry_out;
 pub mod check;
+pub mod cluster_view;
+pub mod execute;
 pub mod ids;
 pub mod lists;
 pub mod messages;
-pub mod picture;
 pub mod plan;
 pub mod policy;
 pub mod report;

@@ -141,7 +141,7 @@ pub enum WekaProtocol {
 
 /// A message that cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum BadMessage {
+pub enum InvalidMessage {
     /// Another version of wekactl wrote it.
     #[error(
         "the {message} message is of version {found}, this build reads version {VERSION}: run wekactl cluster update"
@@ -183,8 +183,8 @@ impl Message for TerminateResponse {
 /// Reads a message, its version first.
 ///
 /// # Errors
-/// [`BadMessage`].
-pub fn read<T: Message>(message: Value) -> Result<T, BadMessage> {
+/// [`InvalidMessage`].
+pub fn read<T: Message>(message: Value) -> Result<T, InvalidMessage> {
     let name = T::NAME;
     match message.get("version") {
         Some(version) if version.as_u64() == Some(VERSION) => {}
@@ -192,7 +192,7 @@ pub fn read<T: Message>(message: Value) -> Result<T, BadMessage> {
             let found = version
                 .and_then(Value::as_u64)
                 .map_or_else(|| "unknown".to_owned(), |v| v.to_string());
-            return Err(BadMessage::Version { message: name, found });
+            return Err(InvalidMessage::Version { message: name, found });
         }
     }
     serde_json::from_value(message).map_err(|error| {
@@ -202,7 +202,7 @@ pub fn read<T: Message>(message: Value) -> Result<T, BadMessage> {
             None if text.starts_with("missing field ") => text,
             None => "a field is of another type".to_owned(),
         };
-        BadMessage::Fields {
+        InvalidMessage::Fields {
             message: name,
             reason,
         }
@@ -325,7 +325,7 @@ mod tests {
             );
         }
         let error = read::<HostGroupInfo>(json!([])).unwrap_err();
-        assert!(matches!(error, BadMessage::Version { .. }), "{error}");
+        assert!(matches!(error, InvalidMessage::Version { .. }), "{error}");
     }
 
     #[test]

@@ -5,12 +5,12 @@ mod refusal;
 pub use refusal::Refusal;
 
 use crate::calls::Call;
+use crate::cluster_view::{ClusterView, ContainerHealth, Machine, MachineState};
 use crate::ids::{DriveUuid, HostId};
 use crate::lists::{DriveStatus, HostState, HostStatus, Lists};
 use crate::messages::{Instance, Role};
-use crate::picture::{ContainerHealth, Machine, MachineState, Picture};
 use crate::policy::{Group, UNHEALTHY_AT_ONCE};
-use crate::report::{Counts, Decision, NotOurs, NotYet, Report, Verdict, Why};
+use crate::report::{Action, Blocked, Counts, Decision, Reason, Report, Unmanaged};
 use crate::termination::never_joined_limit;
 use jiff::Timestamp;
 use std::cmp::Reverse;
@@ -42,8 +42,8 @@ pub struct Task {
 /// [`Refusal`]: nothing at all is changed.
 pub fn plan(lists: &Lists, group: &Group, now: Timestamp) -> Result<(Plan, Report), Refusal> {
     refusal::may_scale(lists, group)?;
-    let picture = Picture::new(lists, group, now);
-    Ok(of_picture(&picture, group, now))
+    let cluster_view = ClusterView::new(lists, group, now);
+    Ok(of_picture(&cluster_view, group, now))
 }
 
 /// How many machines of the group are to be on their way out: whatever is already is kept up, whatever exceeds the target
@@ -60,11 +60,11 @@ fn excess(counts: &Counts) -> usize {
     (counts.healthy + counts.unhealthy + counts.deactivating).saturating_sub(counts.desired)
 }
 
-fn of_picture(picture: &Picture<'_>, group: &Group, now: Timestamp) -> (Plan, Report) {
-    let (ours, others): (Vec<_>, Vec<_>) = picture
+fn of_picture(cluster_view: &ClusterView<'_>, group: &Group, now: Timestamp) -> (Plan, Report) {
+    let (ours, others): (Vec<_>, Vec<_>) = cluster_view
         .machines
         .iter()
-        .filter(|machine| machine.oddity.is_none())
+        .filter(|machine| machine.anomaly.is_none())
         .partition(|machine| machine.instance.is_some());
     let count = |state| ours.iter().filter(|machine| machine.state == state).count();
     let counts = Counts {
@@ -72,16 +72,16 @@ fn of_picture(picture: &Picture<'_>, group: &Group, now: Timestamp) -> (Plan, Re
         healthy: count(MachineState::Healthy),
         unhealthy: count(MachineState::Unhealthy),
         deactivating: count(MachineState::Deactivating),
-        phasing_out: picture.phasing_out,
+        phasing_out: cluster_view.phasing_out,
     };
     // Those that are no instances of the group are on their way out until they have left; of the group, until they are forgotten.
-    let leaves = |machine: &&&Machine<'_>| machine.is_under_way() && !machine.has_left();
+    let leaves = |machine: &&&Machine<'_>| machine.is_under_way() && !machine.is_removed();
     let elsewhere = match group.role {
         Role::Backend => others.iter().filter(leaves).count(),
         Role::Client => 0,
     };
-    let mut deciding = Deciding {
-        room: Room {
+    let mut deciding = Planner {
+        room: DisruptionBudget {
             excess: excess(&counts),
             under_way: ours.iter().filter(|machine| machine.is_under_way()).count() + elsewhere,
         },
@@ -97,10 +97,10 @@ fn of_picture(picture: &Picture<'_>, group: &Group, now: Timestamp) -> (Plan, Re
     deciding.group(ours, to_deactivate);
     if group.role == Role::Backend {
         deciding.leftovers(others, group, now);
-        deciding.ownerless(&picture.ownerless);
+        deciding.orphaned(&cluster_view.orphaned);
     }
-    deciding.the_rest(picture);
-    let Deciding {
+    deciding.the_rest(cluster_view);
+    let Planner {
         mut plan,
         leaving,
         mut decisions,
@@ -120,14 +120,14 @@ fn of_picture(picture: &Picture<'_>, group: &Group, now: Timestamp) -> (Plan, Re
 
 /// How many machines may be on their way out at a time (invariants I2 and I3).
 #[derive(Debug, Clone, Copy)]
-struct Room {
+struct DisruptionBudget {
     /// By how many the group exceeds its target.
     excess: usize,
     /// How many are under way, those that are begun in this run too.
     under_way: usize,
 }
 
-impl Room {
+impl DisruptionBudget {
     fn limit(self) -> usize {
         self.excess.max(UNHEALTHY_AT_ONCE)
     }
@@ -141,8 +141,8 @@ impl Room {
     }
 }
 
-struct Deciding {
-    room: Room,
+struct Planner {
+    room: DisruptionBudget,
     desired: usize,
     size: usize,
     /// How many machines of the group a run may forget, and has forgotten.
@@ -154,11 +154,11 @@ struct Deciding {
     decisions: Vec<Decision>,
 }
 
-impl Deciding {
+impl Planner {
     fn group(&mut self, mut ours: Vec<&Machine<'_>>, to_deactivate: usize) {
         sort(&mut ours);
         for (place, machine) in ours.into_iter().enumerate() {
-            let verdict = if machine.has_left() {
+            let verdict = if machine.is_removed() {
                 self.remove_ours(machine)
             } else {
                 self.stay_or_go(machine, place < to_deactivate)
@@ -167,21 +167,21 @@ impl Deciding {
         }
     }
 
-    fn stay_or_go(&mut self, machine: &Machine<'_>, chosen: bool) -> Verdict {
+    fn stay_or_go(&mut self, machine: &Machine<'_>, chosen: bool) -> Action {
         let why = match machine.state {
-            MachineState::Deactivating => Why::UnderWay,
-            MachineState::Unhealthy => Why::Unhealthy(ailment(machine)),
-            MachineState::Healthy => Why::Excess,
+            MachineState::Deactivating => Reason::UnderWay,
+            MachineState::Unhealthy => Reason::Unhealthy(ailment(machine)),
+            MachineState::Healthy => Reason::Excess,
         };
         let healthy = machine.state == MachineState::Healthy;
         if chosen && (machine.is_under_way() || self.room.take(healthy)) {
             self.deactivate(machine, &why);
-            return Verdict::Deactivate(why);
+            return Action::Deactivate(why);
         }
         if healthy && !chosen {
-            return Verdict::Keep;
+            return Action::Keep;
         }
-        Verdict::Wait {
+        Action::Wait {
             why,
             limit: self.room.limit(),
         }
@@ -191,7 +191,7 @@ impl Deciding {
     fn leftovers(&mut self, mut others: Vec<&Machine<'_>>, group: &Group, now: Timestamp) {
         sort(&mut others);
         for machine in others {
-            let verdict = if machine.has_left() {
+            let verdict = if machine.is_removed() {
                 self.remove(machine)
             } else {
                 self.leftover(machine, group, now)
@@ -200,7 +200,7 @@ impl Deciding {
         }
     }
 
-    fn leftover(&mut self, machine: &Machine<'_>, group: &Group, now: Timestamp) -> Verdict {
+    fn leftover(&mut self, machine: &Machine<'_>, group: &Group, now: Timestamp) -> Action {
         let is_up = |status| matches!(status, HostStatus::Up | HostStatus::Unknown);
         let Some(since) = machine.down_since() else {
             let ups = machine
@@ -208,22 +208,22 @@ impl Deciding {
                 .iter()
                 .filter(|container| is_up(container.host.status))
                 .count();
-            return Verdict::NotOurs(match ups {
-                _ if machine.is_under_way() => NotOurs::UnderWay,
-                0 => NotOurs::Down,
-                ups if ups == machine.containers.len() => NotOurs::Active,
-                _ => NotOurs::DownInPart,
+            return Action::Unmanaged(match ups {
+                _ if machine.is_under_way() => Unmanaged::UnderWay,
+                0 => Unmanaged::Down,
+                ups if ups == machine.containers.len() => Unmanaged::Active,
+                _ => Unmanaged::DownInPart,
             });
         };
         if now.duration_since(since) <= group.patience.leftover_down {
-            return Verdict::NotOurs(NotOurs::Down);
+            return Action::Unmanaged(Unmanaged::Down);
         }
-        let why = Why::Leftover { since };
+        let why = Reason::Leftover { since };
         if machine.is_under_way() || self.room.take(false) {
             self.deactivate(machine, &why);
-            Verdict::Deactivate(why)
+            Action::Deactivate(why)
         } else {
-            Verdict::Wait {
+            Action::Wait {
                 why,
                 limit: self.room.limit(),
             }
@@ -231,7 +231,7 @@ impl Deciding {
     }
 
     /// Moves the data of a machine away and takes its containers out of the cluster, as far as that is not done yet.
-    fn deactivate(&mut self, machine: &Machine<'_>, why: &Why) {
+    fn deactivate(&mut self, machine: &Machine<'_>, why: &Reason) {
         let drives: Vec<DriveUuid> = machine
             .drives()
             .filter(|drive| drive.should_be_active != Some(false) && drive.status != DriveStatus::Inactive)
@@ -269,24 +269,24 @@ impl Deciding {
 
     /// Forgets a machine of the group that has left, unless this run has forgotten as many as *terminate* would find again:
     /// if the last look fails, nobody is told which instances nothing is left on.
-    fn remove_ours(&mut self, machine: &Machine<'_>) -> Verdict {
+    fn remove_ours(&mut self, machine: &Machine<'_>) -> Action {
         if self.forgotten >= self.may_forget {
-            return Verdict::RemoveLater {
+            return Action::RemoveLater {
                 limit: self.may_forget,
             };
         }
         let verdict = self.remove(machine);
-        self.forgotten += usize::from(verdict == Verdict::Remove);
+        self.forgotten += usize::from(verdict == Action::Remove);
         verdict
     }
 
     /// Forgets a machine that has left: first its containers, then, when none is left, its drives.
-    fn remove(&mut self, machine: &Machine<'_>) -> Verdict {
+    fn remove(&mut self, machine: &Machine<'_>) -> Action {
         let drive = machine
             .drives()
             .find(|drive| drive.status != DriveStatus::Inactive);
         if let Some(drive) = drive {
-            return Verdict::RemovePartly(NotYet::Drive(drive.uuid.clone()));
+            return Action::RemovePartly(Blocked::Drive(drive.uuid.clone()));
         }
         let stopped = |status| status == HostStatus::Inactive;
         let (gone, runs): (Vec<_>, Vec<_>) = machine
@@ -310,12 +310,12 @@ impl Deciding {
             });
         }
         match runs.first() {
-            None => Verdict::Remove,
-            Some(container) => Verdict::RemovePartly(NotYet::Runs(container.host.id)),
+            None => Action::Remove,
+            Some(container) => Action::RemovePartly(Blocked::Runs(container.host.id)),
         }
     }
 
-    fn ownerless(&mut self, drives: &[&DriveUuid]) {
+    fn orphaned(&mut self, drives: &[&DriveUuid]) {
         if drives.is_empty() {
             return;
         }
@@ -330,11 +330,11 @@ impl Deciding {
             instance: None,
             hosts: Vec::new(),
             state: None,
-            verdict: Verdict::RemoveDrives(drives.len()),
+            verdict: Action::RemoveDrives(drives.len()),
         });
     }
 
-    fn decide(&mut self, machine: &Machine<'_>, verdict: Verdict) {
+    fn decide(&mut self, machine: &Machine<'_>, verdict: Action) {
         self.decisions.push(Decision {
             address: Some(machine.address),
             instance: machine.instance.map(|instance| instance.id.clone()),
@@ -345,28 +345,28 @@ impl Deciding {
     }
 
     /// What nothing is decided about, so that nobody has to wonder.
-    fn the_rest(&mut self, picture: &Picture<'_>) {
-        for machine in &picture.machines {
-            if let Some(oddity) = &machine.oddity {
-                self.decide(machine, Verdict::LeaveAlone(oddity.clone()));
+    fn the_rest(&mut self, cluster_view: &ClusterView<'_>) {
+        for machine in &cluster_view.machines {
+            if let Some(anomaly) = &machine.anomaly {
+                self.decide(machine, Action::LeaveAlone(anomaly.clone()));
             }
         }
-        for host in &picture.unplaced {
+        for host in &cluster_view.no_address {
             self.decisions.push(Decision {
                 address: None,
                 instance: host.instance_id.as_ref().map(|id| id.0.clone()),
                 hosts: vec![host.id],
                 state: None,
-                verdict: Verdict::NoAddress,
+                verdict: Action::NoAddress,
             });
         }
-        for instance in &picture.absent {
+        for instance in &cluster_view.absent {
             self.decisions.push(Decision {
                 address: instance.private_ip.parse().ok(),
                 instance: Some(instance.id.clone()),
                 hosts: Vec::new(),
                 state: None,
-                verdict: Verdict::NotJoined,
+                verdict: Action::NotJoined,
             });
         }
     }

@@ -15,7 +15,7 @@ pub const CONTAINERS_OF_A_BACKEND: usize = 3;
 
 /// After how long what is not as it should be counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct GracePeriods {
     /// How long the management process of a backend's container may be down before the backend counts as unhealthy.
     pub backend_down: SignedDuration,
     /// The same for a client.
@@ -26,7 +26,7 @@ pub struct Patience {
     pub leftover_down: SignedDuration,
 }
 
-impl Default for Patience {
+impl Default for GracePeriods {
     fn default() -> Self {
         Self {
             backend_down: SignedDuration::from_mins(120),
@@ -47,7 +47,7 @@ pub struct Group {
     /// Its instances.
     pub instances: Vec<Instance>,
     /// After how long what is not as it should be counts.
-    pub patience: Patience,
+    pub patience: GracePeriods,
 }
 
 impl Group {
@@ -79,7 +79,7 @@ impl From<&HostGroupInfo> for Group {
             role: info.role,
             desired: info.desired_capacity,
             instances: info.instances.clone(),
-            patience: Patience::default(),
+            patience: GracePeriods::default(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a run decided about each machine, and why: for the log, for people, for tests.
 
+use crate::cluster_view::{Anomaly, MachineState};
 use crate::ids::{DriveUuid, HostId};
-use crate::picture::{MachineState, Oddity};
 use jiff::Timestamp;
 use std::fmt;
 use std::net::IpAddr;
@@ -46,20 +46,20 @@ pub struct Decision {
     /// How it is; none for what is no machine.
     pub state: Option<MachineState>,
     /// What is done with it.
-    pub verdict: Verdict,
+    pub verdict: Action,
 }
 
 /// What is done with a machine, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Action {
     /// It stays.
     Keep,
     /// It goes: its data is moved away, its containers leave the cluster.
-    Deactivate(Why),
+    Deactivate(Reason),
     /// Nothing more is begun with it, though it is not healthy: as many as may be are on their way out.
     Wait {
         /// What is wrong with it.
-        why: Why,
+        why: Reason,
         /// How many machines may be on their way out now.
         limit: usize,
     },
@@ -71,11 +71,11 @@ pub enum Verdict {
         limit: usize,
     },
     /// It has left the cluster, but is not forgotten whole yet.
-    RemovePartly(NotYet),
+    RemovePartly(Blocked),
     /// Nothing is decided about it.
-    LeaveAlone(Oddity),
+    LeaveAlone(Anomaly),
     /// A backend that is no instance of the group.
-    NotOurs(NotOurs),
+    Unmanaged(Unmanaged),
     /// An instance of the group that no container of its role is on: it has not joined, or has left.
     NotJoined,
     /// A container without an address.
@@ -84,9 +84,9 @@ pub enum Verdict {
     RemoveDrives(usize),
 }
 
-/// Why a machine goes.
+/// Reason a machine goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why {
+pub enum Reason {
     /// It is on its way out already.
     UnderWay,
     /// What is wrong with it.
@@ -100,18 +100,18 @@ pub enum Why {
     },
 }
 
-/// Why a machine that left is not forgotten yet.
+/// Reason a machine that left is not forgotten yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotYet {
+pub enum Blocked {
     /// This container still runs.
     Runs(HostId),
     /// This drive is not inactive.
     Drive(DriveUuid),
 }
 
-/// Why a backend that is no instance of the group stays.
+/// Reason a backend that is no instance of the group stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotOurs {
+pub enum Unmanaged {
     /// It is active.
     Active,
     /// Part of it is down.
@@ -122,7 +122,7 @@ pub enum NotOurs {
     UnderWay,
 }
 
-impl Verdict {
+impl Action {
     /// In a word, the same for every machine that it is said of.
     pub fn word(&self) -> &'static str {
         match self {
@@ -131,14 +131,14 @@ impl Verdict {
             Self::Wait { .. } | Self::RemoveLater { .. } => "wait",
             Self::Remove => "remove",
             Self::RemovePartly(_) => "remove in part",
-            Self::LeaveAlone(_) | Self::NotOurs(_) | Self::NoAddress => "leave alone",
+            Self::LeaveAlone(_) | Self::Unmanaged(_) | Self::NoAddress => "leave alone",
             Self::NotJoined => "not joined",
             Self::RemoveDrives(_) => "remove drives",
         }
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Keep => f.write_str("healthy and within the target"),
@@ -156,19 +156,23 @@ impl fmt::Display for Verdict {
                     "all its containers have left the cluster; a run forgets {limit} machines at most"
                 )
             }
-            Self::RemovePartly(NotYet::Runs(host)) => {
+            Self::RemovePartly(Blocked::Runs(host)) => {
                 write!(f, "it has left the cluster, but {host} still runs")
             }
-            Self::RemovePartly(NotYet::Drive(uuid)) => {
+            Self::RemovePartly(Blocked::Drive(uuid)) => {
                 write!(f, "it has left the cluster, but its drive {uuid} is not inactive")
             }
-            Self::LeaveAlone(oddity) => oddity.fmt(f),
-            Self::NotOurs(NotOurs::Active) => f.write_str("no instance of the group, and active"),
-            Self::NotOurs(NotOurs::DownInPart) => f.write_str("no instance of the group, and down in part"),
-            Self::NotOurs(NotOurs::Down) => {
+            Self::LeaveAlone(anomaly) => anomaly.fmt(f),
+            Self::Unmanaged(Unmanaged::Active) => f.write_str("no instance of the group, and active"),
+            Self::Unmanaged(Unmanaged::DownInPart) => {
+                f.write_str("no instance of the group, and down in part")
+            }
+            Self::Unmanaged(Unmanaged::Down) => {
                 f.write_str("no instance of the group, and not known to be down for long enough")
             }
-            Self::NotOurs(NotOurs::UnderWay) => f.write_str("no instance of the group, and on its way out"),
+            Self::Unmanaged(Unmanaged::UnderWay) => {
+                f.write_str("no instance of the group, and on its way out")
+            }
             Self::NotJoined => f.write_str("no container of the cluster runs on it"),
             Self::NoAddress => f.write_str("Weka says no address for it"),
             Self::RemoveDrives(number) => write!(f, "{number} inactive drives belong to no container"),
@@ -176,7 +180,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnderWay => f.write_str("on its way out already"),

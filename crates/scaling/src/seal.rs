@@ -25,12 +25,12 @@ impl SealKey {
     /// Reads the key as it stands in the environment.
     ///
     /// # Errors
-    /// [`BadSeal::Key`] if it is not 32 bytes in base64.
-    pub fn from_base64(text: &str) -> Result<Self, BadSeal> {
-        let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| BadSeal::Key)?);
+    /// [`InvalidSeal::Key`] if it is not 32 bytes in base64.
+    pub fn from_base64(text: &str) -> Result<Self, InvalidSeal> {
+        let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| InvalidSeal::Key)?);
         let mut key = Zeroizing::new([0; KEY_BYTES]);
         if bytes.len() != key.len() {
-            return Err(BadSeal::Key);
+            return Err(InvalidSeal::Key);
         }
         key.copy_from_slice(&bytes);
         Ok(Self(key))
@@ -76,7 +76,7 @@ impl Binding<'_> {
 
 /// Credentials that cannot be sealed or opened. None of these says anything of what was sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadSeal {
+pub enum InvalidSeal {
     /// The key is not 32 bytes in base64.
     #[error("the seal key is not {KEY_BYTES} bytes in base64")]
     Key,
@@ -120,18 +120,18 @@ impl Drop for Zeroed {
 /// lasts for thousands of years.
 ///
 /// # Errors
-/// [`BadSeal::TooLong`].
+/// [`InvalidSeal::TooLong`].
 pub fn seal(
     credentials: &Credentials,
     key: &SealKey,
     binding: Binding<'_>,
     nonce: [u8; NONCE_BYTES],
-) -> Result<String, BadSeal> {
+) -> Result<String, InvalidSeal> {
     let content = Content {
         username: Zeroed(STANDARD.encode(&credentials.username)),
         password: Zeroed(STANDARD.encode(credentials.password.expose_secret())),
     };
-    let plain = Zeroizing::new(serde_json::to_vec(&content).map_err(|_| BadSeal::Content)?);
+    let plain = Zeroizing::new(serde_json::to_vec(&content).map_err(|_| InvalidSeal::Content)?);
     let payload = Payload {
         msg: &plain,
         aad: &binding.associated_data(),
@@ -139,17 +139,19 @@ pub fn seal(
     let encrypted = key
         .cipher()
         .encrypt(Nonce::from_slice(&nonce), payload)
-        .map_err(|_| BadSeal::TooLong)?;
+        .map_err(|_| InvalidSeal::TooLong)?;
     Ok(STANDARD.encode([nonce.as_slice(), &encrypted].concat()))
 }
 
 /// Opens what [`seal`] made with the same key and binding.
 ///
 /// # Errors
-/// [`BadSeal::Form`], [`BadSeal::Refused`] or [`BadSeal::Content`].
-pub fn open(sealed: &str, key: &SealKey, binding: Binding<'_>) -> Result<Credentials, BadSeal> {
-    let bytes = STANDARD.decode(sealed).map_err(|_| BadSeal::Form)?;
-    let (nonce, encrypted) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or(BadSeal::Form)?;
+/// [`InvalidSeal::Form`], [`InvalidSeal::Refused`] or [`InvalidSeal::Content`].
+pub fn open(sealed: &str, key: &SealKey, binding: Binding<'_>) -> Result<Credentials, InvalidSeal> {
+    let bytes = STANDARD.decode(sealed).map_err(|_| InvalidSeal::Form)?;
+    let (nonce, encrypted) = bytes
+        .split_first_chunk::<NONCE_BYTES>()
+        .ok_or(InvalidSeal::Form)?;
     let payload = Payload {
         msg: encrypted,
         aad: &binding.associated_data(),
@@ -157,9 +159,9 @@ pub fn open(sealed: &str, key: &SealKey, binding: Binding<'_>) -> Result<Credent
     let plain = key
         .cipher()
         .decrypt(Nonce::from_slice(nonce), payload)
-        .map_err(|_| BadSeal::Refused)?;
+        .map_err(|_| InvalidSeal::Refused)?;
     let plain = Zeroizing::new(plain);
-    let content: Content = serde_json::from_slice(&plain).map_err(|_| BadSeal::Content)?;
+    let content: Content = serde_json::from_slice(&plain).map_err(|_| InvalidSeal::Content)?;
     let mut username = decoded(&content.username.0)?;
     let mut password = decoded(&content.password.0)?;
     Ok(Credentials {
@@ -168,11 +170,11 @@ pub fn open(sealed: &str, key: &SealKey, binding: Binding<'_>) -> Result<Credent
     })
 }
 
-fn decoded(text: &str) -> Result<Zeroizing<String>, BadSeal> {
-    let bytes = STANDARD.decode(text).map_err(|_| BadSeal::Content)?;
+fn decoded(text: &str) -> Result<Zeroizing<String>, InvalidSeal> {
+    let bytes = STANDARD.decode(text).map_err(|_| InvalidSeal::Content)?;
     String::from_utf8(bytes).map(Zeroizing::new).map_err(|error| {
         error.into_bytes().zeroize();
-        BadSeal::Content
+        InvalidSeal::Content
     })
 }
 
@@ -220,7 +222,7 @@ mod tests {
             (opened.username.as_str(), opened.password.expose_secret()),
             ("admin", "hunter2")
         );
-        assert_eq!(open(&sealed, &key(2), HERE).unwrap_err(), BadSeal::Refused);
+        assert_eq!(open(&sealed, &key(2), HERE).unwrap_err(), InvalidSeal::Refused);
         for other in [
             Binding {
                 cluster: "wk2",
@@ -235,18 +237,18 @@ mod tests {
                 host_group: "",
             },
         ] {
-            assert_eq!(open(&sealed, &key(1), other).unwrap_err(), BadSeal::Refused);
+            assert_eq!(open(&sealed, &key(1), other).unwrap_err(), InvalidSeal::Refused);
         }
     }
 
     #[test]
     fn says_what_is_wrong_with_the_text() {
         for bad in ["", "!", "AAAA", &STANDARD.encode([0; 11])] {
-            assert_eq!(open(bad, &key(1), HERE).unwrap_err(), BadSeal::Form, "{bad}");
+            assert_eq!(open(bad, &key(1), HERE).unwrap_err(), InvalidSeal::Form, "{bad}");
         }
         assert_eq!(
             open(&STANDARD.encode([0; 12]), &key(1), HERE).unwrap_err(),
-            BadSeal::Refused
+            InvalidSeal::Refused
         );
         let payload = Payload {
             msg: b"{}",
@@ -257,7 +259,7 @@ mod tests {
             .encrypt(Nonce::from_slice(&[0; 12]), payload)
             .unwrap();
         let foreign = STANDARD.encode([[0; 12].as_slice(), &foreign].concat());
-        assert_eq!(open(&foreign, &key(1), HERE).unwrap_err(), BadSeal::Content);
+        assert_eq!(open(&foreign, &key(1), HERE).unwrap_err(), InvalidSeal::Content);
     }
 
     #[test]
@@ -296,7 +298,7 @@ mod tests {
             let mut bytes = STANDARD.decode(&sealed).unwrap();
             let bit = bit % (8 * bytes.len());
             bytes[bit / 8] ^= 1 << (bit % 8);
-            prop_assert_eq!(open(&STANDARD.encode(bytes), &key(1), HERE).unwrap_err(), BadSeal::Refused);
+            prop_assert_eq!(open(&STANDARD.encode(bytes), &key(1), HERE).unwrap_err(), InvalidSeal::Refused);
         }
 
         #[test]

@@ -12,7 +12,7 @@ mod report;
 pub use check::{Violation, check};
 pub use facts::{Ec2, Lifecycle, Member, State};
 pub use plan::{Refusal, plan};
-pub use report::{Decision, Gone, Leave, Report, Verdict};
+pub use report::{Action, Decision, DetachReason, Report, SkipReason};
 
 use crate::ids::InstanceId;
 use jiff::{SignedDuration, Timestamp};
@@ -23,7 +23,7 @@ use std::fmt;
 pub const AT_ONCE: usize = 50;
 
 /// How long an instance has to join the cluster: installing Weka takes minutes, and the script tries for long.
-pub const TO_JOIN: SignedDuration = SignedDuration::from_mins(30);
+pub const JOIN_TIMEOUT: SignedDuration = SignedDuration::from_mins(30);
 
 /// How many instances of a group of this size may be terminated in one run for never having joined (invariant I8).
 pub fn never_joined_limit(group: usize) -> usize {
@@ -47,13 +47,13 @@ pub struct Termination {
     pub id: InstanceId,
     /// When it was launched.
     pub launched: Option<Timestamp>,
-    /// Why.
-    pub why: Why,
+    /// Reason.
+    pub why: Reason,
 }
 
-/// Why an instance is terminated, the most urgent first.
+/// Reason an instance is terminated, the most urgent first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Why {
+pub enum Reason {
     /// *scale* asks for it: all its containers were removed from the cluster.
     Left,
     /// The group calls it unhealthy, and it is stopped. It is detached then.
@@ -62,7 +62,7 @@ pub enum Why {
     NeverJoined,
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Left => f.write_str("scale asks for it: all its containers have left the cluster"),
@@ -70,7 +70,7 @@ impl fmt::Display for Why {
             Self::NeverJoined => write!(
                 f,
                 "a member of no cluster, though launched over {} minutes ago",
-                TO_JOIN.as_mins()
+                JOIN_TIMEOUT.as_mins()
             ),
         }
     }

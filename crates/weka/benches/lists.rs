@@ -16,7 +16,7 @@ use scaling::check::check;
 use scaling::lists::{Drives, Hosts, Lists, Nodes, Status};
 use scaling::messages::{Instance, Role};
 use scaling::plan::plan;
-use scaling::policy::{Group, Patience};
+use scaling::policy::{GracePeriods, Group};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
 use weka::answer::read;
@@ -59,7 +59,7 @@ fn measure(machines: u32, times: usize) {
                     private_ip: address(machine),
                 })
                 .collect(),
-            patience: Patience::default(),
+            patience: GracePeriods::default(),
         };
         *time = best(times, || {
             let (plan, report) = plan(&lists, &group, now).unwrap();

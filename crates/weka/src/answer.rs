@@ -13,7 +13,7 @@ pub(crate) const METHOD_NOT_FOUND: i64 = -32601;
 /// The most characters of a text of Weka's that stand in an error.
 const MOST: usize = 300;
 
-/// Why an answer gives no result.
+/// Reason an answer gives no result.
 #[derive(Debug, PartialEq, Eq)]
 pub enum NoResult {
     /// Weka says no, with JSON-RPC's code and Weka's message.

@@ -166,7 +166,7 @@ impl Client {
                     code: METHOD_NOT_FOUND,
                     ..
                 } if kind != Kind::BestEffort => {
-                    self.give_up(backend, Reason::UnknownMethod).await;
+                    self.mark_failed(backend, Reason::UnknownMethod).await;
                 }
                 NoResult::Refused { code, message } => {
                     return Err(Error::Refused {
@@ -190,7 +190,7 @@ impl Client {
                         field,
                         problem,
                     };
-                    return Err(Error::Uncertain {
+                    return Err(Error::OutcomeUnknown {
                         backend: name,
                         method,
                         reason: Box::new(reason),
@@ -245,9 +245,9 @@ impl Client {
             if sent && !kind.is_read() {
                 // Being busy passes; a backend that is silent or makes no sense is no good for the rest of the run.
                 if !matches!(reason, Reason::Status(status) if is_busy(status)) {
-                    self.give_up(backend, reason.clone()).await;
+                    self.mark_failed(backend, reason.clone()).await;
                 }
-                return Err(Error::Uncertain {
+                return Err(Error::OutcomeUnknown {
                     backend: backend.name.clone(),
                     method: method.to_owned(),
                     reason: Box::new(reason),
@@ -256,7 +256,7 @@ impl Client {
             if reason == Reason::Deadline {
                 return Err(self.pool.lock().await.out_of_time(method, backend));
             }
-            self.give_up(backend, reason).await;
+            self.mark_failed(backend, reason).await;
         }
     }
 
@@ -278,7 +278,7 @@ impl Client {
             }
             let before = pool.session.take();
             if let Some(session) = &before
-                && session.lasts(Instant::now())
+                && session.is_valid(Instant::now())
                 && rejected.is_none_or(|rejected| !Arc::ptr_eq(rejected, session))
             {
                 pool.session = before.clone();
@@ -288,11 +288,11 @@ impl Client {
                 Ok(session) => {
                     let session = Some(Arc::new(session));
                     pool.session = session.clone();
-                    pool.let_in = true;
+                    pool.authenticated = true;
                     return Ok((backend, session));
                 }
                 Err(Reason::Deadline) => return Err(pool.out_of_time(method, backend)),
-                Err(reason) => pool.give_up(backend, reason),
+                Err(reason) => pool.mark_failed(backend, reason),
             }
         }
     }
@@ -334,8 +334,8 @@ impl Client {
             .into_bytes()
     }
 
-    async fn give_up(&self, backend: &Backend, reason: Reason) {
-        self.pool.lock().await.give_up(backend, reason);
+    async fn mark_failed(&self, backend: &Backend, reason: Reason) {
+        self.pool.lock().await.mark_failed(backend, reason);
     }
 }
 

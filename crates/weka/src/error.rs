@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// Why Weka did not do what it was asked, or why it could not be asked.
+/// Reason Weka did not do what it was asked, or why it could not be asked.
 ///
 /// None of these is an empty answer, and none means that the cluster is in any state.
 #[derive(Debug, thiserror::Error)]
@@ -17,8 +17,8 @@ pub enum Error {
     Unreachable {
         /// What was to be asked.
         method: String,
-        /// Why not.
-        tried: Tried,
+        /// Reason not.
+        tried: Attempts,
     },
     /// No backend let us log in, and at least one said that it is because of the user or the password.
     #[error("{method}: no backend accepts the user and password: {tried}")]
@@ -26,7 +26,7 @@ pub enum Error {
         /// What was to be asked.
         method: String,
         /// What each said.
-        tried: Tried,
+        tried: Attempts,
     },
     /// No backend has a certificate that the given CA certificates vouch for.
     #[error("{method}: no backend has a certificate that is trusted: {tried}")]
@@ -34,7 +34,7 @@ pub enum Error {
         /// What was to be asked.
         method: String,
         /// What is wrong with each.
-        tried: Tried,
+        tried: Attempts,
     },
     /// Time is up, and it was surely not carried out.
     #[error("{method}: no backend has answered in time: {tried}")]
@@ -42,7 +42,7 @@ pub enum Error {
         /// What was to be asked.
         method: String,
         /// The backends that were asked.
-        tried: Tried,
+        tried: Attempts,
     },
     /// Weka says no.
     #[error("{method}: {backend} refuses it: {message} (code {code})")]
@@ -70,7 +70,7 @@ pub enum Error {
     },
     /// It was sent and no answer tells what became of it: it may have been carried out, and is not sent again.
     #[error("{method}: may have been carried out: {backend} {reason}")]
-    Uncertain {
+    OutcomeUnknown {
         /// Who was asked.
         backend: String,
         /// What was asked.
@@ -81,7 +81,7 @@ pub enum Error {
     /// The client could not be made.
     #[error("the client of the Weka API cannot be made")]
     Client {
-        /// Why.
+        /// Reason.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
@@ -97,18 +97,18 @@ impl Error {
             Self::Deadline { .. } => "WekaDeadline",
             Self::Refused { .. } => "WekaRefused",
             Self::Malformed { .. } => "WekaBadAnswer",
-            Self::Uncertain { .. } => "WekaMayHaveBeenCarriedOut",
+            Self::OutcomeUnknown { .. } => "WekaMayHaveBeenCarriedOut",
             Self::Client { .. } => "WekaClient",
         }
     }
 
     /// Whether a call that failed with it may have been carried out all the same.
     pub fn may_have_been_carried_out(&self) -> bool {
-        matches!(self, Self::Uncertain { .. })
+        matches!(self, Self::OutcomeUnknown { .. })
     }
 }
 
-/// Why a backend could not be asked.
+/// Reason a backend could not be asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
@@ -159,25 +159,25 @@ pub enum Reason {
 
 /// A backend that is not asked any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dropped {
+pub struct BackendFailure {
     /// Its address or name.
     pub backend: String,
-    /// Why not.
+    /// Reason not.
     pub reason: Reason,
 }
 
 /// The backends that were asked, in that order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tried(pub Vec<Dropped>);
+pub struct Attempts(pub Vec<BackendFailure>);
 
-impl fmt::Display for Tried {
+impl fmt::Display for Attempts {
     /// The first three: a cluster may have thousands, and they tend to say the same.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 3;
         if self.0.is_empty() {
             return f.write_str("none was asked");
         }
-        for (n, Dropped { backend, reason }) in self.0.iter().take(SHOWN).enumerate() {
+        for (n, BackendFailure { backend, reason }) in self.0.iter().take(SHOWN).enumerate() {
             let and = if n > 0 { "; " } else { "" };
             write!(f, "{and}{backend} {reason}")?;
         }
@@ -194,16 +194,16 @@ mod tests {
 
     #[test]
     fn a_long_list_of_backends_is_cut() {
-        let dropped = |n: usize| Dropped {
+        let dropped = |n: usize| BackendFailure {
             backend: format!("10.0.0.{n}"),
             reason: Reason::Status(404),
         };
-        let tried = Tried((1..=5).map(dropped).collect());
+        let tried = Attempts((1..=5).map(dropped).collect());
         assert_eq!(
             tried.to_string(),
             "10.0.0.1 answers with HTTP status 404; 10.0.0.2 answers with HTTP status 404; \
              10.0.0.3 answers with HTTP status 404; and 2 more"
         );
-        assert_eq!(Tried::default().to_string(), "none was asked");
+        assert_eq!(Attempts::default().to_string(), "none was asked");
     }
 }

@@ -18,6 +18,6 @@ mod send;
 mod tls;
 
 pub use client::{Client, DEFAULT_PORT, Options};
-pub use error::{Dropped, Error, Reason, Tried};
+pub use error::{Attempts, BackendFailure, Error, Reason};
 pub use protocol::Protocol;
-pub use tls::{BadCa, Ca};
+pub use tls::{Ca, InvalidCa};

@@ -55,7 +55,7 @@ impl Session {
     }
 
     /// Whether it lasts for another request.
-    pub(crate) fn lasts(&self, now: Instant) -> bool {
+    pub(crate) fn is_valid(&self, now: Instant) -> bool {
         self.renew_at.is_none_or(|at| now < at)
     }
 }

@@ -87,7 +87,7 @@ impl Client {
     /// to do, and what Weka takes an empty list for is not known.
     ///
     /// # Errors
-    /// [`Error`]; after [`Error::Uncertain`] it may have been carried out. A call that is
+    /// [`Error`]; after [`Error::OutcomeUnknown`] it may have been carried out. A call that is
     /// [best effort](Call::is_best_effort) fails like any other; what that means is the caller's to say.
     pub async fn call(&self, call: &Call) -> Result<(), Error> {
         let Some(params) = params(call) else {

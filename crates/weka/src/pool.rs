@@ -1,6 +1,6 @@
 //! The backends that may still be asked, and the token of the one that is.
 
-use crate::error::{Dropped, Error, Reason, Tried};
+use crate::error::{Attempts, BackendFailure, Error, Reason};
 use crate::login::Session;
 use reqwest::Url;
 use std::net::IpAddr;
@@ -47,18 +47,18 @@ pub(crate) struct Pool {
     /// The session with it.
     pub(crate) session: Option<Arc<Session>>,
     /// Whether any backend has let us log in: then user and password are right.
-    pub(crate) let_in: bool,
-    dropped: Vec<Dropped>,
+    pub(crate) authenticated: bool,
+    dropped: Vec<BackendFailure>,
 }
 
 impl Pool {
     /// Asks `backend` no more, unless it was dropped meanwhile.
-    pub(crate) fn give_up(&mut self, backend: &Backend, reason: Reason) {
+    pub(crate) fn mark_failed(&mut self, backend: &Backend, reason: Reason) {
         if self.at == backend.place {
             tracing::warn!(backend = backend.name, %reason, "backend is asked no more");
             self.at += 1;
             self.session = None;
-            self.dropped.push(Dropped {
+            self.dropped.push(BackendFailure {
                 backend: backend.name.clone(),
                 reason,
             });
@@ -69,24 +69,24 @@ impl Pool {
     pub(crate) fn out_of_time(&self, method: &str, backend: &Backend) -> Error {
         let mut tried = self.dropped.clone();
         if self.at == backend.place {
-            tried.push(Dropped {
+            tried.push(BackendFailure {
                 backend: backend.name.clone(),
                 reason: Reason::Deadline,
             });
         }
         Error::Deadline {
             method: method.to_owned(),
-            tried: Tried(tried),
+            tried: Attempts(tried),
         }
     }
 
-    /// Why nobody can be asked for `method`.
+    /// Reason nobody can be asked for `method`.
     pub(crate) fn exhausted(&self, method: &str) -> Error {
-        let (method, tried) = (method.to_owned(), Tried(self.dropped.clone()));
+        let (method, tried) = (method.to_owned(), Attempts(self.dropped.clone()));
         let mut reasons = tried.0.iter().map(|dropped| &dropped.reason);
         if tried.0.is_empty() {
             Error::NoBackends { method }
-        } else if !self.let_in && reasons.clone().any(|r| matches!(r, Reason::Credentials(_))) {
+        } else if !self.authenticated && reasons.clone().any(|r| matches!(r, Reason::Credentials(_))) {
             Error::WrongCredentials { method, tried }
         } else if reasons.all(|r| matches!(r, Reason::Certificate(_))) {
             Error::CertificateRefused { method, tried }

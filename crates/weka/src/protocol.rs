@@ -1,4 +1,4 @@
-use crate::tls::{BadCa, Ca};
+use crate::tls::{Ca, InvalidCa};
 use scaling::messages::{WekaApi, WekaProtocol};
 
 /// How backends are spoken to.
@@ -23,8 +23,8 @@ impl Protocol {
     /// As *fetch* says it; nothing said is HTTPS with any certificate.
     ///
     /// # Errors
-    /// [`BadCa`] if the certificates cannot be read: then no other certificate will do either.
-    pub fn of(api: Option<&WekaApi>) -> Result<Self, BadCa> {
+    /// [`InvalidCa`] if the certificates cannot be read: then no other certificate will do either.
+    pub fn of(api: Option<&WekaApi>) -> Result<Self, InvalidCa> {
         Ok(match api {
             None => Self::default(),
             Some(WekaApi {
@@ -65,6 +65,6 @@ mod tests {
         assert_eq!(Protocol::of(None), Ok(Protocol::Https { ca: None }));
         assert_eq!(of(WekaProtocol::Https, None), Ok(Protocol::Https { ca: None }));
         assert_eq!(of(WekaProtocol::Http, None), Ok(Protocol::Http));
-        assert_eq!(of(WekaProtocol::Https, Some("")), Err(BadCa::None));
+        assert_eq!(of(WekaProtocol::Https, Some("")), Err(InvalidCa::None));
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
-/// Why there is no answer.
+/// Reason there is no answer.
 #[derive(Debug)]
 pub(crate) struct NoAnswer {
     pub(crate) reason: Reason,
@@ -120,7 +120,7 @@ async fn silence(mut sent: watch::Receiver<bool>, limit: Duration) {
     sleep(limit).await;
 }
 
-/// Why there is no answer to be read.
+/// Reason there is no answer to be read.
 enum Stopped {
     Error(reqwest::Error),
     Reason(Reason),

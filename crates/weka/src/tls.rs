@@ -25,7 +25,7 @@ pub struct Ca {
 /// A text that is no list of certificates.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum BadCa {
+pub enum InvalidCa {
     /// It is not PEM.
     #[error("it is not PEM: {0}")]
     Pem(String),
@@ -49,27 +49,27 @@ impl Ca {
     /// Reads one or several certificates in PEM.
     ///
     /// # Errors
-    /// [`BadCa`]: none is there, one cannot be read, or something else stands beside them.
-    pub fn from_pem(pem: &str) -> Result<Self, BadCa> {
+    /// [`InvalidCa`]: none is there, one cannot be read, or something else stands beside them.
+    pub fn from_pem(pem: &str) -> Result<Self, InvalidCa> {
         if pem.len() > MOST {
-            return Err(BadCa::TooLong);
+            return Err(InvalidCa::TooLong);
         }
         let mut certificates = Vec::new();
         for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(pem.as_bytes()) {
-            let (kind, der) = section.map_err(|error| BadCa::Pem(error.to_string()))?;
+            let (kind, der) = section.map_err(|error| InvalidCa::Pem(error.to_string()))?;
             if kind != SectionKind::Certificate {
-                return Err(BadCa::Other);
+                return Err(InvalidCa::Other);
             }
             let certificate = CertificateDer::from(der);
             let readable = ParsedCertificate::try_from(&certificate).is_ok()
                 && RootCertStore::empty().add(certificate.clone()).is_ok();
             if !readable {
-                return Err(BadCa::Certificate(certificates.len() + 1));
+                return Err(InvalidCa::Certificate(certificates.len() + 1));
             }
             certificates.push(certificate);
         }
         if certificates.is_empty() {
-            return Err(BadCa::None);
+            return Err(InvalidCa::None);
         }
         Ok(Self {
             pem: pem.to_owned(),
@@ -190,20 +190,20 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_with_others() {
-        assert_eq!(Ca::from_pem(""), Err(BadCa::None));
-        assert_eq!(Ca::from_pem("hello"), Err(BadCa::None));
+        assert_eq!(Ca::from_pem(""), Err(InvalidCa::None));
+        assert_eq!(Ca::from_pem("hello"), Err(InvalidCa::None));
         let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
         assert_eq!(
             Ca::from_pem(&format!("{}{key}", certificate())),
-            Err(BadCa::Other)
+            Err(InvalidCa::Other)
         );
         let cut = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert_eq!(
             Ca::from_pem(&format!("{}{cut}", certificate())),
-            Err(BadCa::Certificate(2))
+            Err(InvalidCa::Certificate(2))
         );
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n";
-        assert!(matches!(Ca::from_pem(broken), Err(BadCa::Pem(_))));
-        assert_eq!(Ca::from_pem(&"#".repeat(MOST + 1)), Err(BadCa::TooLong));
+        assert!(matches!(Ca::from_pem(broken), Err(InvalidCa::Pem(_))));
+        assert_eq!(Ca::from_pem(&"#".repeat(MOST + 1)), Err(InvalidCa::TooLong));
     }
 }

@@ -1,7 +1,7 @@
 //! The network around a cluster's instances.
 
 use crate::cloud::Clients;
-use crate::error::{Asked, Result};
+use crate::error::{Context, Result};
 use crate::pages::all;
 use aws_sdk_ec2::types::Filter;
 use deployment::import::{Endpoint, Network, RouteTable, Subnet};
@@ -39,7 +39,7 @@ pub(super) async fn network(clients: &Clients, vpcs: &BTreeSet<String>) -> Resul
             let ask = ec2
                 .describe_vpcs()
                 .set_vpc_ids(Some(vpcs.iter().cloned().collect()));
-            ask.send().await.asked("ec2 DescribeVpcs")
+            ask.send().await.context("ec2 DescribeVpcs")
         },
     )?;
     let text = |value: Option<String>| value.unwrap_or_default();

@@ -308,7 +308,7 @@ mod limit {
                 count.most.fetch_max(now, Ordering::SeqCst);
                 super::turns(50).await;
                 count.now.fetch_sub(1, Ordering::SeqCst);
-                Ok(crate::replayed::xml_answer(
+                Ok(crate::test_support::xml_answer(
                     200,
                     "<GetCallerIdentityResponse><GetCallerIdentityResult/></GetCallerIdentityResponse>",
                 ))

@@ -1,13 +1,13 @@
 use super::{From, Given, Left, Resource, Target, each, known};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result, present};
+use crate::error::{Context, Error, Result, ignore_not_found};
+use crate::inventory::Inventory;
 use crate::leftovers::Alias;
-use crate::look::Look;
 use aws_sdk_route53::Client;
 use aws_sdk_route53::error::BuildError;
 use aws_sdk_route53::types::{AliasTarget, Change, ChangeAction, ChangeBatch, ResourceRecordSet, RrType};
 use deployment::Value;
-use deployment::plan::Standing;
+use deployment::plan::ActualResource;
 use deployment::removal::{Facts, Remnant, Step};
 use deployment::resource::{AliasRecord, ResourceId};
 
@@ -17,16 +17,16 @@ const CHANGE: &str = "route53 ChangeResourceRecordSets";
 pub(crate) const NO_ZONE: &[&str] = &["NoSuchHostedZone"];
 
 impl Resource for AliasRecord {
-    async fn observe(look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
-        let Some((zone, alias)) = look.alias() else {
+    async fn observe(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
+        let Some((zone, alias)) = inventory.alias() else {
             return Ok(None);
         };
         let alias = alias.trim_end_matches('.');
-        let Some(record) = find(&look.clients.route53, zone, alias).await? else {
+        let Some(record) = find(&inventory.clients.route53, zone, alias).await? else {
             return Ok(None);
         };
         let target = record.alias_target();
-        Ok(Some(Standing {
+        Ok(Some(ActualResource {
             name: alias.to_owned(),
             body: Self {
                 zone_id: zone.to_owned(),
@@ -50,12 +50,12 @@ impl Resource for AliasRecord {
     }
 
     /// The settings know the zone and the name.
-    async fn remnants(look: &Look<'_>, _id: ResourceId) -> Result<Vec<Remnant>> {
-        let Alias::Of(zone, alias) = look.stored_alias().await? else {
+    async fn remnants(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Vec<Remnant>> {
+        let Alias::Of(zone, alias) = inventory.stored_alias().await? else {
             return Ok(Vec::new());
         };
         let name = alias.trim_end_matches('.');
-        let found = find(&look.clients.route53, zone, name).await?;
+        let found = find(&inventory.clients.route53, zone, name).await?;
         let remnant = |record: ResourceRecordSet| {
             let target = Facts::Target(target_of(&record));
             Remnant::named(name.to_owned(), None).by(zone).with(target)
@@ -85,8 +85,8 @@ async fn find(route53: &Client, zone: &str, name: &str) -> Result<Option<Resourc
         .start_record_name(name)
         .start_record_type(RrType::A)
         .max_items(1);
-    let found = ask.send().await.asked("route53 ListResourceRecordSets");
-    let Some(found) = present(found, NO_ZONE)? else {
+    let found = ask.send().await.context("route53 ListResourceRecordSets");
+    let Some(found) = ignore_not_found(found, NO_ZONE)? else {
         return Ok(None);
     };
     // Without the record the list begins with the one that would come after it.
@@ -105,7 +105,7 @@ async fn send(route53: &Client, zone: &str, action: ChangeAction, set: ResourceR
     let change = change.build().map_err(unbuilt)?;
     let batch = ChangeBatch::builder().changes(change).build().map_err(unbuilt)?;
     let ask = route53.change_resource_record_sets().hosted_zone_id(zone);
-    ask.change_batch(batch).send().await.asked(CHANGE).map(drop)
+    ask.change_batch(batch).send().await.context(CHANGE).map(drop)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]

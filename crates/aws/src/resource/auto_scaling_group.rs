@@ -1,32 +1,35 @@
-use super::{From, Given, Left, Resource, Target, each, known, still_going, tags_from};
+use super::{From, Given, Left, Resource, Target, each, known, still_deleting, tags_from};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result};
-use crate::look::Look;
+use crate::error::{Context, Error, Result};
+use crate::inventory::Inventory;
 use aws_sdk_autoscaling::types::{LaunchTemplateSpecification, Tag};
-use deployment::plan::Standing;
-use deployment::removal::{Fate, Remnant, Step, Verb};
+use deployment::plan::ActualResource;
+use deployment::removal::{InstanceDisposition, Remnant, Step, Verb};
 use deployment::resource::{AutoScalingGroup, ResourceId};
 use deployment::{Output, Value};
 
 impl Resource for AutoScalingGroup {
-    async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
+    async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
         let group = id
             .group()
             .ok_or_else(|| Error::other("autoscaling", "not of a host group"))?;
-        let name = look.names.of(group);
-        let ask = look
+        let name = inventory.names.of(group);
+        let ask = inventory
             .clients
             .autoscaling
             .describe_auto_scaling_groups()
             .auto_scaling_group_names(&name);
-        let answer = ask.send().await.asked("autoscaling DescribeAutoScalingGroups")?;
+        let answer = ask
+            .send()
+            .await
+            .context("autoscaling DescribeAutoScalingGroups")?;
         let Some(found) = answer.auto_scaling_groups.unwrap_or_default().pop() else {
             return Ok(None);
         };
         // It has a status only while it is being deleted.
         if found.status().is_some() {
             let what = format!("Auto Scaling group {name}");
-            return Err(still_going("autoscaling DescribeAutoScalingGroups", &what));
+            return Err(still_deleting("autoscaling DescribeAutoScalingGroups", &what));
         }
         let template = found.launch_template();
         let mut suspended: Vec<_> = found
@@ -35,7 +38,7 @@ impl Resource for AutoScalingGroup {
             .filter_map(|process| process.process_name().map(str::to_owned))
             .collect();
         suspended.sort();
-        Ok(Some(Standing {
+        Ok(Some(ActualResource {
             name,
             body: Self {
                 min_size: found.min_size().unwrap_or_default(),
@@ -82,7 +85,7 @@ impl Resource for AutoScalingGroup {
             .set_tags(Some(tags(target.name, target.tags())))
             .send()
             .await
-            .asked(ASK)?;
+            .context(ASK)?;
         suspend(self, cloud, target.name).await?;
         Ok(Vec::new())
     }
@@ -107,7 +110,7 @@ impl Resource for AutoScalingGroup {
                 .vpc_zone_identifier(&self.subnet);
             let ask = ask.new_instances_protected_from_scale_in(self.protected_from_scale_in);
             let ask = ask.launch_template(template(self));
-            ask.send().await.asked("autoscaling UpdateAutoScalingGroup")?;
+            ask.send().await.context("autoscaling UpdateAutoScalingGroup")?;
         }
         if from.differs(&["suspended"]) {
             suspend(self, cloud, target.name).await?;
@@ -120,28 +123,28 @@ impl Resource for AutoScalingGroup {
             ask.set_target_group_arns(Some(target_groups(self, ASK)?))
                 .send()
                 .await
-                .asked(ASK)?;
+                .context(ASK)?;
         }
         if from.differs(&["classic_load_balancers"]) {
             let ask = autoscaling
                 .attach_load_balancers()
                 .auto_scaling_group_name(target.name);
             let ask = ask.set_load_balancer_names(Some(self.classic_load_balancers.clone()));
-            ask.send().await.asked("autoscaling AttachLoadBalancers")?;
+            ask.send().await.context("autoscaling AttachLoadBalancers")?;
         }
         let new = from.new_tags(target);
         if !new.is_empty() {
             let ask = autoscaling
                 .create_or_update_tags()
                 .set_tags(Some(tags(target.name, new.into_iter())));
-            ask.send().await.asked("autoscaling CreateOrUpdateTags")?;
+            ask.send().await.context("autoscaling CreateOrUpdateTags")?;
         }
         Ok(from.given())
     }
 
-    async fn remnants(look: &Look<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
-        let name = id.group().map(|group| look.names.of(group));
-        let found = look.groups().await?.iter();
+    async fn remnants(inventory: &Inventory<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+        let name = id.group().map(|group| inventory.names.of(group));
+        let found = inventory.groups().await?.iter();
         let found = found.filter(|group| group.auto_scaling_group_name() == name.as_deref());
         let remnant = |group: &aws_sdk_autoscaling::types::AutoScalingGroup| Remnant {
             // It has a status only while it is being deleted.
@@ -165,15 +168,15 @@ impl Resource for AutoScalingGroup {
                     .auto_scaling_group_name(name)
                     .send()
                     .await;
-                answer.asked("autoscaling SuspendProcesses").map(drop)
+                answer.context("autoscaling SuspendProcesses").map(drop)
             } else {
                 // Never by force where instances are to run on: AWS would terminate those that are still in the group.
-                let force = step.fate == Fate::Terminate;
+                let force = step.fate == InstanceDisposition::Terminate;
                 let ask = autoscaling
                     .delete_auto_scaling_group()
                     .auto_scaling_group_name(name);
                 let answer = ask.set_force_delete(force.then_some(true)).send().await;
-                answer.asked("autoscaling DeleteAutoScalingGroup").map(drop)
+                answer.context("autoscaling DeleteAutoScalingGroup").map(drop)
             };
             match answer {
                 Err(error) if is_absent(&error) => Ok(()),
@@ -196,7 +199,7 @@ async fn suspend(group: &AutoScalingGroup, cloud: &Cloud, name: &str) -> Result<
         .suspend_processes()
         .auto_scaling_group_name(name);
     let ask = ask.set_scaling_processes(Some(group.suspended.clone()));
-    ask.send().await.asked("autoscaling SuspendProcesses").map(drop)
+    ask.send().await.context("autoscaling SuspendProcesses").map(drop)
 }
 
 fn template(group: &AutoScalingGroup) -> LaunchTemplateSpecification {

@@ -1,24 +1,24 @@
 use super::{From, Given, Resource, Target};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result};
-use crate::look::Look;
+use crate::error::{Context, Error, Result};
+use crate::inventory::Inventory;
 use aws_sdk_elasticloadbalancing::types::HealthCheck;
-use deployment::plan::Standing;
+use deployment::plan::ActualResource;
 use deployment::resource::{ClassicHealthCheck, ResourceId};
 
 impl Resource for ClassicHealthCheck {
-    async fn observe(look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
-        let Some(name) = look.classic_load_balancer() else {
+    async fn observe(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
+        let Some(name) = inventory.classic_load_balancer() else {
             return Ok(None);
         };
-        let answer = look
+        let answer = inventory
             .clients
             .elb
             .describe_load_balancers()
             .load_balancer_names(name)
             .send()
             .await;
-        let answer = answer.asked("elasticloadbalancing DescribeLoadBalancers");
+        let answer = answer.context("elasticloadbalancing DescribeLoadBalancers");
         let answer = answer.map_err(|error| {
             if error.is(&["LoadBalancerNotFound"]) {
                 return error.about(
@@ -31,7 +31,7 @@ impl Resource for ClassicHealthCheck {
             .load_balancer_descriptions()
             .first()
             .and_then(|found| found.health_check());
-        Ok(found.map(|check| Standing {
+        Ok(found.map(|check| ActualResource {
             name: name.to_owned(),
             body: Self {
                 target: check.target().to_owned(),
@@ -62,7 +62,7 @@ impl Resource for ClassicHealthCheck {
             .configure_health_check()
             .load_balancer_name(target.name)
             .health_check(check);
-        ask.send().await.asked(ASK)?;
+        ask.send().await.context(ASK)?;
         Ok(Vec::new())
     }
 

@@ -1,15 +1,15 @@
 use super::{From, Given, Left, Resource, Target, each, known};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result, present};
-use crate::look::Look;
-use crate::patience::{self, COMES_WITH_ITS_ROLE};
+use crate::error::{Context, Error, Result, ignore_not_found};
+use crate::inventory::Inventory;
+use crate::retry::{self, is_role_propagation_error};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
     Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, Runtime, State,
     TracingConfig, TracingMode, VpcConfig,
 };
 use backon::Retryable;
-use deployment::plan::{Change, Standing};
+use deployment::plan::{ActualResource, Change};
 use deployment::removal::{Remnant, Step};
 use deployment::resource::{Function, ResourceId, Vpc};
 use deployment::{FunctionType, Output, Secret, Tags, Value};
@@ -19,11 +19,11 @@ use std::collections::HashMap;
 const SEAL_KEY: &str = "SEAL_KEY";
 
 impl Resource for Function {
-    async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
+    async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
         let ResourceId::Function(group, function) = id else {
             return Err(Error::other("lambda GetFunction", "not a function"));
         };
-        let Some(answer) = look.function(group, function).await? else {
+        let Some(answer) = inventory.function(group, function).await? else {
             return Ok(None);
         };
         let empty = FunctionConfiguration::builder().build();
@@ -40,7 +40,7 @@ impl Resource for Function {
                 subnets: vpc.subnet_ids().iter().cloned().collect(),
                 security_groups: vpc.security_group_ids().iter().cloned().collect(),
             });
-        Ok(Some(Standing {
+        Ok(Some(ActualResource {
             body: Self {
                 description: found.description().unwrap_or_default().to_owned(),
                 runtime: found.runtime().map_or("", Runtime::as_str).to_owned(),
@@ -69,7 +69,7 @@ impl Resource for Function {
                 answer.tags().cloned().unwrap_or_default().into_iter().collect(),
             )),
             outputs: vec![(Output::Arn, found.function_arn().unwrap_or_default().to_owned())],
-            name: look.names.function(group, function),
+            name: inventory.names.function(group, function),
         }))
     }
 
@@ -99,11 +99,11 @@ impl Resource for Function {
                 .set_tags(Some(tags(target.tags())))
                 .send()
                 .await
-                .asked(ASK)
+                .context(ASK)
         };
         let made = ask
-            .retry(patience::role_propagation())
-            .when(COMES_WITH_ITS_ROLE)
+            .retry(retry::role_propagation())
+            .when(is_role_propagation_error)
             .await?;
         if made.state != Some(State::Active) {
             wait(cloud, target.name).await?;
@@ -129,7 +129,7 @@ impl Resource for Function {
             let ask = lambda.update_function_code().function_name(target.name);
             let ask = ask.architectures(Architecture::from(self.architecture.as_str()));
             let ask = ask.zip_file(Blob::new(&*cloud.package));
-            ask.send().await.asked("lambda UpdateFunctionCode")?;
+            ask.send().await.context("lambda UpdateFunctionCode")?;
             wait(cloud, target.name).await?;
         }
         let new = from.new_tags(target);
@@ -138,7 +138,7 @@ impl Resource for Function {
             ask.set_tags(Some(tags(new.into_iter())))
                 .send()
                 .await
-                .asked("lambda TagResource")?;
+                .context("lambda TagResource")?;
         }
         Ok(from.given())
     }
@@ -150,8 +150,8 @@ impl Resource for Function {
                 .lambda
                 .delete_function()
                 .function_name(&function.name);
-            let answer = ask.send().await.asked("lambda DeleteFunction");
-            present(answer, &["ResourceNotFoundException"]).map(drop)
+            let answer = ask.send().await.context("lambda DeleteFunction");
+            ignore_not_found(answer, &["ResourceNotFoundException"]).map(drop)
         })
         .await?;
         // Only scale is in the VPC.
@@ -205,10 +205,10 @@ impl Parts for Function {
             let ask = ask.vpc_config(self.vpc.as_ref().map_or_else(nowhere, vpc_config));
             let mode = TracingMode::from(self.tracing.as_str());
             let ask = ask.tracing_config(TracingConfig::builder().mode(mode).build());
-            ask.send().await.asked(ASK)
+            ask.send().await.context(ASK)
         };
-        ask.retry(patience::role_propagation())
-            .when(COMES_WITH_ITS_ROLE)
+        ask.retry(retry::role_propagation())
+            .when(is_role_propagation_error)
             .await
             .map(drop)
     }
@@ -232,7 +232,7 @@ async fn wait(cloud: &Cloud, name: &str) -> Result<()> {
             .function_name(name)
             .send()
             .await;
-        let found = asked.asked(ASK)?;
+        let found = asked.context(ASK)?;
         let reason = |reason: Option<&str>| reason.unwrap_or("no reason given").to_owned();
         match (found.state(), found.last_update_status()) {
             (Some(State::Failed), _) => Ok(Err(Error::other(ASK, reason(found.state_reason())))),
@@ -246,7 +246,7 @@ async fn wait(cloud: &Cloud, name: &str) -> Result<()> {
             _ => Ok(Ok(())),
         }
     };
-    ask.retry(patience::minutes())
+    ask.retry(retry::minutes())
         .when(|error: &Error| error.code().is_none())
         .await?
 }

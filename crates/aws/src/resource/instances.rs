@@ -4,14 +4,14 @@ mod removal;
 
 use super::{From, Given, Left, Resource, Target};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result};
-use crate::look::Look;
-use crate::patience;
+use crate::error::{Context, Error, Result};
+use crate::inventory::Inventory;
 use crate::requests::IN_FLIGHT;
+use crate::retry;
 use crate::termination::SCALE_IN_PROTECTED;
 use aws_sdk_ec2::types::{AttributeBooleanValue, Tag};
 use backon::Retryable;
-use deployment::plan::Standing;
+use deployment::plan::ActualResource;
 use deployment::removal::{Step, Verb};
 use deployment::resource::{AttachedInstances, PreparedInstances, ResourceId};
 use futures::future::try_join_all;
@@ -27,7 +27,7 @@ const TAGGED_AT_ONCE: usize = 1000;
 const PROTECTED_AT_ONCE: usize = IN_FLIGHT / 4 * 3;
 
 impl Resource for PreparedInstances {
-    async fn observe(_look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
+    async fn observe(_look: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
         Ok(None)
     }
 
@@ -50,7 +50,7 @@ impl Resource for PreparedInstances {
                 .create_tags()
                 .set_resources(Some(ids.to_vec()))
                 .set_tags(Some(tags.clone()));
-            async { ask.send().await.asked("ec2 CreateTags") }
+            async { ask.send().await.context("ec2 CreateTags") }
         });
         // The tags first: by them destroy finds whom to take the protection from.
         try_join_all(tagged).await?;
@@ -60,7 +60,7 @@ impl Resource for PreparedInstances {
                 .modify_instance_attribute()
                 .instance_id(id)
                 .disable_api_termination(on);
-            ask.send().await.asked("ec2 ModifyInstanceAttribute").map(drop)
+            ask.send().await.context("ec2 ModifyInstanceAttribute").map(drop)
         }));
         protected
             .buffer_unordered(PROTECTED_AT_ONCE)
@@ -80,7 +80,7 @@ impl Resource for PreparedInstances {
 }
 
 impl Resource for AttachedInstances {
-    async fn observe(_look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
+    async fn observe(_look: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
         Ok(None)
     }
 
@@ -102,12 +102,9 @@ impl Resource for AttachedInstances {
                     .attach_instances()
                     .auto_scaling_group_name(target.name);
                 let ask = ask.set_instance_ids(Some(batch.to_vec()));
-                ask.send().await.asked("autoscaling AttachInstances")
+                ask.send().await.context("autoscaling AttachInstances")
             };
-            attach
-                .retry(patience::minutes())
-                .when(patience::GROUP_IS_BUSY)
-                .await?;
+            attach.retry(retry::minutes()).when(retry::is_group_busy).await?;
         }
         // The group's protection of new instances is said of those that it launches: of others it is set.
         let to_protect: Vec<_> = ids(from, "to_protect_from_scale_in").into_iter().collect();
@@ -121,9 +118,9 @@ impl Resource for AttachedInstances {
                 let ask = ask
                     .set_instance_ids(Some(batch.to_vec()))
                     .protected_from_scale_in(true);
-                ask.send().await.asked("autoscaling SetInstanceProtection")
+                ask.send().await.context("autoscaling SetInstanceProtection")
             };
-            protect.retry(patience::minutes()).when(patience::GROUP_IS_BUSY)
+            protect.retry(retry::minutes()).when(retry::is_group_busy)
         });
         try_join_all(protected).await?;
         Ok(Vec::new())

@@ -1,8 +1,8 @@
 use super::{From, Given, Resource, Target, known};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result, present};
-use crate::look::Look;
-use deployment::plan::Standing;
+use crate::error::{Context, Error, Result, ignore_not_found};
+use crate::inventory::Inventory;
+use deployment::plan::ActualResource;
 use deployment::resource::{InvokePermission, ResourceId};
 use deployment::{FunctionType, Value};
 use serde_json::Value as Json;
@@ -12,13 +12,19 @@ const SERVICE: &str = "apigateway.amazonaws.com";
 const OURS: &str = "join-api";
 
 impl Resource for InvokePermission {
-    async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
+    async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
         let group = id
             .group()
             .ok_or_else(|| Error::other("lambda GetPolicy", "not of a host group"))?;
-        let name = look.names.function(group, FunctionType::Join);
-        let answer = look.clients.lambda.get_policy().function_name(&name).send().await;
-        let answer = present(answer.asked("lambda GetPolicy"), &["ResourceNotFoundException"])?;
+        let name = inventory.names.function(group, FunctionType::Join);
+        let answer = inventory
+            .clients
+            .lambda
+            .get_policy()
+            .function_name(&name)
+            .send()
+            .await;
+        let answer = ignore_not_found(answer.context("lambda GetPolicy"), &["ResourceNotFoundException"])?;
         let Some(policy) = answer.and_then(|answer| answer.policy) else {
             return Ok(None);
         };
@@ -42,7 +48,7 @@ impl Resource for InvokePermission {
         if source.is_none() && others.is_empty() {
             return Ok(None);
         }
-        Ok(Some(Standing {
+        Ok(Some(ActualResource {
             name,
             body: Self {
                 statement_id: if source.is_some() { OURS } else { "" }.to_owned(),
@@ -62,7 +68,7 @@ impl Resource for InvokePermission {
             .action("lambda:InvokeFunction")
             .principal(SERVICE);
         let ask = ask.source_arn(known(&self.source_arn, "lambda AddPermission")?);
-        ask.send().await.asked("lambda AddPermission")?;
+        ask.send().await.context("lambda AddPermission")?;
         Ok(Vec::new())
     }
 
@@ -74,8 +80,8 @@ impl Resource for InvokePermission {
                 .remove_permission()
                 .function_name(target.name)
                 .statement_id(sid);
-            let answer = ask.send().await.asked("lambda RemovePermission");
-            present(answer, &["ResourceNotFoundException"]).map(drop)
+            let answer = ask.send().await.context("lambda RemovePermission");
+            ignore_not_found(answer, &["ResourceNotFoundException"]).map(drop)
         };
         if from.differs(&["source_arn", "statement_id"]) {
             // A statement cannot be changed. Between the two calls a new instance is turned away, and asks again.

@@ -2,21 +2,21 @@
 
 use super::{From, Given, Resource, Target};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Result, present};
-use crate::look::Look;
+use crate::error::{Context, Result, ignore_not_found};
+use crate::inventory::Inventory;
 use crate::table;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use deployment::Secret;
-use deployment::plan::Standing;
+use deployment::plan::ActualResource;
 use deployment::resource::{Credentials, ResourceId, SettingsItem};
 use deployment::settings::{CREDENTIALS_KEY, SETTINGS_KEY};
 use serde_json::{Map, Value as Json, json};
 
 /// An item of a table that is not there is not there.
-async fn find(look: &Look<'_>, key: &str) -> Result<Option<Map<String, Json>>> {
-    let item = table::item(&look.clients.dynamodb, &look.names.base(), key).await;
-    Ok(present(item, &["ResourceNotFoundException"])?.flatten())
+async fn find(inventory: &Inventory<'_>, key: &str) -> Result<Option<Map<String, Json>>> {
+    let item = table::item(&inventory.clients.dynamodb, &inventory.names.base(), key).await;
+    Ok(ignore_not_found(item, &["ResourceNotFoundException"])?.flatten())
 }
 
 async fn put(cloud: &Cloud, item: &Map<String, Json>) -> Result<Given> {
@@ -27,18 +27,20 @@ async fn put(cloud: &Cloud, item: &Map<String, Json>) -> Result<Given> {
         .put_item()
         .table_name(cloud.names.base())
         .set_item(Some(item));
-    ask.send().await.asked("dynamodb PutItem")?;
+    ask.send().await.context("dynamodb PutItem")?;
     Ok(Vec::new())
 }
 
 impl Resource for SettingsItem {
-    async fn observe(look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
-        Ok(find(look, SETTINGS_KEY).await?.map(|attributes| Standing {
-            name: SETTINGS_KEY.to_owned(),
-            body: Self { attributes }.into(),
-            tags: None,
-            outputs: Vec::new(),
-        }))
+    async fn observe(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
+        Ok(find(inventory, SETTINGS_KEY)
+            .await?
+            .map(|attributes| ActualResource {
+                name: SETTINGS_KEY.to_owned(),
+                body: Self { attributes }.into(),
+                tags: None,
+                outputs: Vec::new(),
+            }))
     }
 
     async fn create(&self, cloud: &Cloud, _target: &Target<'_>) -> Result<Given> {
@@ -51,8 +53,8 @@ impl Resource for SettingsItem {
 }
 
 impl Resource for Credentials {
-    async fn observe(look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
-        let Some(item) = find(look, CREDENTIALS_KEY).await? else {
+    async fn observe(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
+        let Some(item) = find(inventory, CREDENTIALS_KEY).await? else {
             return Ok(None);
         };
         // What cannot be read is not what was given, and is written anew.
@@ -60,7 +62,7 @@ impl Resource for Credentials {
             let encoded = item.get(name)?.get("S")?.as_str()?;
             String::from_utf8(BASE64_STANDARD.decode(encoded).ok()?).ok()
         };
-        Ok(Some(Standing {
+        Ok(Some(ActualResource {
             name: CREDENTIALS_KEY.to_owned(),
             body: Self {
                 username: text("Username").unwrap_or_default(),

@@ -1,12 +1,12 @@
 use super::{From, Given, Left, Resource, Target, tags_from};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result, field, present};
-use crate::look::Look;
-use crate::patience;
+use crate::error::{Context, Error, Result, ignore_not_found, required_field};
+use crate::inventory::Inventory;
+use crate::retry;
 use aws_sdk_kms::types::{KeyState, Tag};
 use backon::Retryable;
 use deployment::Output;
-use deployment::plan::Standing;
+use deployment::plan::ActualResource;
 use deployment::removal::{Remnant, Step};
 use deployment::resource::{KmsKey, ResourceId};
 
@@ -17,19 +17,19 @@ const DAYS_TO_DELETION: i32 = 7;
 const NOT_KNOWN_YET: fn(&Error) -> bool = |error| error.is(&["NotFoundException"]);
 
 impl Resource for KmsKey {
-    async fn observe(look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
-        let kms = &look.clients.kms;
-        let alias = look.names.key_alias();
+    async fn observe(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
+        let kms = &inventory.clients.kms;
+        let alias = inventory.names.key_alias();
         let answer = kms
             .describe_key()
             .key_id(&alias)
             .send()
             .await
-            .asked("kms DescribeKey");
-        let Some(answer) = present(answer, &["NotFoundException"])? else {
+            .context("kms DescribeKey");
+        let Some(answer) = ignore_not_found(answer, &["NotFoundException"])? else {
             return Ok(None);
         };
-        let key = field(answer.key_metadata, "kms DescribeKey", "key")?;
+        let key = required_field(answer.key_metadata, "kms DescribeKey", "key")?;
         let id = key.key_id();
         let (tags, rotation) = tokio::try_join!(
             async {
@@ -37,17 +37,17 @@ impl Resource for KmsKey {
                     .key_id(id)
                     .send()
                     .await
-                    .asked("kms ListResourceTags")
+                    .context("kms ListResourceTags")
             },
             async {
                 kms.get_key_rotation_status()
                     .key_id(id)
                     .send()
                     .await
-                    .asked("kms GetKeyRotationStatus")
+                    .context("kms GetKeyRotationStatus")
             },
         )?;
-        Ok(Some(Standing {
+        Ok(Some(ActualResource {
             name: alias,
             body: Self {
                 state: key.key_state().map_or("", KeyState::as_str).to_owned(),
@@ -58,7 +58,7 @@ impl Resource for KmsKey {
                 (Some(tag.tag_key()), Some(tag.tag_value()))
             })),
             outputs: vec![
-                (Output::Arn, field(key.arn, "kms DescribeKey", "ARN")?),
+                (Output::Arn, required_field(key.arn, "kms DescribeKey", "ARN")?),
                 (Output::Id, key.key_id),
             ],
         }))
@@ -75,17 +75,17 @@ impl Resource for KmsKey {
             .set_tags(Some(tags(target.tags())?))
             .send()
             .await
-            .asked("kms CreateKey")?;
-        let key = field(made.key_metadata, "kms CreateKey", "key")?;
+            .context("kms CreateKey")?;
+        let key = required_field(made.key_metadata, "kms CreateKey", "key")?;
         let id = key.key_id;
         let name = || async {
             let ask = kms.create_alias().alias_name(target.name).target_key_id(&id);
-            ask.send().await.asked("kms CreateAlias")
+            ask.send().await.context("kms CreateAlias")
         };
         let rotate = || enable_rotation(cloud, &id);
         let (named, rotated) = tokio::join!(
-            name.retry(patience::seconds()).when(NOT_KNOWN_YET),
-            rotate.retry(patience::seconds()).when(NOT_KNOWN_YET),
+            name.retry(retry::seconds()).when(NOT_KNOWN_YET),
+            rotate.retry(retry::seconds()).when(NOT_KNOWN_YET),
         );
         if let Err(error) = named {
             // A key without its alias would never be found again: it is not left behind.
@@ -95,7 +95,7 @@ impl Resource for KmsKey {
                 .pending_window_in_days(DAYS_TO_DELETION)
                 .send()
                 .await;
-            return Err(match undo.asked("kms ScheduleKeyDeletion") {
+            return Err(match undo.context("kms ScheduleKeyDeletion") {
                 Ok(_) => error,
                 Err(undo) => error.about(&format!(
                     "the new key {id} got no alias and could not be deleted, delete it by hand ({undo})"
@@ -104,7 +104,7 @@ impl Resource for KmsKey {
         }
         rotated?;
         Ok(vec![
-            (Output::Arn, field(key.arn, "kms CreateKey", "ARN")?),
+            (Output::Arn, required_field(key.arn, "kms CreateKey", "ARN")?),
             (Output::Id, id),
         ])
     }
@@ -118,9 +118,13 @@ impl Resource for KmsKey {
                     .key_id(id)
                     .send()
                     .await
-                    .asked("kms CancelKeyDeletion")?;
+                    .context("kms CancelKeyDeletion")?;
             }
-            kms.enable_key().key_id(id).send().await.asked("kms EnableKey")?;
+            kms.enable_key()
+                .key_id(id)
+                .send()
+                .await
+                .context("kms EnableKey")?;
         }
         if from.differs(&["rotation"]) {
             enable_rotation(cloud, id).await?;
@@ -133,21 +137,22 @@ impl Resource for KmsKey {
                 .set_tags(Some(new))
                 .send()
                 .await
-                .asked("kms TagResource")?;
+                .context("kms TagResource")?;
         }
         Ok(from.given())
     }
 
-    async fn remnants(look: &Look<'_>, _id: ResourceId) -> Result<Vec<Remnant>> {
-        let kms = &look.clients.kms;
-        let alias = look.names.key_alias();
+    async fn remnants(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Vec<Remnant>> {
+        let kms = &inventory.clients.kms;
+        let alias = inventory.names.key_alias();
         let answer = kms.describe_key().key_id(&alias).send().await;
-        let Some(answer) = present(answer.asked("kms DescribeKey"), &["NotFoundException"])? else {
+        let Some(answer) = ignore_not_found(answer.context("kms DescribeKey"), &["NotFoundException"])?
+        else {
             return Ok(Vec::new());
         };
-        let key = field(answer.key_metadata, "kms DescribeKey", "key")?;
+        let key = required_field(answer.key_metadata, "kms DescribeKey", "key")?;
         let ask = kms.list_resource_tags().key_id(key.key_id());
-        let tags = ask.send().await.asked("kms ListResourceTags")?;
+        let tags = ask.send().await.context("kms ListResourceTags")?;
         let tags = tags_from(tags.tags(), |tag| (Some(tag.tag_key()), Some(tag.tag_value())));
         Ok(vec![Remnant::named(alias, Some(tags)).by(key.key_id)])
     }
@@ -161,9 +166,9 @@ impl Resource for KmsKey {
             let scheduled = ask.pending_window_in_days(DAYS_TO_DELETION).send().await;
             // A key that waits for its deletion already is in a state that AWS refuses.
             let absent = &["NotFoundException", "KMSInvalidStateException"];
-            let scheduled = present(scheduled.asked("kms ScheduleKeyDeletion"), absent)?;
+            let scheduled = ignore_not_found(scheduled.context("kms ScheduleKeyDeletion"), absent)?;
             let ask = kms.delete_alias().alias_name(&key.name).send().await;
-            present(ask.asked("kms DeleteAlias"), &["NotFoundException"])?;
+            ignore_not_found(ask.context("kms DeleteAlias"), &["NotFoundException"])?;
             let date = scheduled.and_then(|scheduled| scheduled.deletion_date);
             let date = date.and_then(|date| jiff::Timestamp::from_second(date.secs()).ok());
             let when = date.map_or_else(
@@ -182,7 +187,7 @@ async fn enable_rotation(cloud: &Cloud, id: &str) -> Result<()> {
         .key_id(id)
         .send()
         .await
-        .asked("kms EnableKeyRotation")
+        .context("kms EnableKeyRotation")
         .map(drop)
 }
 

@@ -1,7 +1,7 @@
 use super::{From, Given, Left, Resource, Target, each, tags_from};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result, field, present};
-use crate::look::Look;
+use crate::error::{Context, Error, Result, ignore_not_found, required_field};
+use crate::inventory::Inventory;
 use aws_sdk_ec2::types::{
     InstanceType, LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest,
     LaunchTemplateHttpTokensState, LaunchTemplateIamInstanceProfileSpecificationRequest,
@@ -11,7 +11,7 @@ use aws_sdk_ec2::types::{
 };
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use deployment::plan::Standing;
+use deployment::plan::ActualResource;
 use deployment::removal::{Remnant, Step};
 use deployment::resource::{LaunchTemplate, Mapping, ResourceId, UserData};
 use deployment::{Output, Secret, Tags};
@@ -22,35 +22,36 @@ const ABSENT: &[&str] = &[
 ];
 
 impl Resource for LaunchTemplate {
-    async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
+    async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
         let group = id
             .group()
             .ok_or_else(|| Error::other("ec2 DescribeLaunchTemplates", "not of a host group"))?;
-        let name = look.names.launch_template(group);
-        let ec2 = &look.clients.ec2;
+        let name = inventory.names.launch_template(group);
+        let ec2 = &inventory.clients.ec2;
         let (template, version) = tokio::join!(
             async {
                 let ask = ec2.describe_launch_templates().launch_template_names(&name);
-                ask.send().await.asked("ec2 DescribeLaunchTemplates")
+                ask.send().await.context("ec2 DescribeLaunchTemplates")
             },
             async {
                 let ask = ec2
                     .describe_launch_template_versions()
                     .launch_template_name(&name)
                     .versions("$Latest");
-                ask.send().await.asked("ec2 DescribeLaunchTemplateVersions")
+                ask.send().await.context("ec2 DescribeLaunchTemplateVersions")
             },
         );
-        let template = present(template, ABSENT)?.and_then(|t| t.launch_templates.unwrap_or_default().pop());
+        let template =
+            ignore_not_found(template, ABSENT)?.and_then(|t| t.launch_templates.unwrap_or_default().pop());
         let Some(template) = template else { return Ok(None) };
         let version = version?.launch_template_versions.unwrap_or_default().pop();
         let is_default = template.default_version_number == template.latest_version_number;
-        let data = field(
+        let data = required_field(
             version.and_then(|version| version.launch_template_data),
             "ec2 DescribeLaunchTemplateVersions",
             "data",
         )?;
-        Ok(Some(Standing {
+        Ok(Some(ActualResource {
             name,
             body: read(&data, is_default).into(),
             tags: Some(tags_from(template.tags(), |tag| (tag.key(), tag.value()))),
@@ -73,8 +74,8 @@ impl Resource for LaunchTemplate {
             )
             .send()
             .await
-            .asked("ec2 CreateLaunchTemplate")?;
-        let template = field(made.launch_template, "ec2 CreateLaunchTemplate", "template")?;
+            .context("ec2 CreateLaunchTemplate")?;
+        let template = required_field(made.launch_template, "ec2 CreateLaunchTemplate", "template")?;
         Ok(vec![(
             Output::Id,
             template.launch_template_id.unwrap_or_default(),
@@ -89,10 +90,10 @@ impl Resource for LaunchTemplate {
                 .launch_template_name(target.name);
             let made = ask.launch_template_data(self.data()?).send().await;
             let made = made
-                .asked("ec2 CreateLaunchTemplateVersion")?
+                .context("ec2 CreateLaunchTemplateVersion")?
                 .launch_template_version;
             let number = made.and_then(|version| version.version_number);
-            Some(field(
+            Some(required_field(
                 number,
                 "ec2 CreateLaunchTemplateVersion",
                 "version number",
@@ -102,11 +103,15 @@ impl Resource for LaunchTemplate {
             let found = ask
                 .send()
                 .await
-                .asked("ec2 DescribeLaunchTemplates")?
+                .context("ec2 DescribeLaunchTemplates")?
                 .launch_templates;
             let found = found.unwrap_or_default().pop();
             let number = found.and_then(|template| template.latest_version_number);
-            Some(field(number, "ec2 DescribeLaunchTemplates", "latest version")?)
+            Some(required_field(
+                number,
+                "ec2 DescribeLaunchTemplates",
+                "latest version",
+            )?)
         } else {
             None
         };
@@ -115,7 +120,7 @@ impl Resource for LaunchTemplate {
             ask.default_version(number.to_string())
                 .send()
                 .await
-                .asked("ec2 ModifyLaunchTemplate")?;
+                .context("ec2 ModifyLaunchTemplate")?;
         }
         let new: Vec<_> = from.new_tags(target).into_iter().map(tag).collect();
         if !new.is_empty() {
@@ -123,17 +128,17 @@ impl Resource for LaunchTemplate {
                 .create_tags()
                 .resources(from.output(Output::Id))
                 .set_tags(Some(new));
-            ask.send().await.asked("ec2 CreateTags")?;
+            ask.send().await.context("ec2 CreateTags")?;
         }
         Ok(from.given())
     }
 
-    async fn remnants(look: &Look<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+    async fn remnants(inventory: &Inventory<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
         let group = id
             .group()
             .ok_or_else(|| Error::other("ec2 DescribeLaunchTemplates", "not of a host group"))?;
-        let name = look.names.launch_template(group);
-        let found = look.templates().await?.iter();
+        let name = inventory.names.launch_template(group);
+        let found = inventory.templates().await?.iter();
         let found = found.filter(|template| template.launch_template_name() == Some(&name));
         let remnant = |template: &aws_sdk_ec2::types::LaunchTemplate| {
             let tags = tags_from(template.tags(), |tag| (tag.key(), tag.value()));
@@ -147,7 +152,7 @@ impl Resource for LaunchTemplate {
         each(step, async |template: &Remnant| {
             let ask = cloud.clients.ec2.delete_launch_template();
             let answer = ask.launch_template_id(&template.handle).send().await;
-            present(answer.asked("ec2 DeleteLaunchTemplate"), ABSENT).map(drop)
+            ignore_not_found(answer.context("ec2 DeleteLaunchTemplate"), ABSENT).map(drop)
         })
         .await
     }

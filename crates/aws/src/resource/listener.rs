@@ -1,11 +1,11 @@
 use super::{From, Given, Left, Resource, Target, each, known};
 use crate::cloud::Cloud;
 use crate::elbv2;
-use crate::error::{Asked, Result, field, present};
-use crate::look::Look;
+use crate::error::{Context, Result, ignore_not_found, required_field};
+use crate::inventory::Inventory;
 use crate::pages::all;
 use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ProtocolEnum};
-use deployment::plan::Standing;
+use deployment::plan::ActualResource;
 use deployment::removal::{Remnant, Step};
 use deployment::resource::{Listener, ResourceId};
 use deployment::{Output, Value};
@@ -14,11 +14,11 @@ use deployment::{Output, Value};
 const PORT: i32 = 14000;
 
 impl Resource for Listener {
-    async fn observe(look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
-        let Some(balancer) = look.load_balancer().await? else {
+    async fn observe(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
+        let Some(balancer) = inventory.load_balancer().await? else {
             return Ok(None);
         };
-        let client = &look.clients.elbv2;
+        let client = &inventory.clients.elbv2;
         let ask = client
             .describe_listeners()
             .load_balancer_arn(balancer.load_balancer_arn().unwrap_or_default());
@@ -39,8 +39,8 @@ impl Resource for Listener {
                 .target_group_arn()
                 .or_else(|| configured?.target_group_arn())
         });
-        Ok(Some(Standing {
-            name: format!("{}:{PORT}", look.names.load_balancer()),
+        Ok(Some(ActualResource {
+            name: format!("{}:{PORT}", inventory.names.load_balancer()),
             body: Self {
                 load_balancer: Value::from(found.load_balancer_arn().unwrap_or_default()),
                 protocol: found.protocol().map_or("", ProtocolEnum::as_str).to_owned(),
@@ -66,13 +66,13 @@ impl Resource for Listener {
             .set_tags(Some(elbv2::tags(target.tags())))
             .send()
             .await
-            .asked(ASK)?;
+            .context(ASK)?;
         let made = made
             .listeners
             .unwrap_or_default()
             .pop()
             .and_then(|listener| listener.listener_arn);
-        Ok(vec![(Output::Arn, field(made, ASK, "ARN")?)])
+        Ok(vec![(Output::Arn, required_field(made, ASK, "ARN")?)])
     }
 
     async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
@@ -83,7 +83,7 @@ impl Resource for Listener {
             let ask = client.modify_listener().listener_arn(arn).port(self.port);
             let ask = ask.protocol(ProtocolEnum::from(self.protocol.as_str()));
             let ask = ask.default_actions(forward(&known(&self.forward_to, ASK)?));
-            ask.send().await.asked(ASK)?;
+            ask.send().await.context(ASK)?;
         }
         elbv2::add_tags(client, arn, from.new_tags(target)).await?;
         Ok(from.given())
@@ -96,8 +96,8 @@ impl Resource for Listener {
                 .elbv2
                 .delete_listener()
                 .listener_arn(&listener.handle);
-            let answer = ask.send().await.asked("elasticloadbalancing DeleteListener");
-            present(answer, &["ListenerNotFound", "ListenerNotFoundException"]).map(drop)
+            let answer = ask.send().await.context("elasticloadbalancing DeleteListener");
+            ignore_not_found(answer, &["ListenerNotFound", "ListenerNotFoundException"]).map(drop)
         })
         .await
     }

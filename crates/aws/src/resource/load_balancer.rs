@@ -1,19 +1,19 @@
 use super::{From, Given, Left, Resource, Target, each};
 use crate::cloud::Cloud;
 use crate::elbv2;
-use crate::error::{Asked, Result, field, present};
-use crate::look::Look;
+use crate::error::{Context, Result, ignore_not_found, required_field};
+use crate::inventory::Inventory;
 use aws_sdk_elasticloadbalancingv2::types::{
     LoadBalancer as Found, LoadBalancerSchemeEnum, LoadBalancerTypeEnum,
 };
 use deployment::Output;
-use deployment::plan::Standing;
+use deployment::plan::ActualResource;
 use deployment::removal::{Remnant, Step};
 use deployment::resource::{LoadBalancer, ResourceId};
 
 impl Resource for LoadBalancer {
-    async fn observe(look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
-        let Some(found) = look.load_balancer().await? else {
+    async fn observe(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
+        let Some(found) = inventory.load_balancer().await? else {
             return Ok(None);
         };
         let subnets = found
@@ -22,8 +22,8 @@ impl Resource for LoadBalancer {
             .filter_map(|zone| zone.subnet_id().map(str::to_owned))
             .collect();
         let arn = found.load_balancer_arn().unwrap_or_default();
-        Ok(Some(Standing {
-            name: look.names.load_balancer(),
+        Ok(Some(ActualResource {
+            name: inventory.names.load_balancer(),
             body: Self {
                 scheme: found
                     .scheme()
@@ -33,7 +33,7 @@ impl Resource for LoadBalancer {
                 security_groups: found.security_groups().iter().cloned().collect(),
             }
             .into(),
-            tags: Some(elbv2::tags_of(&look.clients.elbv2, arn).await?),
+            tags: Some(elbv2::tags_of(&inventory.clients.elbv2, arn).await?),
             outputs: given(found),
         }))
     }
@@ -51,9 +51,9 @@ impl Resource for LoadBalancer {
             .set_tags(Some(elbv2::tags(target.tags())))
             .send()
             .await
-            .asked("elasticloadbalancing CreateLoadBalancer")?;
+            .context("elasticloadbalancing CreateLoadBalancer")?;
         let made = made.load_balancers.unwrap_or_default().pop();
-        Ok(given(&field(
+        Ok(given(&required_field(
             made,
             "elasticloadbalancing CreateLoadBalancer",
             "load balancer",
@@ -68,12 +68,14 @@ impl Resource for LoadBalancer {
                 .set_subnets()
                 .load_balancer_arn(arn)
                 .set_subnets(Some(self.subnets.iter().cloned().collect()));
-            ask.send().await.asked("elasticloadbalancing SetSubnets")?;
+            ask.send().await.context("elasticloadbalancing SetSubnets")?;
         }
         if from.differs(&["security_groups"]) {
             let ask = client.set_security_groups().load_balancer_arn(arn);
             let ask = ask.set_security_groups(Some(self.security_groups.iter().cloned().collect()));
-            ask.send().await.asked("elasticloadbalancing SetSecurityGroups")?;
+            ask.send()
+                .await
+                .context("elasticloadbalancing SetSecurityGroups")?;
         }
         elbv2::add_tags(client, arn, from.new_tags(target)).await?;
         Ok(from.given())
@@ -86,8 +88,11 @@ impl Resource for LoadBalancer {
                 .elbv2
                 .delete_load_balancer()
                 .load_balancer_arn(&balancer.handle);
-            let answer = ask.send().await.asked("elasticloadbalancing DeleteLoadBalancer");
-            present(answer, &["LoadBalancerNotFound", "LoadBalancerNotFoundException"]).map(drop)
+            let answer = ask
+                .send()
+                .await
+                .context("elasticloadbalancing DeleteLoadBalancer");
+            ignore_not_found(answer, &["LoadBalancerNotFound", "LoadBalancerNotFoundException"]).map(drop)
         })
         .await
     }

@@ -1,8 +1,8 @@
 use super::{From, Given, Left, Resource, Target, each};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result, present};
-use crate::look::Look;
-use deployment::plan::Standing;
+use crate::error::{Context, Error, Result, ignore_not_found};
+use crate::inventory::Inventory;
+use deployment::plan::ActualResource;
 use deployment::removal::{Remnant, Step};
 use deployment::resource::{LogGroup, ResourceId};
 use deployment::{Output, Tags};
@@ -11,22 +11,25 @@ use std::collections::HashMap;
 const ABSENT: &[&str] = &["ResourceNotFoundException"];
 
 impl Resource for LogGroup {
-    async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
-        let name = name_of(look, id)?;
-        let logs = &look.clients.logs;
+    async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
+        let name = name_of(inventory, id)?;
+        let logs = &inventory.clients.logs;
         // The ARN follows from the name: what stands and its tags are asked for side by side.
-        let arn = look.account().await?.arn("logs", &format!("log-group:{name}"));
+        let arn = inventory
+            .account()
+            .await?
+            .arn("logs", &format!("log-group:{name}"));
         let (found, tags) = tokio::join!(
             async {
                 let ask = logs.describe_log_groups().log_group_name_prefix(&name);
-                ask.send().await.asked("logs DescribeLogGroups")
+                ask.send().await.context("logs DescribeLogGroups")
             },
             async {
                 logs.list_tags_for_resource()
                     .resource_arn(&arn)
                     .send()
                     .await
-                    .asked("logs ListTagsForResource")
+                    .context("logs ListTagsForResource")
             },
         );
         let found = found?;
@@ -38,7 +41,7 @@ impl Resource for LogGroup {
         else {
             return Ok(None);
         };
-        Ok(Some(Standing {
+        Ok(Some(ActualResource {
             body: Self {
                 retention_days: standing.retention_in_days().unwrap_or(0),
             }
@@ -55,7 +58,7 @@ impl Resource for LogGroup {
             .create_log_group()
             .log_group_name(target.name)
             .set_tags(Some(tags(target.tags())));
-        ask.send().await.asked("logs CreateLogGroup")?;
+        ask.send().await.context("logs CreateLogGroup")?;
         set_retention(cloud, target.name, self.retention_days).await?;
         Ok(vec![(
             Output::Arn,
@@ -77,23 +80,26 @@ impl Resource for LogGroup {
             ask.set_tags(Some(tags(new.into_iter())))
                 .send()
                 .await
-                .asked("logs TagResource")?;
+                .context("logs TagResource")?;
         }
         Ok(from.given())
     }
 
     /// Its tags say whether it is there.
-    async fn remnants(look: &Look<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
-        let name = name_of(look, id)?;
-        let arn = look.account().await?.arn("logs", &format!("log-group:{name}"));
-        let answer = look
+    async fn remnants(inventory: &Inventory<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+        let name = name_of(inventory, id)?;
+        let arn = inventory
+            .account()
+            .await?
+            .arn("logs", &format!("log-group:{name}"));
+        let answer = inventory
             .clients
             .logs
             .list_tags_for_resource()
             .resource_arn(arn)
             .send()
             .await;
-        let answer = present(answer.asked("logs ListTagsForResource"), ABSENT)?;
+        let answer = ignore_not_found(answer.context("logs ListTagsForResource"), ABSENT)?;
         let tags = answer.map(|answer| Tags(answer.tags.unwrap_or_default().into_iter().collect()));
         Ok(tags
             .map(|tags| Remnant::named(name, Some(tags)))
@@ -108,16 +114,18 @@ impl Resource for LogGroup {
                 .logs
                 .delete_log_group()
                 .log_group_name(&group.handle);
-            present(ask.send().await.asked("logs DeleteLogGroup"), ABSENT).map(drop)
+            ignore_not_found(ask.send().await.context("logs DeleteLogGroup"), ABSENT).map(drop)
         })
         .await
     }
 }
 
-fn name_of(look: &Look<'_>, id: ResourceId) -> Result<String> {
+fn name_of(inventory: &Inventory<'_>, id: ResourceId) -> Result<String> {
     match id {
-        ResourceId::LogGroup(group, Some(function)) => Ok(look.names.function_log_group(group, function)),
-        ResourceId::LogGroup(group, None) => Ok(look.names.state_machine_log_group(group)),
+        ResourceId::LogGroup(group, Some(function)) => {
+            Ok(inventory.names.function_log_group(group, function))
+        }
+        ResourceId::LogGroup(group, None) => Ok(inventory.names.state_machine_log_group(group)),
         _ => Err(Error::other("logs DescribeLogGroups", "not a log group")),
     }
 }
@@ -129,7 +137,7 @@ async fn set_retention(cloud: &Cloud, name: &str, days: i32) -> Result<()> {
         .put_retention_policy()
         .log_group_name(name)
         .retention_in_days(days);
-    ask.send().await.asked("logs PutRetentionPolicy").map(drop)
+    ask.send().await.context("logs PutRetentionPolicy").map(drop)
 }
 
 fn tags<'a>(tags: impl Iterator<Item = (&'a str, &'a str)>) -> HashMap<String, String> {

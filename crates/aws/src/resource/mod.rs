@@ -26,8 +26,8 @@ pub(crate) use alias_record::NO_ZONE;
 
 use crate::cloud::Cloud;
 use crate::error::Result;
-use crate::look::Look;
-use deployment::plan::{Change, Standing};
+use crate::inventory::Inventory;
+use deployment::plan::{ActualResource, Change};
 use deployment::removal::{Remnant, Step};
 use deployment::resource::*;
 use deployment::{Output, Tags};
@@ -57,7 +57,7 @@ impl Target<'_> {
 #[derive(Debug)]
 pub(crate) struct From<'a> {
     /// How it stands.
-    pub(crate) standing: &'a Standing,
+    pub(crate) standing: &'a ActualResource,
     /// The fields that differ.
     pub(crate) changes: &'a [Change],
 }
@@ -113,7 +113,7 @@ impl From<'_> {
 /// What is done about a kind of resource.
 pub(crate) trait Resource: Sized {
     /// Looks for it by its name. What stands under the name is returned whoever's it is: the plan compares the tags.
-    async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>>;
+    async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>>;
 
     /// Makes it.
     async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given>;
@@ -123,8 +123,8 @@ pub(crate) trait Resource: Sized {
 
     /// Looks for what is to be removed: all that stands under its name, whoever's it is, and no more of each than its removal
     /// needs.
-    async fn remnants(look: &Look<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
-        let standing = Self::observe(look, id).await?;
+    async fn remnants(inventory: &Inventory<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+        let standing = Self::observe(inventory, id).await?;
         Ok(standing.map(Remnant::from).into_iter().collect())
     }
 
@@ -140,8 +140,8 @@ pub(crate) type Left = Option<String>;
 macro_rules! dispatch {
     ($($kind:ident: $label:literal, $version:literal;)*) => {
         /// Looks for a resource.
-        pub(crate) async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
-            match id.kind() { $(Kind::$kind => $kind::observe(look, id).await,)* }
+        pub(crate) async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
+            match id.kind() { $(Kind::$kind => $kind::observe(inventory, id).await,)* }
         }
 
         /// Makes a resource.
@@ -160,8 +160,8 @@ macro_rules! dispatch {
         }
 
         /// Looks for what is left of a resource.
-        pub(crate) async fn remnants(look: &Look<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
-            match id.kind() { $(Kind::$kind => $kind::remnants(look, id).await,)* }
+        pub(crate) async fn remnants(inventory: &Inventory<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+            match id.kind() { $(Kind::$kind => $kind::remnants(inventory, id).await,)* }
         }
 
         /// Carries out a step of a removal.
@@ -182,7 +182,7 @@ pub(crate) fn known(value: &deployment::Value, operation: &'static str) -> Resul
 }
 
 /// Why nothing can be made of what stands: a destroy was here, and AWS is not done.
-pub(crate) fn still_going(operation: &'static str, what: &str) -> crate::Error {
+pub(crate) fn still_deleting(operation: &'static str, what: &str) -> crate::Error {
     let message = format!("AWS is still deleting {what}: run this again in a minute");
     crate::Error::other(operation, message)
 }

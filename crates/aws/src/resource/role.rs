@@ -3,10 +3,10 @@ mod removal;
 
 use super::{From, Given, Left, Resource, Target, each, tags_from};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result, field};
-use crate::look::Look;
+use crate::error::{Context, Error, Result, required_field};
+use crate::inventory::Inventory;
 use aws_sdk_iam::types::Tag;
-use deployment::plan::Standing;
+use deployment::plan::ActualResource;
 use deployment::policy::Policy;
 use deployment::removal::{Remnant, Step, role_id};
 use deployment::resource::{ResourceId, Role};
@@ -14,15 +14,16 @@ use deployment::{HostGroup, Output, RoleUse, Tags};
 use policies::Policies;
 
 impl Resource for Role {
-    async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
+    async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
         let (group, user) = of(id)?;
-        let Some(role) = look.role(group, user).await? else {
+        let Some(role) = inventory.role(group, user).await? else {
             return Ok(None);
         };
         let name = role.role_name();
-        let policies = Policies::find(&look.clients.iam, name, &look.names.policy(group, user)).await?;
+        let policies =
+            Policies::find(&inventory.clients.iam, name, &inventory.names.policy(group, user)).await?;
         let trust = role.assume_role_policy_document().unwrap_or_default();
-        Ok(Some(Standing {
+        Ok(Some(ActualResource {
             name: name.to_owned(),
             body: Self {
                 trust: document(trust),
@@ -47,8 +48,8 @@ impl Resource for Role {
             .set_tags(Some(tags(target.tags())?))
             .send()
             .await
-            .asked("iam CreateRole")?;
-        let role = field(made.role, "iam CreateRole", "role")?;
+            .context("iam CreateRole")?;
+        let role = required_field(made.role, "iam CreateRole", "role")?;
         put_policy(cloud, target, &self.permissions).await?;
         Ok(vec![(Output::Arn, role.arn)])
     }
@@ -63,7 +64,7 @@ impl Resource for Role {
         if from.differs(&["trust"]) {
             let ask = iam.update_assume_role_policy().role_name(target.name);
             let ask = ask.policy_document(self.trust.document());
-            ask.send().await.asked("iam UpdateAssumeRolePolicy")?;
+            ask.send().await.context("iam UpdateAssumeRolePolicy")?;
         }
         let new = from.new_tags(target);
         if !new.is_empty() {
@@ -71,19 +72,19 @@ impl Resource for Role {
                 .tag_role()
                 .role_name(target.name)
                 .set_tags(Some(tags(new.into_iter())?));
-            ask.send().await.asked("iam TagRole")?;
+            ask.send().await.context("iam TagRole")?;
         }
         Ok(from.given())
     }
 
-    async fn remnants(look: &Look<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
-        let roles = look.roles().await?.iter().map(|role| {
+    async fn remnants(inventory: &Inventory<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+        let roles = inventory.roles().await?.iter().map(|role| {
             let tags = tags_from(role.tags(), |tag| (Some(tag.key()), Some(tag.value())));
             Remnant::named(role.role_name().to_owned(), Some(tags))
         });
         let of = |role: &Remnant| {
             role_id(
-                look.names,
+                inventory.names,
                 &role.name,
                 role.tags.as_ref().unwrap_or(&Tags::default()),
             )
@@ -107,7 +108,7 @@ async fn put_policy(cloud: &Cloud, target: &Target<'_>, policy: &Policy) -> Resu
     let ask = ask
         .policy_name(cloud.names.policy(group, user))
         .policy_document(policy.document());
-    ask.send().await.asked("iam PutRolePolicy").map(drop)
+    ask.send().await.context("iam PutRolePolicy").map(drop)
 }
 
 fn of(id: ResourceId) -> Result<(HostGroup, RoleUse)> {

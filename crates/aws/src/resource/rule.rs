@@ -1,18 +1,18 @@
 use super::{From, Given, Left, Resource, Target, each, known, tags_from};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result, present};
-use crate::look::Look;
+use crate::error::{Context, Error, Result, ignore_not_found};
+use crate::inventory::Inventory;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::{RuleState, Tag, Target as RuleTarget};
-use deployment::plan::Standing;
+use deployment::plan::ActualResource;
 use deployment::removal::{Facts, Remnant, Step, Verb};
 use deployment::resource::{ResourceId, Rule};
 use deployment::{HostGroup, Output, Value};
 
 impl Resource for Rule {
-    async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
-        let (name, arn) = named(look, id).await?;
-        let events = &look.clients.events;
+    async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
+        let (name, arn) = named(inventory, id).await?;
+        let events = &inventory.clients.events;
         let (rule, targets, tags) = tokio::join!(
             async {
                 events
@@ -20,24 +20,24 @@ impl Resource for Rule {
                     .name(&name)
                     .send()
                     .await
-                    .asked("events DescribeRule")
+                    .context("events DescribeRule")
             },
-            look.targets(group_of(id)?),
+            inventory.targets(group_of(id)?),
             async {
                 events
                     .list_tags_for_resource()
                     .resource_arn(&arn)
                     .send()
                     .await
-                    .asked("events ListTagsForResource")
+                    .context("events ListTagsForResource")
             },
         );
-        let Some(rule) = present(rule, ABSENT)? else {
+        let Some(rule) = ignore_not_found(rule, ABSENT)? else {
             return Ok(None);
         };
         let targets = targets?;
         let ours = targets.iter().find(|target| target.id() == OURS);
-        Ok(Some(Standing {
+        Ok(Some(ActualResource {
             name,
             body: Self {
                 schedule: rule.schedule_expression().unwrap_or_default().to_owned(),
@@ -92,23 +92,23 @@ impl Resource for Rule {
             ask.set_tags(Some(tags(new.into_iter())?))
                 .send()
                 .await
-                .asked("events TagResource")?;
+                .context("events TagResource")?;
         }
         Ok(from.given())
     }
 
     /// Its tags say whether it is there.
-    async fn remnants(look: &Look<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
-        let (name, arn) = named(look, id).await?;
-        let events = &look.clients.events;
+    async fn remnants(inventory: &Inventory<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+        let (name, arn) = named(inventory, id).await?;
+        let events = &inventory.clients.events;
         let (targets, tags) = tokio::join!(
             events.list_targets_by_rule().rule(&name).send(),
             events.list_tags_for_resource().resource_arn(&arn).send(),
         );
-        let Some(tags) = present(tags.asked("events ListTagsForResource"), ABSENT)? else {
+        let Some(tags) = ignore_not_found(tags.context("events ListTagsForResource"), ABSENT)? else {
             return Ok(Vec::new());
         };
-        let targets = present(targets.asked("events ListTargetsByRule"), ABSENT)?;
+        let targets = ignore_not_found(targets.context("events ListTargetsByRule"), ABSENT)?;
         let targets = targets.and_then(|answer| answer.targets).unwrap_or_default();
         let targets = targets.iter().map(|target| target.id().to_owned()).collect();
         let tags = tags_from(tags.tags(), |tag| (Some(tag.key()), Some(tag.value())));
@@ -128,7 +128,7 @@ impl Resource for Rule {
                 return remove_targets(events, &rule.handle, ids.clone()).await;
             }
             let answer = events.delete_rule().name(&rule.handle).send().await;
-            present(answer.asked("events DeleteRule"), ABSENT).map(drop)
+            ignore_not_found(answer.context("events DeleteRule"), ABSENT).map(drop)
         })
         .await
     }
@@ -148,9 +148,9 @@ fn group_of(id: ResourceId) -> Result<HostGroup> {
 }
 
 /// The name and the ARN.
-async fn named(look: &Look<'_>, id: ResourceId) -> Result<(String, String)> {
-    let name = look.names.rule(group_of(id)?);
-    let arn = look.account().await?.arn("events", &format!("rule/{name}"));
+async fn named(inventory: &Inventory<'_>, id: ResourceId) -> Result<(String, String)> {
+    let name = inventory.names.rule(group_of(id)?);
+    let arn = inventory.account().await?.arn("events", &format!("rule/{name}"));
     Ok((name, arn))
 }
 
@@ -160,7 +160,7 @@ async fn remove_targets(events: &Client, rule: &str, ids: Vec<String>) -> Result
         return Ok(());
     }
     let removed = events.remove_targets().rule(rule).set_ids(Some(ids)).send().await;
-    let failed = present(removed.asked(ASK), ABSENT)?.and_then(|answer| answer.failed_entries);
+    let failed = ignore_not_found(removed.context(ASK), ABSENT)?.and_then(|answer| answer.failed_entries);
     let failed = failed.unwrap_or_default();
     none_failed(ASK, failed.first().and_then(|entry| entry.error_message()))
 }
@@ -173,7 +173,7 @@ async fn put_rule(rule: &Rule, cloud: &Cloud, name: &str, tags: Option<Vec<Tag>>
         .name(name)
         .schedule_expression(&rule.schedule);
     let ask = ask.state(RuleState::from(rule.state.as_str())).set_tags(tags);
-    let made = ask.send().await.asked("events PutRule")?;
+    let made = ask.send().await.context("events PutRule")?;
     Ok(made.rule_arn.unwrap_or_default())
 }
 
@@ -193,7 +193,7 @@ async fn put_target(rule: &Rule, cloud: &Cloud, name: &str) -> Result<()> {
         .targets(target)
         .send()
         .await
-        .asked(ASK)?;
+        .context(ASK)?;
     none_failed(
         ASK,
         answer

@@ -1,15 +1,15 @@
-use super::{From, Given, Left, Resource, Target, each, known, still_going, tags_from};
+use super::{From, Given, Left, Resource, Target, each, known, still_deleting, tags_from};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result, present};
-use crate::look::Look;
+use crate::error::{Context, Error, Result, ignore_not_found};
+use crate::inventory::Inventory;
 use crate::pages::all;
-use crate::patience::{self, COMES_WITH_ITS_ROLE};
+use crate::retry::{self, is_role_propagation_error};
 use aws_sdk_sfn::types::{
     CloudWatchLogsLogGroup, ExecutionStatus, LogDestination, LogLevel, LoggingConfiguration,
     StateMachineStatus, Tag,
 };
 use backon::Retryable;
-use deployment::plan::Standing;
+use deployment::plan::ActualResource;
 use deployment::removal::{Remnant, Step};
 use deployment::resource::{ResourceId, StateMachine};
 use deployment::{HostGroup, Output, Value};
@@ -18,25 +18,25 @@ use futures::future::try_join_all;
 const ABSENT: &[&str] = &["StateMachineDoesNotExist", "ResourceNotFound"];
 
 impl Resource for StateMachine {
-    async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
-        let (name, arn) = named(look, id).await?;
-        let (found, tags) = tokio::join!(look.state_machine(group_of(id)?), async {
-            let ask = look.clients.sfn.list_tags_for_resource().resource_arn(&arn);
-            ask.send().await.asked("states ListTagsForResource")
+    async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
+        let (name, arn) = named(inventory, id).await?;
+        let (found, tags) = tokio::join!(inventory.state_machine(group_of(id)?), async {
+            let ask = inventory.clients.sfn.list_tags_for_resource().resource_arn(&arn);
+            ask.send().await.context("states ListTagsForResource")
         });
         let Some(found) = found? else {
             return Ok(None);
         };
         if found.status == Some(StateMachineStatus::Deleting) {
             let what = format!("state machine {name}");
-            return Err(still_going("states DescribeStateMachine", &what));
+            return Err(still_deleting("states DescribeStateMachine", &what));
         }
         let logging = found.logging_configuration.as_ref();
         let log_group = logging
             .and_then(|logging| logging.destinations().first())
             .and_then(|destination| destination.cloud_watch_logs_log_group())
             .and_then(|group| group.log_group_arn());
-        Ok(Some(Standing {
+        Ok(Some(ActualResource {
             name,
             body: Self {
                 definition: serde_json::from_str(&found.definition).unwrap_or_default(),
@@ -66,11 +66,11 @@ impl Resource for StateMachine {
                 .definition(self.definition.to_string())
                 .logging_configuration(self.logging());
             let ask = ask.set_tags(Some(target.tags().map(tag).collect()));
-            ask.send().await.asked("states CreateStateMachine")
+            ask.send().await.context("states CreateStateMachine")
         };
         let made = ask
-            .retry(patience::role_propagation())
-            .when(COMES_WITH_ITS_ROLE)
+            .retry(retry::role_propagation())
+            .when(is_role_propagation_error)
             .await?;
         Ok(vec![(Output::Arn, made.state_machine_arn)])
     }
@@ -85,31 +85,31 @@ impl Resource for StateMachine {
                 let ask = ask
                     .definition(self.definition.to_string())
                     .logging_configuration(self.logging());
-                ask.send().await.asked("states UpdateStateMachine")
+                ask.send().await.context("states UpdateStateMachine")
             };
-            ask.retry(patience::role_propagation())
-                .when(COMES_WITH_ITS_ROLE)
+            ask.retry(retry::role_propagation())
+                .when(is_role_propagation_error)
                 .await?;
         }
         let new: Vec<_> = from.new_tags(target).into_iter().map(tag).collect();
         if !new.is_empty() {
             let ask = sfn.tag_resource().resource_arn(arn).set_tags(Some(new));
-            ask.send().await.asked("states TagResource")?;
+            ask.send().await.context("states TagResource")?;
         }
         Ok(from.given())
     }
 
-    async fn remnants(look: &Look<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
-        let (name, arn) = named(look, id).await?;
-        let sfn = &look.clients.sfn;
+    async fn remnants(inventory: &Inventory<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+        let (name, arn) = named(inventory, id).await?;
+        let sfn = &inventory.clients.sfn;
         let (found, tags) = tokio::join!(
             sfn.describe_state_machine().state_machine_arn(&arn).send(),
             sfn.list_tags_for_resource().resource_arn(&arn).send(),
         );
-        let Some(found) = present(found.asked("states DescribeStateMachine"), ABSENT)? else {
+        let Some(found) = ignore_not_found(found.context("states DescribeStateMachine"), ABSENT)? else {
             return Ok(Vec::new());
         };
-        let tags = present(tags.asked("states ListTagsForResource"), ABSENT)?;
+        let tags = ignore_not_found(tags.context("states ListTagsForResource"), ABSENT)?;
         let tags = tags.and_then(|answer| answer.tags).unwrap_or_default();
         let tags = tags_from(&tags, |tag| (tag.key(), tag.value()));
         Ok(vec![Remnant {
@@ -129,15 +129,19 @@ impl Resource for StateMachine {
                 .into_paginator()
                 .items();
             let running = all(ask.send(), "states ListExecutions").await;
-            let running = present(running, ABSENT)?.unwrap_or_default();
+            let running = ignore_not_found(running, ABSENT)?.unwrap_or_default();
             let stop = running.iter().map(|run| async {
                 let ask = sfn.stop_execution().execution_arn(run.execution_arn());
                 let stopped = ask.cause("wekactl cluster destroy").send().await;
-                present(stopped.asked("states StopExecution"), &["ExecutionDoesNotExist"]).map(drop)
+                ignore_not_found(
+                    stopped.context("states StopExecution"),
+                    &["ExecutionDoesNotExist"],
+                )
+                .map(drop)
             });
             try_join_all(stop).await?;
             let ask = sfn.delete_state_machine().state_machine_arn(&machine.handle);
-            present(ask.send().await.asked("states DeleteStateMachine"), ABSENT).map(drop)
+            ignore_not_found(ask.send().await.context("states DeleteStateMachine"), ABSENT).map(drop)
         })
         .await
     }
@@ -149,9 +153,9 @@ fn group_of(id: ResourceId) -> Result<HostGroup> {
 }
 
 /// The name and the ARN.
-async fn named(look: &Look<'_>, id: ResourceId) -> Result<(String, String)> {
-    let name = look.names.state_machine(group_of(id)?);
-    let account = look.account().await?;
+async fn named(inventory: &Inventory<'_>, id: ResourceId) -> Result<(String, String)> {
+    let name = inventory.names.state_machine(group_of(id)?);
+    let account = inventory.account().await?;
     let arn = account.arn("states", &format!("stateMachine:{name}"));
     Ok((name, arn))
 }

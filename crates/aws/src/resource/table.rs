@@ -1,15 +1,15 @@
-use super::{From, Given, Left, Resource, Target, each, known, still_going, tags_from};
+use super::{From, Given, Left, Resource, Target, each, known, still_deleting, tags_from};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result, field, present};
-use crate::look::Look;
-use crate::patience;
+use crate::error::{Context, Error, Result, ignore_not_found, required_field};
+use crate::inventory::Inventory;
+use crate::retry;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, PointInTimeRecoverySpecification,
     ScalarAttributeType, SseSpecification, SseType, TableStatus, Tag,
 };
 use backon::Retryable;
-use deployment::plan::Standing;
+use deployment::plan::ActualResource;
 use deployment::removal::{Remnant, Step};
 use deployment::resource::{ResourceId, Table};
 use deployment::{Output, Value};
@@ -17,10 +17,13 @@ use deployment::{Output, Value};
 const ABSENT: &[&str] = &["ResourceNotFoundException", "TableNotFoundException"];
 
 impl Resource for Table {
-    async fn observe(look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
-        let dynamodb = &look.clients.dynamodb;
-        let name = look.names.base();
-        let arn = look.account().await?.arn("dynamodb", &format!("table/{name}"));
+    async fn observe(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
+        let dynamodb = &inventory.clients.dynamodb;
+        let name = inventory.names.base();
+        let arn = inventory
+            .account()
+            .await?
+            .arn("dynamodb", &format!("table/{name}"));
         let (table, tags, backups) = tokio::join!(
             async {
                 dynamodb
@@ -28,7 +31,7 @@ impl Resource for Table {
                     .table_name(&name)
                     .send()
                     .await
-                    .asked("dynamodb DescribeTable")
+                    .context("dynamodb DescribeTable")
             },
             async {
                 dynamodb
@@ -36,19 +39,19 @@ impl Resource for Table {
                     .resource_arn(&arn)
                     .send()
                     .await
-                    .asked("dynamodb ListTagsOfResource")
+                    .context("dynamodb ListTagsOfResource")
             },
             async {
                 let ask = dynamodb.describe_continuous_backups().table_name(&name);
-                ask.send().await.asked("dynamodb DescribeContinuousBackups")
+                ask.send().await.context("dynamodb DescribeContinuousBackups")
             },
         );
-        let Some(table) = present(table, ABSENT)? else {
+        let Some(table) = ignore_not_found(table, ABSENT)? else {
             return Ok(None);
         };
-        let table = field(table.table, "dynamodb DescribeTable", "table")?;
+        let table = required_field(table.table, "dynamodb DescribeTable", "table")?;
         if table.table_status == Some(TableStatus::Deleting) {
-            return Err(still_going("dynamodb DescribeTable", &format!("table {name}")));
+            return Err(still_deleting("dynamodb DescribeTable", &format!("table {name}")));
         }
         let tags = tags?;
         let recovery = backups?.continuous_backups_description;
@@ -60,7 +63,7 @@ impl Resource for Table {
             .sse_description()
             .and_then(|sse| sse.kms_master_key_arn())
             .unwrap_or_default();
-        Ok(Some(Standing {
+        Ok(Some(ActualResource {
             body: Self {
                 hash_key: hash_key
                     .map(|key| key.attribute_name())
@@ -109,9 +112,9 @@ impl Resource for Table {
             .set_tags(Some(tags(target.tags())?))
             .send()
             .await
-            .asked("dynamodb CreateTable")?;
-        let table = field(made.table_description, "dynamodb CreateTable", "table")?;
-        let arn = field(table.table_arn, "dynamodb CreateTable", "ARN")?;
+            .context("dynamodb CreateTable")?;
+        let table = required_field(made.table_description, "dynamodb CreateTable", "table")?;
+        let arn = required_field(table.table_arn, "dynamodb CreateTable", "ARN")?;
         if table.table_status != Some(TableStatus::Active) {
             wait(cloud, target.name).await?;
         }
@@ -135,7 +138,7 @@ impl Resource for Table {
             .transpose()?;
         let key = key.map(|key| ask().sse_specification(encryption(&key)));
         for change in [billing, key].into_iter().flatten() {
-            change.send().await.asked("dynamodb UpdateTable")?;
+            change.send().await.context("dynamodb UpdateTable")?;
             wait(cloud, target.name).await?;
         }
         if from.differs(&["point_in_time_recovery"]) {
@@ -149,23 +152,26 @@ impl Resource for Table {
                 .set_tags(Some(tags(new.into_iter())?))
                 .send()
                 .await
-                .asked("dynamodb TagResource")?;
+                .context("dynamodb TagResource")?;
         }
         Ok(from.given())
     }
 
-    async fn remnants(look: &Look<'_>, _id: ResourceId) -> Result<Vec<Remnant>> {
-        let dynamodb = &look.clients.dynamodb;
-        let name = look.names.base();
-        let arn = look.account().await?.arn("dynamodb", &format!("table/{name}"));
+    async fn remnants(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Vec<Remnant>> {
+        let dynamodb = &inventory.clients.dynamodb;
+        let name = inventory.names.base();
+        let arn = inventory
+            .account()
+            .await?
+            .arn("dynamodb", &format!("table/{name}"));
         let (table, tags) = tokio::join!(
             dynamodb.describe_table().table_name(&name).send(),
             dynamodb.list_tags_of_resource().resource_arn(&arn).send(),
         );
-        let Some(table) = present(table.asked("dynamodb DescribeTable"), ABSENT)? else {
+        let Some(table) = ignore_not_found(table.context("dynamodb DescribeTable"), ABSENT)? else {
             return Ok(Vec::new());
         };
-        let tags = present(tags.asked("dynamodb ListTagsOfResource"), ABSENT)?;
+        let tags = ignore_not_found(tags.context("dynamodb ListTagsOfResource"), ABSENT)?;
         let tags = tags.and_then(|answer| answer.tags).unwrap_or_default();
         let tags = tags_from(&tags, |tag| (Some(tag.key()), Some(tag.value())));
         let status = table.table.and_then(|table| table.table_status);
@@ -178,7 +184,7 @@ impl Resource for Table {
     async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
         each(step, async |table: &Remnant| {
             let ask = cloud.clients.dynamodb.delete_table().table_name(&table.handle);
-            present(ask.send().await.asked("dynamodb DeleteTable"), ABSENT).map(drop)
+            ignore_not_found(ask.send().await.context("dynamodb DeleteTable"), ABSENT).map(drop)
         })
         .await
     }
@@ -202,9 +208,9 @@ impl Recovery for Table {
                 .update_continuous_backups()
                 .table_name(name);
             let ask = ask.point_in_time_recovery_specification(recovery.clone());
-            ask.send().await.asked("dynamodb UpdateContinuousBackups")
+            ask.send().await.context("dynamodb UpdateContinuousBackups")
         };
-        ask.retry(patience::minutes())
+        ask.retry(retry::minutes())
             .when(|error| error.is(&["ContinuousBackupsUnavailableException"]))
             .await
             .map(drop)
@@ -221,7 +227,7 @@ async fn wait(cloud: &Cloud, name: &str) -> Result<()> {
             .table_name(name)
             .send()
             .await;
-        let table = asked.asked("dynamodb DescribeTable")?.table;
+        let table = asked.context("dynamodb DescribeTable")?.table;
         match table.and_then(|table| table.table_status) {
             Some(TableStatus::Active) => Ok(()),
             status => Err(Error::other(
@@ -233,7 +239,7 @@ async fn wait(cloud: &Cloud, name: &str) -> Result<()> {
             )),
         }
     };
-    ask.retry(patience::minutes())
+    ask.retry(retry::minutes())
         .when(|error: &Error| error.code().is_none() || error.is(ABSENT))
         .await
 }

@@ -1,26 +1,26 @@
 use super::{From, Given, Left, Resource, Target, each};
 use crate::cloud::Cloud;
 use crate::elbv2;
-use crate::error::{Asked, Result, field, present};
-use crate::look::Look;
+use crate::error::{Context, Result, ignore_not_found, required_field};
+use crate::inventory::Inventory;
 use aws_sdk_elasticloadbalancingv2::types::ProtocolEnum;
 use deployment::Output;
-use deployment::plan::Standing;
+use deployment::plan::ActualResource;
 use deployment::removal::{Remnant, Step};
 use deployment::resource::{ResourceId, TargetGroup};
 
 impl Resource for TargetGroup {
-    async fn observe(look: &Look<'_>, _id: ResourceId) -> Result<Option<Standing>> {
-        let name = look.names.target_group();
-        let answer = look
+    async fn observe(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
+        let name = inventory.names.target_group();
+        let answer = inventory
             .clients
             .elbv2
             .describe_target_groups()
             .names(&name)
             .send()
             .await;
-        let answer = present(
-            answer.asked("elasticloadbalancing DescribeTargetGroups"),
+        let answer = ignore_not_found(
+            answer.context("elasticloadbalancing DescribeTargetGroups"),
             &["TargetGroupNotFound", "TargetGroupNotFoundException"],
         )?;
         let Some(found) = answer.and_then(|a| a.target_groups.unwrap_or_default().pop()) else {
@@ -28,7 +28,7 @@ impl Resource for TargetGroup {
         };
         let arn = found.target_group_arn().unwrap_or_default().to_owned();
         let protocol = |protocol: Option<&ProtocolEnum>| protocol.map_or("", ProtocolEnum::as_str).to_owned();
-        Ok(Some(Standing {
+        Ok(Some(ActualResource {
             name,
             body: Self {
                 protocol: protocol(found.protocol()),
@@ -38,7 +38,7 @@ impl Resource for TargetGroup {
                 health_check_path: found.health_check_path().unwrap_or_default().to_owned(),
             }
             .into(),
-            tags: Some(elbv2::tags_of(&look.clients.elbv2, &arn).await?),
+            tags: Some(elbv2::tags_of(&inventory.clients.elbv2, &arn).await?),
             outputs: vec![(Output::Arn, arn)],
         }))
     }
@@ -57,7 +57,7 @@ impl Resource for TargetGroup {
             .set_tags(Some(elbv2::tags(target.tags())))
             .send()
             .await
-            .asked("elasticloadbalancing CreateTargetGroup")?;
+            .context("elasticloadbalancing CreateTargetGroup")?;
         let made = made
             .target_groups
             .unwrap_or_default()
@@ -65,7 +65,7 @@ impl Resource for TargetGroup {
             .and_then(|group| group.target_group_arn);
         Ok(vec![(
             Output::Arn,
-            field(made, "elasticloadbalancing CreateTargetGroup", "ARN")?,
+            required_field(made, "elasticloadbalancing CreateTargetGroup", "ARN")?,
         )])
     }
 
@@ -78,7 +78,9 @@ impl Resource for TargetGroup {
                 .target_group_arn(arn)
                 .health_check_path(&self.health_check_path);
             let ask = ask.health_check_protocol(ProtocolEnum::from(self.health_check_protocol.as_str()));
-            ask.send().await.asked("elasticloadbalancing ModifyTargetGroup")?;
+            ask.send()
+                .await
+                .context("elasticloadbalancing ModifyTargetGroup")?;
         }
         elbv2::add_tags(client, arn, from.new_tags(target)).await?;
         Ok(from.given())
@@ -91,8 +93,8 @@ impl Resource for TargetGroup {
                 .elbv2
                 .delete_target_group()
                 .target_group_arn(&group.handle);
-            let answer = ask.send().await.asked("elasticloadbalancing DeleteTargetGroup");
-            present(answer, &["TargetGroupNotFound", "TargetGroupNotFoundException"]).map(drop)
+            let answer = ask.send().await.context("elasticloadbalancing DeleteTargetGroup");
+            ignore_not_found(answer, &["TargetGroupNotFound", "TargetGroupNotFoundException"]).map(drop)
         })
         .await
     }

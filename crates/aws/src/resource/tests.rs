@@ -10,14 +10,14 @@ mod standing;
 mod unclear;
 
 use crate::cloud::{Clients, Cloud};
-use crate::look::Look;
-use crate::replayed::{config, form_of, replay};
+use crate::inventory::Inventory;
+use crate::test_support::{config, form_of, replay};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
-use deployment::plan::Standing;
+use deployment::plan::ActualResource;
 use deployment::{Account, Names, ResourceId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -116,21 +116,21 @@ fn cloud(clients: Clients) -> Cloud {
 }
 
 /// What is seen of a resource. Whatever is asked for must be a question.
-async fn observed(id: ResourceId, answers: &[Answer]) -> Option<Standing> {
+async fn observed(id: ResourceId, answers: &[Answer]) -> Option<ActualResource> {
     looked(id, answers).await.unwrap()
 }
 
-async fn looked(id: ResourceId, answers: &[Answer]) -> crate::error::Result<Option<Standing>> {
+async fn looked(id: ResourceId, answers: &[Answer]) -> crate::error::Result<Option<ActualResource>> {
     let router = Router::new(answers);
     let config = config(replay([]))
         .into_builder()
         .http_client(router.client())
         .build();
     let (clients, names) = (Clients::new(&config), Names::new("wk".parse().unwrap()));
-    let look = Look::new(&clients, &names, "eu-west-1");
-    look.has_alias("Z1", "weka.example.com.");
-    look.has_classic_load_balancer("wk-elb");
-    let seen = super::observe(&look, id).await;
+    let inventory = Inventory::new(&clients, &names, "eu-west-1");
+    inventory.has_alias("Z1", "weka.example.com.");
+    inventory.has_classic_load_balancer("wk-elb");
+    let seen = super::observe(&inventory, id).await;
     for asked in router.asked.lock().unwrap().iter() {
         let question = ["Describe", "Get", "List", "GET "]
             .iter()

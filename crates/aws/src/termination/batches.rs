@@ -97,8 +97,8 @@ fn words(message: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Asked;
-    use crate::replayed::{config, replay, xml_answer};
+    use crate::error::Context;
+    use crate::test_support::{config, replay, xml_answer};
     use std::cell::Cell;
 
     /// An error of AWS, which only AWS's answer makes.
@@ -108,7 +108,7 @@ mod tests {
         );
         let client = aws_sdk_ec2::Client::new(&config(replay([xml_answer(400, &body)])));
         let answer = client.terminate_instances().instance_ids("i-1").send().await;
-        answer.asked("ec2 TerminateInstances").unwrap_err()
+        answer.context("ec2 TerminateInstances").unwrap_err()
     }
 
     fn ids(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {

@@ -1,9 +1,9 @@
 mod account;
 
 use super::*;
-use crate::replayed::{config, replay, xml_answer};
+use crate::test_support::{config, replay, xml_answer};
 use account::{Account, Fault};
-use scaling::termination::{Plan, Termination, Why};
+use scaling::termination::{Plan, Reason, Termination};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -17,7 +17,7 @@ fn plan(terminate: impl IntoIterator<Item = usize>, detach: impl IntoIterator<It
     let terminate = terminate.into_iter().map(|number| Termination {
         id: id(number),
         launched: None,
-        why: Why::Left,
+        why: Reason::Left,
     });
     Plan {
         terminate: terminate.collect(),
@@ -37,7 +37,7 @@ async fn run_for(time: Duration, account: &Account, plan: &Plan) -> Outcome {
         group: "g",
         last_answer: Instant::now() + time,
     };
-    carry_out(to, plan).await
+    execute(to, plan).await
 }
 
 fn ids(outcome: &Outcome) -> BTreeSet<InstanceId> {

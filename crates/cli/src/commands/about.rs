@@ -1,6 +1,6 @@
 use crate::args::Arguments;
 use crate::failure::Failure;
-use crate::package::CARRIED;
+use crate::package::EMBEDDED_PACKAGES;
 use crate::printer::Printer;
 use clap::CommandFactory;
 use clap_complete::{Shell, generate};
@@ -24,7 +24,7 @@ pub(crate) fn version(printer: &Printer) -> Result<u8, Failure> {
             .map(|byte| format!("{byte:02x}"))
             .collect::<String>()
     };
-    let packages: Vec<_> = CARRIED
+    let packages: Vec<_> = EMBEDDED_PACKAGES
         .iter()
         .map(|(architecture, archive)| (*architecture, hex(archive)))
         .collect();

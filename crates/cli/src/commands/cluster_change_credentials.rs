@@ -5,7 +5,7 @@ use crate::args::ChangeCredentials;
 use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::session::Connect;
-use crate::trial::{self, Api, Trial};
+use crate::verify_credentials::{self, Api, Verification};
 use crate::{confirm, password};
 use aws::{backends, table};
 use deployment::Names;
@@ -29,7 +29,7 @@ pub(crate) async fn run(
     let session = connect.connect().await?;
     let settings = settings(&session, &names).await?;
     let tried = if arguments.no_verify {
-        Trial::NotTried("--no-verify".to_owned())
+        Verification::Skipped("--no-verify".to_owned())
     } else {
         let running = backends::running(&session.clients.ec2, names.cluster().as_str()).await;
         let running = running.map_err(|error| Failure::aws("finding the backends", &error))?;
@@ -38,19 +38,19 @@ pub(crate) async fn run(
             ca: settings.weka_ca.as_deref(),
         };
         let addresses = running.into_iter().map(|backend| backend.private_ip);
-        trial::log_in(addresses, api, &arguments.username, &password).await?
+        verify_credentials::log_in(addresses, api, &arguments.username, &password).await?
     };
     match &tried {
-        Trial::Accepted => printer.line("Weka accepts the new credentials."),
-        Trial::NotTried(why) => printer.line(&format!("The new credentials were not tried: {why}.")),
-        Trial::Refused(why) => {
+        Verification::Accepted => printer.line("Weka accepts the new credentials."),
+        Verification::Skipped(why) => printer.line(&format!("The new credentials were not tried: {why}.")),
+        Verification::Refused(why) => {
             return Err(Failure::plain(format!(
                 "nothing was changed, because the new credentials are no good: {why}; --no-verify stores them all the same"
             )));
         }
     }
     let question = format!("Store them for cluster {}?", names.cluster());
-    confirm::insist(printer, arguments.yes, &question)?;
+    confirm::require_confirmation(printer, arguments.yes, &question)?;
     let table = names.base();
     let stored = table::change_credentials(
         &session.clients.dynamodb,
@@ -72,7 +72,7 @@ pub(crate) async fn run(
         printer.json(&json!({
             "cluster": names.cluster().as_str(),
             "username": arguments.username,
-            "tried": tried == Trial::Accepted,
+            "tried": tried == Verification::Accepted,
             "changed": true,
         }));
     }

@@ -2,16 +2,16 @@
 
 use super::join_params::cluster_name;
 use crate::args::Destroy;
-use crate::carry_out::{Carried, watch_over};
+use crate::execute::{ExecutionResult, run_interruptible};
 use crate::failure::{self, FAILED, Failure};
 use crate::printer::{Printer, style};
 use crate::progress::{Progress, Row};
 use crate::session::Connect;
 use crate::{confirm, removal_view};
 use aws::cloud::Cloud;
-use aws::look::Look;
+use aws::inventory::Inventory;
 use aws::remove::{look_again, remove};
-use deployment::removal::{Fate, Removal, StepId, Verb, instances};
+use deployment::removal::{InstanceDisposition, Removal, StepId, Verb, instances};
 use deployment::{HostGroup, Names, ResourceId};
 use serde_json::{Value as Json, json};
 use std::cell::RefCell;
@@ -21,14 +21,14 @@ use std::sync::Arc;
 pub(crate) async fn run(arguments: Destroy, connect: Connect, printer: &Printer) -> Result<u8, Failure> {
     let names = Names::new(cluster_name(&arguments.name)?);
     let fate = if arguments.keep_instances {
-        Fate::Keep
+        InstanceDisposition::Keep
     } else {
-        Fate::Terminate
+        InstanceDisposition::Terminate
     };
     let session = connect.connect().await?;
     let asking = |error: aws::Error| Failure::aws("looking at the account", &error);
-    let look = Look::new(&session.clients, &names, &session.region);
-    let (account, seen) = tokio::try_join!(look.account(), look.remains()).map_err(asking)?;
+    let inventory = Inventory::new(&session.clients, &names, &session.region);
+    let (account, seen) = tokio::try_join!(inventory.account(), inventory.remains()).map_err(asking)?;
     let account = account.clone();
     let removal = Removal::new(&names, &session.region, &seen, fate);
     removal_view::show(&removal, printer);
@@ -54,25 +54,25 @@ pub(crate) async fn run(arguments: Destroy, connect: Connect, printer: &Printer)
     }
     let ours = instances(&names, &seen);
     let many: usize = HostGroup::ALL.iter().map(|&group| ours.of(group).count()).sum();
-    confirm::insist(printer, arguments.yes, &question(&names, fate, many))?;
+    confirm::require_confirmation(printer, arguments.yes, &question(&names, fate, many))?;
     let cloud = Cloud {
         clients: session.clients.clone(),
         account,
         names: names.clone(),
         package: Arc::default(),
     };
-    carry_out(&cloud, &removal, fate, printer).await
+    execute(&cloud, &removal, fate, printer).await
 }
 
-fn question(names: &Names, fate: Fate, instances: usize) -> String {
+fn question(names: &Names, fate: InstanceDisposition, instances: usize) -> String {
     let cluster = names.cluster();
     match fate {
-        Fate::Terminate => {
+        InstanceDisposition::Terminate => {
             format!(
                 "Destroy cluster {cluster} and terminate its {instances} instances, with the data on them?"
             )
         }
-        Fate::Keep => {
+        InstanceDisposition::Keep => {
             format!(
                 "Remove what wekactl made for cluster {cluster} and leave its {instances} instances running?"
             )
@@ -80,7 +80,12 @@ fn question(names: &Names, fate: Fate, instances: usize) -> String {
     }
 }
 
-async fn carry_out(cloud: &Cloud, removal: &Removal, fate: Fate, printer: &Printer) -> Result<u8, Failure> {
+async fn execute(
+    cloud: &Cloud,
+    removal: &Removal,
+    fate: InstanceDisposition,
+    printer: &Printer,
+) -> Result<u8, Failure> {
     let rows = removal.steps.iter().map(|step| {
         let row = Row {
             kind: step.label(),
@@ -95,13 +100,13 @@ async fn carry_out(cloud: &Cloud, removal: &Removal, fate: Fate, printer: &Print
         (step.id, row)
     });
     let progress = RefCell::new(Progress::new(printer, rows, &["stopped", "removed"]));
-    let left = watch_over(printer, &progress, |interrupted| {
+    let left = run_interruptible(printer, &progress, |interrupted| {
         let report = |event| progress.borrow_mut().event(event);
         let waiting = |id: StepId, error: &aws::Error| progress.borrow_mut().waits(id, &error.to_string());
         remove(cloud, removal, interrupted, report, waiting)
     })
     .await?;
-    let carried = Carried::of(progress.into_inner(), printer);
+    let carried = ExecutionResult::of(progress.into_inner(), printer);
     for line in &left {
         printer.line(&format!("Left to AWS: {line}"));
     }
@@ -126,7 +131,12 @@ async fn carry_out(cloud: &Cloud, removal: &Removal, fate: Fate, printer: &Print
 }
 
 /// What a last look found, and the exit status that follows from it.
-fn say_what_is_left(cloud: &Cloud, rest: &Result<Removal, Failure>, fate: Fate, printer: &Printer) -> u8 {
+fn say_what_is_left(
+    cloud: &Cloud,
+    rest: &Result<Removal, Failure>,
+    fate: InstanceDisposition,
+    printer: &Printer,
+) -> u8 {
     let cluster = cloud.names.cluster();
     let rest = match rest {
         Ok(rest) => rest,
@@ -143,8 +153,8 @@ fn say_what_is_left(cloud: &Cloud, rest: &Result<Removal, Failure>, fate: Fate, 
     if rest.is_empty() {
         let head = style::HEAD;
         let instances = match fate {
-            Fate::Terminate => "",
-            Fate::Keep => " Its instances run on.",
+            InstanceDisposition::Terminate => "",
+            InstanceDisposition::Keep => " Its instances run on.",
         };
         printer.line(&format!(
             "{head}Nothing of cluster {cluster} is left.{head:#}{instances} The CloudFormation stack it came from, with its classic load balancer, stays."

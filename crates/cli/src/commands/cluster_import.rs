@@ -1,20 +1,22 @@
 //! `cluster import`: look, check, plan, show, ask, carry out.
 
 use crate::args::Import;
-use crate::carry_out::{Carried, carry_out};
+use crate::execute::{ExecutionResult, execute};
 use crate::failure::{FAILED, Failure, USAGE};
-use crate::fresh::Fresh;
+use crate::generated::Generated;
 use crate::package::{self, Package};
 use crate::printer::Printer;
 use crate::session::{Connect, Session};
-use crate::trial::{self, Api, Trial};
+use crate::verify_credentials::{self, Api, Verification};
 use crate::{confirm, password, plan_view, weka_ca};
 use aws::cloud::Cloud;
 use aws::discover::{self, NotFound};
-use aws::look::Look;
+use aws::inventory::Inventory;
 use aws::permissions;
 use deployment::desired::{self, Request};
-use deployment::import::{Imported, Wish, alias_outside_zone, foreign_alias, standing_instances};
+use deployment::import::{
+    DiscoveredCluster, ImportRequest, actual_instances, alias_outside_zone, alias_ownership,
+};
 use deployment::plan::{Conflict, Observed, Plan};
 use deployment::resource::Body;
 use deployment::settings::WekaProtocol;
@@ -39,15 +41,15 @@ pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) 
     let password = password::read(&arguments.password, std::env::var("WEKA_PASSWORD").ok(), printer)?;
     let session = connect.connect().await?;
     let names = Names::new(wish.cluster.clone());
-    let seen = see(&session, &names, &wish, &arguments.instance_ids).await?;
+    let seen = observe(&session, &names, &wish, &arguments.instance_ids).await?;
     let credentials = (arguments.username.as_str(), &password);
     let tried = if arguments.no_verify {
-        Trial::NotTried("--no-verify".to_owned())
+        Verification::Skipped("--no-verify".to_owned())
     } else {
         try_on_weka(&wish, &seen.found, credentials).await?
     };
-    let (settings, plan) = decide(&wish, &seen, &package, credentials, &tried)?;
-    if let Trial::NotTried(why) = &tried {
+    let (settings, plan) = plan(&wish, &seen, &package, credentials, &tried)?;
+    if let Verification::Skipped(why) = &tried {
         printer.line(&format!("User and password were not tried on Weka: {why}."));
     }
     plan_view::show(&plan, printer);
@@ -60,7 +62,7 @@ pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) 
         ));
     }
     if !plan.is_empty() {
-        confirm::ask(
+        confirm::confirm(
             printer,
             arguments.yes,
             &format!("Import cluster {} with this plan?", names.cluster()),
@@ -72,12 +74,12 @@ pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) 
         names,
         package: package.archive.into(),
     };
-    let carried = carry_out(&cloud, &plan, printer).await?;
-    Ok(conclude(&cloud, &plan, &settings, &carried, printer))
+    let carried = execute(&cloud, &plan, printer).await?;
+    Ok(finish(&cloud, &plan, &settings, &carried, printer))
 }
 
 /// What the user asks for, all that is wrong with it said at once.
-fn wish(arguments: &Import) -> Result<Wish, Failure> {
+fn wish(arguments: &Import) -> Result<ImportRequest, Failure> {
     let mut errors = Vec::new();
     let cluster = arguments
         .name
@@ -137,7 +139,7 @@ fn wish(arguments: &Import) -> Result<Wish, Failure> {
     let (Some(cluster), true) = (cluster, errors.is_empty()) else {
         return Err(Failure::all(USAGE, errors));
     };
-    Ok(Wish {
+    Ok(ImportRequest {
         cluster,
         tags,
         private_subnet: arguments.private_subnet,
@@ -159,23 +161,23 @@ fn wish(arguments: &Import) -> Result<Wish, Failure> {
 
 /// Logs in to a backend that is to be imported.
 async fn try_on_weka(
-    wish: &Wish,
-    found: &Imported,
+    wish: &ImportRequest,
+    found: &DiscoveredCluster,
     (username, password): (&str, &Secret),
-) -> Result<Trial, Failure> {
+) -> Result<Verification, Failure> {
     let api = Api {
         protocol: wish.weka_protocol,
         ca: wish.weka_ca.as_deref(),
     };
     let backends = found.of_group(HostGroup::Backends).into_iter();
     let addresses = backends.filter_map(|backend| backend.address.clone());
-    trial::log_in(addresses, api, username, password).await
+    verify_credentials::log_in(addresses, api, username, password).await
 }
 
 /// What was seen of the account.
 struct Seen {
     account: Account,
-    found: Imported,
+    found: DiscoveredCluster,
     observed: Observed,
     /// The name of the hosted zone that `--dns-zone-id` names, if there is one.
     zone: Option<String>,
@@ -183,11 +185,16 @@ struct Seen {
 }
 
 /// Finds the cluster and looks at what stands, side by side: what wekactl makes is known by the cluster's name alone.
-async fn see(session: &Session, names: &Names, wish: &Wish, ids: &[String]) -> Result<Seen, Failure> {
+async fn observe(
+    session: &Session,
+    names: &Names,
+    wish: &ImportRequest,
+    ids: &[String],
+) -> Result<Seen, Failure> {
     let asking = |error: aws::Error| Failure::aws("looking at the account", &error);
-    let look = Look::new(&session.clients, names, &session.region);
+    let inventory = Inventory::new(&session.clients, names, &session.region);
     if let Some((zone, alias)) = wish.dns_zone_id.as_ref().zip(wish.dns_alias.as_ref()) {
-        look.has_alias(zone, alias.as_str());
+        inventory.has_alias(zone, alias.as_str());
     }
     let found = async {
         let members = if ids.is_empty() {
@@ -195,11 +202,11 @@ async fn see(session: &Session, names: &Names, wish: &Wish, ids: &[String]) -> R
         } else {
             let ids: BTreeSet<_> = ids.iter().cloned().collect();
             let members = discover::of_instances(&session.clients, ids).await;
-            members.map_err(NotFound::Asked)
+            members.map_err(NotFound::Aws)
         };
         let members = members.map_err(|error| match error {
             NotFound::Stack(_) => Failure::plain(error.to_string()),
-            NotFound::Asked(error) => Failure::aws("finding the cluster", &error),
+            NotFound::Aws(error) => Failure::aws("finding the cluster", &error),
         })?;
         // What only they tell: the stack's load balancer, and whether there are clients.
         let mut more = Vec::new();
@@ -207,18 +214,18 @@ async fn see(session: &Session, names: &Names, wish: &Wish, ids: &[String]) -> R
             more.extend(ResourceId::found_by_name(Some(HostGroup::Clients)));
         }
         if let Some(name) = members.known().classic_load_balancers.first() {
-            look.has_classic_load_balancer(name);
+            inventory.has_classic_load_balancer(name);
             more.push(ResourceId::ClassicHealthCheck);
         }
-        let (found, observed) = tokio::join!(members.complete(&session.clients), look.at(more));
+        let (found, observed) = tokio::join!(members.complete(&session.clients), inventory.at(more));
         let found = found.map_err(|error| Failure::aws("finding the cluster", &error))?;
         Ok((found, observed.map_err(asking)?))
     };
     let standing = async {
         let by_name = [None, Some(HostGroup::Backends)].map(ResourceId::found_by_name);
-        let observed = look.at(by_name.into_iter().flatten());
+        let observed = inventory.at(by_name.into_iter().flatten());
         let denied = async {
-            let caller = look.caller_arn().await?;
+            let caller = inventory.caller_arn().await?;
             Ok(permissions::denied(&session.clients.iam, caller).await)
         };
         let (observed, denied) = tokio::join!(observed, denied);
@@ -233,14 +240,14 @@ async fn see(session: &Session, names: &Names, wish: &Wish, ids: &[String]) -> R
         }
     };
     let ((found, more), (mut observed, denied), zone) = tokio::try_join!(found, standing, zone)?;
-    let account = look.account().await.map_err(asking)?.clone();
+    let account = inventory.account().await.map_err(asking)?.clone();
     observed.extend(more);
     let mut groups = vec![HostGroup::Backends];
     if wish.clients && !found.of_group(HostGroup::Clients).is_empty() {
         groups.push(HostGroup::Clients);
     }
     for group in groups {
-        observed.extend(standing_instances(names.cluster(), group, &wish.tags, &found));
+        observed.extend(actual_instances(names.cluster(), group, &wish.tags, &found));
     }
     Ok(Seen {
         account,
@@ -252,15 +259,15 @@ async fn see(session: &Session, names: &Names, wish: &Wish, ids: &[String]) -> R
 }
 
 /// Checks everything, and makes the settings and the plan; nothing has been made yet.
-fn decide(
-    wish: &Wish,
+fn plan(
+    wish: &ImportRequest,
     seen: &Seen,
     package: &Package,
     credentials: (&str, &Secret),
-    tried: &Trial,
+    tried: &Verification,
 ) -> Result<(Settings, Plan), Failure> {
     let mut errors: Vec<String> = Vec::new();
-    if let Trial::Refused(why) = tried {
+    if let Verification::Refused(why) = tried {
         errors.push(format!(
             "the user or the password is no good: {why}; --no-verify imports with them all the same"
         ));
@@ -283,21 +290,21 @@ fn decide(
     };
     let outside = alias_outside_zone(wish, seen.zone.as_deref());
     errors.extend(outside.map(|outside| outside.to_string()));
-    errors.extend(foreign_alias(wish, stored.as_ref(), &seen.observed).map(|taken| taken.to_string()));
+    errors.extend(alias_ownership(wish, stored.as_ref(), &seen.observed).map(|taken| taken.to_string()));
     let settings = Settings::from_import(wish, &seen.found, &seen.account, stored.as_ref());
     let settings = settings.map_err(|problems| errors.extend(problems.iter().map(ToString::to_string)));
     let Ok(settings) = settings else {
         return Err(Failure::all(FAILED, errors));
     };
-    let fresh = Fresh::new(&settings)?;
+    let generated = Generated::new(&settings)?;
     let desired = desired::desired(&Request {
         cluster: &wish.cluster,
         account: &seen.account,
         settings: &settings,
         package: &package.facts,
         credentials: Some(credentials),
-        uuids: &fresh.uuids,
-        seal_keys: &fresh.seal_keys,
+        uuids: &generated.uuids,
+        seal_keys: &generated.seal_keys,
     });
     let plan = Plan::new(&wish.cluster, desired, seen.observed.clone());
     let plan = plan.map_err(|conflicts| errors.extend(conflicts.iter().map(Conflict::to_string)));
@@ -308,7 +315,13 @@ fn decide(
 }
 
 /// What to do next: shown once everything stands.
-fn conclude(cloud: &Cloud, plan: &Plan, settings: &Settings, carried: &Carried, printer: &Printer) -> u8 {
+fn finish(
+    cloud: &Cloud,
+    plan: &Plan,
+    settings: &Settings,
+    carried: &ExecutionResult,
+    printer: &Printer,
+) -> u8 {
     let code = carried.exit_code();
     let script = if carried.is_whole() {
         host(settings, &carried.outputs).map(|host| MountScript { host }.render())

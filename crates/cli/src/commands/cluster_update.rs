@@ -2,16 +2,16 @@
 
 use super::join_params::{cluster_name, settings};
 use crate::args::Update;
-use crate::carry_out::carry_out;
+use crate::execute::execute;
 use crate::failure::{FAILED, Failure};
-use crate::fresh::Fresh;
+use crate::generated::Generated;
 use crate::package::{self, Package};
 use crate::printer::Printer;
 use crate::session::{Connect, Session};
 use crate::{confirm, plan_view};
 use aws::cloud::Cloud;
 use aws::group;
-use aws::look::Look;
+use aws::inventory::Inventory;
 use deployment::desired::Request;
 use deployment::plan::{Conflict, Observed, Plan};
 use deployment::{Account, HostGroup, Names, ResourceId, Settings, update};
@@ -33,8 +33,8 @@ pub(super) async fn run_part(
     let names = Names::new(cluster_name(&arguments.name)?);
     let package = package::find(arguments.lambda_package.as_deref())?;
     let session = connect.connect().await?;
-    let seen = see(&session, &names).await?;
-    let plan = decide(&names, &seen, &package)?;
+    let seen = observe(&session, &names).await?;
+    let plan = plan(&names, &seen, &package)?;
     let plan = plan.only(chosen).map_err(|absent| {
         let absent: Vec<_> = absent
             .iter()
@@ -65,7 +65,7 @@ pub(super) async fn run_part(
     }
     if !plan.is_empty() {
         let question = format!("Update cluster {} with this plan?", names.cluster());
-        confirm::ask(printer, arguments.yes, &question)?;
+        confirm::confirm(printer, arguments.yes, &question)?;
     }
     let cloud = Cloud {
         clients: session.clients,
@@ -73,7 +73,7 @@ pub(super) async fn run_part(
         names,
         package: package.archive.into(),
     };
-    let carried = carry_out(&cloud, &plan, printer).await?;
+    let carried = execute(&cloud, &plan, printer).await?;
     if printer.is_json() {
         printer.json(&carried.json(&cloud, &plan, json!({})));
     }
@@ -89,13 +89,13 @@ struct Seen {
 }
 
 /// Reads the settings and looks at what stands, side by side: what wekactl makes is known by the cluster's name alone.
-async fn see(session: &Session, names: &Names) -> Result<Seen, Failure> {
+async fn observe(session: &Session, names: &Names) -> Result<Seen, Failure> {
     let asking = |error: aws::Error| Failure::aws("looking at the account", &error);
-    let look = Look::new(&session.clients, names, &session.region);
+    let inventory = Inventory::new(&session.clients, names, &session.region);
     let by_name = ResourceId::found_by_name(None).chain(ResourceId::found_by_name(Some(HostGroup::Backends)));
     let (stored, observed, members) = tokio::join!(
         settings(session, names),
-        look.at(by_name),
+        inventory.at(by_name),
         group::members(&session.clients, names)
     );
     // That there is no such cluster says more than what else went wrong for that reason.
@@ -107,20 +107,20 @@ async fn see(session: &Session, names: &Names) -> Result<Seen, Failure> {
         more.extend(ResourceId::found_by_name(Some(HostGroup::Clients)));
     }
     if let Some((zone, alias)) = settings.dns_zone_id.as_ref().zip(settings.dns_alias.as_ref()) {
-        look.has_alias(zone, alias);
+        inventory.has_alias(zone, alias);
         more.push(ResourceId::AliasRecord);
     }
     if let Some(name) = &settings.classic_load_balancer {
-        look.has_classic_load_balancer(name);
+        inventory.has_classic_load_balancer(name);
         more.push(ResourceId::ClassicHealthCheck);
     }
-    let account = look.account().await.map_err(asking)?.clone();
-    observed.extend(look.at(more).await.map_err(asking)?);
-    let groups = update::standing_groups(&settings, &observed);
+    let account = inventory.account().await.map_err(asking)?.clone();
+    observed.extend(inventory.at(more).await.map_err(asking)?);
+    let groups = update::actual_groups(&settings, &observed);
     for &group in &groups {
         let members = members.iter().filter(|member| member.host_group == group);
         let members = members.map(|member| (member.id.as_str(), &member.tags));
-        observed.extend([update::standing_members(
+        observed.extend([update::actual_members(
             names.cluster(),
             group,
             &settings.tags_map,
@@ -135,16 +135,16 @@ async fn see(session: &Session, names: &Names) -> Result<Seen, Failure> {
     })
 }
 
-fn decide(names: &Names, seen: &Seen, package: &Package) -> Result<Plan, Failure> {
-    let fresh = Fresh::new(&seen.settings)?;
+fn plan(names: &Names, seen: &Seen, package: &Package) -> Result<Plan, Failure> {
+    let generated = Generated::new(&seen.settings)?;
     let request = Request {
         cluster: names.cluster(),
         account: &seen.account,
         settings: &seen.settings,
         package: &package.facts,
         credentials: None,
-        uuids: &fresh.uuids,
-        seal_keys: &fresh.seal_keys,
+        uuids: &generated.uuids,
+        seal_keys: &generated.seal_keys,
     };
     let wanted = update::wanted(&request, &seen.groups);
     Plan::new(names.cluster(), wanted, seen.observed.clone())

@@ -36,7 +36,7 @@ async fn of_stack(named: &Named, connect: Connect, printer: &Printer) -> Result<
     let session = connect.connect().await?;
     let instances = stack_instances(&session.clients, &name).await;
     let instances = instances.map_err(|error| match error {
-        NotFound::Asked(error) => Failure::aws("reading the stack's instances", &error),
+        NotFound::Aws(error) => Failure::aws("reading the stack's instances", &error),
         error @ NotFound::Stack(_) => Failure::plain(error.to_string()),
     })?;
     let rows = instances.iter().map(|instance| {

@@ -4,7 +4,7 @@ use crate::args::JoinParams;
 use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::session::{Connect, Session};
-use aws::look::Look;
+use aws::inventory::Inventory;
 use deployment::{ClusterName, HostName, Names, Output, ResourceId, Settings};
 use instances::MountScript;
 use serde_json::json;
@@ -32,7 +32,7 @@ pub(crate) async fn run(arguments: JoinParams, connect: Connect, printer: &Print
 /// The cluster's name as given.
 pub(super) fn cluster_name(name: &str) -> Result<ClusterName, Failure> {
     name.parse()
-        .map_err(|error: deployment::names::BadClusterName| Failure::usage(error.to_string()))
+        .map_err(|error: deployment::names::InvalidClusterName| Failure::usage(error.to_string()))
 }
 
 /// A host's name as given.
@@ -62,8 +62,8 @@ pub(super) async fn settings(session: &Session, names: &Names) -> Result<Setting
 }
 
 async fn load_balancer(session: &Session, names: &Names) -> Result<String, Failure> {
-    let look = Look::new(&session.clients, names, &session.region);
-    let standing = look.at([ResourceId::LoadBalancer]).await;
+    let inventory = Inventory::new(&session.clients, names, &session.region);
+    let standing = inventory.at([ResourceId::LoadBalancer]).await;
     let mut standing = standing.map_err(|error| Failure::aws("reading the load balancer", &error))?;
     let outputs = standing
         .remove(&ResourceId::LoadBalancer)

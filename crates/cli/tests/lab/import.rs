@@ -344,7 +344,7 @@ fn no_secret_is_in_what_stands_in_the_clear_or_in_the_diagnostics() {
 }
 
 /// Starts an import over a slow network, sends it `signal` once it has changed something, and says how it ended.
-fn broken_off(lab: &Lab, signal: &str) -> Option<i32> {
+fn interruption(lab: &Lab, signal: &str) -> Option<i32> {
     let (package, before) = (lab.package(), lab.calls().len());
     let mut import = std::process::Command::new(assert_cmd::cargo::cargo_bin("wekactl"))
         .args(import_arguments("wk", package.to_str().unwrap()))
@@ -378,7 +378,7 @@ fn a_broken_off_import_goes_on_when_it_is_run_again() {
             ..StackOptions::default()
         };
         let (lab, _) = Lab::with_options(slow, &stack);
-        assert_eq!(broken_off(&lab, signal), status);
+        assert_eq!(interruption(&lab, signal), status);
         let rest = lab.import(&[]).ok();
         assert!(
             !rest.stderr.contains("Plan: 0 to create"),

@@ -3,20 +3,20 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its lab has failed")]
 
 mod bad_input;
-mod broken_off;
 mod common;
 mod credentials;
 mod destroy;
 mod drift;
+mod go_migration;
 mod import;
 mod in_flight;
 mod instances;
+mod interruption;
 mod jrpc;
-mod minutes;
-mod others_stay;
+mod ownership;
 mod permitted;
 mod reference;
 mod scaled;
 mod scaling;
-mod takeover;
+mod ticks;
 mod update;

@@ -5,8 +5,8 @@ use assert_cmd::cargo::cargo_bin;
 use deployment::{FunctionType, HostGroup, Names};
 use lab::weka_cluster::{self, State, WekaCluster};
 use lab::{
-    Control, Execution, Functions, GoImportOptions, Hardware, Loop, LoopOptions, Minute, MotoOptions, Stack,
-    StackOptions,
+    Control, Execution, Functions, GoImportOptions, Hardware, Loop, LoopOptions, MotoOptions, Stack,
+    StackOptions, Tick,
 };
 use std::path::Path;
 
@@ -20,14 +20,14 @@ pub(crate) struct Scaled {
 }
 
 impl Scaled {
-    /// Imported. In a network of its own, 127.<network>.0.0/16: other tests run at the same time.
+    /// DiscoveredCluster. In a network of its own, 127.<network>.0.0/16: other tests run at the same time.
     pub(crate) async fn start(network: u8) -> Self {
         let (functions, lab, stack) = Self::stack(network).await;
         lab.import(&[]).ok();
         Self::run(functions, lab, stack, PASSWORD).await
     }
 
-    /// Imported by the Go tool, and taken over.
+    /// DiscoveredCluster by the Go tool, and taken over.
     pub(crate) async fn taken_over(network: u8, options: &GoImportOptions, password: &str) -> Self {
         let (functions, lab, stack) = Self::stack(network).await;
         lab::go_import(&lab.moto, &stack, options).unwrap();
@@ -71,8 +71,8 @@ impl Scaled {
     }
 
     /// A minute. The password stands nowhere in it, and what was terminated in it was no member of the cluster.
-    pub(crate) async fn minute(&mut self) -> Minute {
-        let minute = self.minutes.minute().await.unwrap();
+    pub(crate) async fn tick(&mut self) -> Tick {
+        let minute = self.minutes.tick().await.unwrap();
         for execution in &minute.executions {
             assert!(!execution.text().contains(PASSWORD), "{}", execution.text());
         }
@@ -98,19 +98,19 @@ impl Scaled {
 
     /// A minute's one execution.
     pub(crate) async fn execution(&mut self) -> Execution {
-        let mut executions = self.minute().await.executions;
+        let mut executions = self.tick().await.executions;
         assert_eq!(executions.len(), 1);
         executions.remove(0)
     }
 
     /// Lets minutes pass until this holds, an hour at most, and tells what they came to.
     #[track_caller]
-    pub(crate) fn until(&mut self, holds: impl Fn(&Minute) -> bool) -> impl Future<Output = Vec<Minute>> {
+    pub(crate) fn until(&mut self, holds: impl Fn(&Tick) -> bool) -> impl Future<Output = Vec<Tick>> {
         let caller = std::panic::Location::caller();
         async move {
             let mut minutes = Vec::new();
             while minutes.len() < 60 {
-                minutes.push(self.minute().await);
+                minutes.push(self.tick().await);
                 if minutes.last().is_some_and(&holds) {
                     return minutes;
                 }
@@ -123,7 +123,7 @@ impl Scaled {
 
     /// Until group and cluster are of this size and nothing is under way.
     #[track_caller]
-    pub(crate) fn until_settled(&mut self, size: usize) -> impl Future<Output = Vec<Minute>> {
+    pub(crate) fn until_settled(&mut self, size: usize) -> impl Future<Output = Vec<Tick>> {
         self.until(move |minute| {
             minute.in_group == size
                 && (minute.healthy, minute.unhealthy, minute.draining) == (size, 0, 0)
@@ -145,7 +145,7 @@ fn after_number(line: &str) -> Option<&str> {
 }
 
 /// A minute in a line, for who reads why a test has failed.
-fn told(minute: &Minute) -> String {
+fn told(minute: &Tick) -> String {
     format!(
         "{}: desired {}, in group {}, healthy {}, unhealthy {}, draining {}, terminated {:?}, errors {:?}",
         minute.number,

@@ -42,7 +42,7 @@ async fn it_grows_and_shrinks() {
     let requests = |cluster: &Scaled| cluster.minutes.weka().look(|model| model.requests().len());
     for _ in 0..3 {
         let from = requests(&cluster);
-        let minute = cluster.minute().await;
+        let minute = cluster.tick().await;
         assert_eq!((minute.in_group, minute.healthy, minute.draining), (6, 6, 0));
         let changes = changes(&cluster, from);
         assert_eq!(changes, [""; 0]);
@@ -114,7 +114,7 @@ async fn too_small_a_capacity_is_refused_and_changes_nothing() {
     cluster.minutes.set_desired(2).await.unwrap();
     let from = cluster.minutes.weka().look(|model| model.requests().len());
     for _ in 0..3 {
-        let minute = cluster.minute().await;
+        let minute = cluster.tick().await;
         assert_eq!((minute.desired, minute.in_group, minute.healthy), (2, 6, 6));
         let [error] = minute.errors().try_into().unwrap();
         assert!(
@@ -176,7 +176,7 @@ async fn an_instance_that_cannot_join_makes_room_for_another() {
     });
     unwell.await.unwrap();
     cluster.minutes.set_desired(7).await.unwrap();
-    let minute = cluster.minute().await;
+    let minute = cluster.tick().await;
     let [(failed, boot)] = minute.booted.try_into().unwrap();
     assert_eq!(boot.outcome, Outcome::ShutDown, "{}", boot.log);
 

@@ -1,6 +1,6 @@
 //! Whether a DNS name is free for the cluster.
 
-use super::{Problem, Wish};
+use super::{ImportError, ImportRequest};
 use crate::host_name::HostName;
 use crate::plan::Observed;
 use crate::resource::{AliasRecord, Body, ResourceId};
@@ -9,7 +9,11 @@ use crate::value::Output;
 
 /// The alias record that stands where the wish has one, if it is not this cluster's: a record bears no tag. It is the cluster's
 /// where the stored settings name it, which are written before it is made, or where it points at the cluster's load balancer.
-pub fn foreign_alias(wish: &Wish, stored: Option<&Settings>, observed: &Observed) -> Option<Problem> {
+pub fn alias_ownership(
+    wish: &ImportRequest,
+    stored: Option<&Settings>,
+    observed: &Observed,
+) -> Option<ImportError> {
     let Body::AliasRecord(record) = &observed.get(&ResourceId::AliasRecord)?.body else {
         return None;
     };
@@ -27,7 +31,7 @@ pub fn foreign_alias(wish: &Wish, stored: Option<&Settings>, observed: &Observed
     let target = record.target.known().unwrap_or_default();
     let is_ours =
         load_balancer.is_some_and(|name| AliasRecord::comparable(name) == AliasRecord::comparable(target));
-    (!is_stored && !is_ours).then(|| Problem::AliasTaken {
+    (!is_stored && !is_ours).then(|| ImportError::AliasTaken {
         alias: record.name.clone(),
         target: if target.is_empty() {
             "something else".to_owned()
@@ -38,12 +42,12 @@ pub fn foreign_alias(wish: &Wish, stored: Option<&Settings>, observed: &Observed
 }
 
 /// Why there can be no record of the alias in its hosted zone, of which `zone` is the name if there is such a zone.
-pub fn alias_outside_zone(wish: &Wish, zone: Option<&str>) -> Option<Problem> {
+pub fn alias_outside_zone(wish: &ImportRequest, zone: Option<&str>) -> Option<ImportError> {
     let (alias, zone_id) = wish.dns_alias.as_ref().zip(wish.dns_zone_id.clone())?;
     match zone {
-        None => Some(Problem::NoZone { zone_id }),
+        None => Some(ImportError::NoZone { zone_id }),
         Some(zone) if alias.is_within(zone) => None,
-        Some(zone) => Some(Problem::AliasOutsideZone {
+        Some(zone) => Some(ImportError::AliasOutsideZone {
             alias: alias.to_string(),
             zone_id,
             zone: AliasRecord::comparable(zone),
@@ -55,12 +59,12 @@ pub fn alias_outside_zone(wish: &Wish, zone: Option<&str>) -> Option<Problem> {
 mod tests {
     use super::*;
     use crate::import::tests::wish;
-    use crate::plan::Standing;
+    use crate::plan::ActualResource;
     use crate::resource::LoadBalancer;
     use std::collections::BTreeSet;
 
-    fn standing(body: Body, outputs: Vec<(Output, String)>) -> Standing {
-        Standing {
+    fn standing(body: Body, outputs: Vec<(Output, String)>) -> ActualResource {
+        ActualResource {
             name: "any".into(),
             body,
             tags: None,
@@ -70,7 +74,7 @@ mod tests {
 
     #[test]
     fn an_alias_stands_in_its_zone() {
-        let wish = Wish {
+        let wish = ImportRequest {
             dns_alias: Some("weka.example.com".parse().unwrap()),
             dns_zone_id: Some("Z1".into()),
             ..wish()
@@ -78,7 +82,7 @@ mod tests {
         assert_eq!(alias_outside_zone(&wish, Some("example.com.")), None);
         assert_eq!(
             alias_outside_zone(
-                &Wish {
+                &ImportRequest {
                     dns_alias: None,
                     ..wish.clone()
                 },
@@ -99,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_record_is_the_clusters_where_it_points_at_it_or_the_settings_name_it() {
-        let wish = Wish {
+        let wish = ImportRequest {
             dns_alias: Some("weka.example.com".parse().unwrap()),
             dns_zone_id: Some("Z1".into()),
             ..wish()
@@ -111,12 +115,12 @@ mod tests {
             target_zone_id: "Z2".into(),
         };
         let mut observed = Observed::new();
-        assert_eq!(foreign_alias(&wish, None, &observed), None);
+        assert_eq!(alias_ownership(&wish, None, &observed), None);
         observed.insert(
             ResourceId::AliasRecord,
             standing(record.clone().into(), Vec::new()),
         );
-        let taken = foreign_alias(&wish, None, &observed).unwrap().to_string();
+        let taken = alias_ownership(&wish, None, &observed).unwrap().to_string();
         assert_eq!(
             taken,
             "weka.example.com points at www.example.com already: remove that record, or choose another --dns-alias"
@@ -126,12 +130,12 @@ mod tests {
             dns_zone_id: Some("Z1".into()),
             ..Settings::default()
         };
-        assert!(foreign_alias(&wish, Some(&other), &observed).is_some());
+        assert!(alias_ownership(&wish, Some(&other), &observed).is_some());
         let same = Settings {
             dns_alias: Some("weka.example.com".into()),
             ..other
         };
-        assert_eq!(foreign_alias(&wish, Some(&same), &observed), None);
+        assert_eq!(alias_ownership(&wish, Some(&same), &observed), None);
         let load_balancer = LoadBalancer {
             scheme: "internal".into(),
             subnets: BTreeSet::new(),
@@ -139,6 +143,6 @@ mod tests {
         };
         let name = vec![(Output::DnsName, "WWW.example.com.".to_owned())];
         observed.insert(ResourceId::LoadBalancer, standing(load_balancer.into(), name));
-        assert_eq!(foreign_alias(&wish, None, &observed), None);
+        assert_eq!(alias_ownership(&wish, None, &observed), None);
     }
 }

@@ -24,7 +24,7 @@ pub enum Source {
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Imported {
+pub struct DiscoveredCluster {
     /// Where the instances come from.
     pub source: Source,
     /// The instances, terminated ones of a stack left out, in the order of their ids.
@@ -88,7 +88,7 @@ impl Instance {
     }
 }
 
-impl Imported {
+impl DiscoveredCluster {
     /// The instances of each host group. Given by their ids, instances are backends unless their profile says that they
     /// are clients; of a stack, only those whose profile says so.
     pub fn of_group(&self, group: HostGroup) -> Vec<&Instance> {

@@ -1,4 +1,4 @@
-use super::Problem;
+use super::ImportError;
 use std::collections::BTreeSet;
 
 /// The network of the VPC.
@@ -77,7 +77,7 @@ impl Network {
         subnet: &str,
         vpc: &str,
         wanted: Option<&str>,
-    ) -> Result<String, Problem> {
+    ) -> Result<String, ImportError> {
         let zone = self
             .subnets
             .iter()
@@ -85,7 +85,7 @@ impl Network {
             .map(|s| s.zone.as_str());
         if let Some(wanted) = wanted {
             let bad = |reason: &str| {
-                Err(Problem::BadSecondSubnet {
+                Err(ImportError::BadSecondSubnet {
                     subnet: wanted.to_owned(),
                     reason: reason.to_owned(),
                 })
@@ -106,14 +106,19 @@ impl Network {
             .filter(|s| table.is_some() && self.route_table(&s.id, vpc) == table)
             .map(|s| s.id.clone())
             .min()
-            .ok_or_else(|| Problem::NoSecondSubnet {
+            .ok_or_else(|| ImportError::NoSecondSubnet {
                 vpc: vpc.to_owned(),
                 subnet: subnet.to_owned(),
             })
     }
 
     /// What a private API lacks: an interface endpoint, open to the backends' security groups or the whole VPC.
-    pub(super) fn check_private_api(&self, region: &str, vpc: &str, groups: &[String]) -> Option<Problem> {
+    pub(super) fn check_private_api(
+        &self,
+        region: &str,
+        vpc: &str,
+        groups: &[String],
+    ) -> Option<ImportError> {
         let open = |endpoint: &Endpoint| {
             groups.iter().all(|group| endpoint.https_from.contains(group))
                 || self.cidrs.iter().all(|cidr| endpoint.https_from.contains(cidr))
@@ -129,7 +134,7 @@ impl Network {
                 groups.join(", ")
             ),
         };
-        Some(Problem::NoApiEndpoint {
+        Some(ImportError::NoApiEndpoint {
             service,
             vpc: vpc.to_owned(),
             missing,
@@ -137,7 +142,12 @@ impl Network {
     }
 
     /// What reading the table from within the VPC lacks: an endpoint on the route table of the backends' subnet.
-    pub(super) fn check_dynamodb_endpoint(&self, region: &str, vpc: &str, subnet: &str) -> Option<Problem> {
+    pub(super) fn check_dynamodb_endpoint(
+        &self,
+        region: &str,
+        vpc: &str,
+        subnet: &str,
+    ) -> Option<ImportError> {
         let (service, found) = self.endpoints_of(region, vpc, "dynamodb", &["Gateway", "Interface"]);
         let table = self
             .route_table(subnet, vpc)
@@ -153,7 +163,7 @@ impl Network {
         } else {
             format!("it is not on the route table of the backends' subnet {subnet}; add {table} to it")
         };
-        Some(Problem::NoDynamoDbEndpoint {
+        Some(ImportError::NoDynamoDbEndpoint {
             service,
             vpc: vpc.to_owned(),
             missing,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// Why a cluster cannot be imported: one line, with what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
+pub enum ImportError {
     /// The stack is not Weka's.
     #[error(
         "stack '{stack}' is not a Weka stack (its description does not begin with '[WekaIO]'): `wekactl cluster list` shows those that are"

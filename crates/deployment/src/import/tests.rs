@@ -6,8 +6,8 @@ mod problems;
 
 const GROUP: &str = "sg-1";
 
-pub(super) fn wish() -> Wish {
-    Wish {
+pub(super) fn wish() -> ImportRequest {
+    ImportRequest {
         cluster: cluster(),
         tags: [("team".to_owned(), "storage".to_owned())].into_iter().collect(),
         private_subnet: false,
@@ -70,8 +70,8 @@ fn main_table() -> RouteTable {
 }
 
 /// A cluster that can be imported as it is: six backends, so many clients.
-fn good(clients: usize) -> Imported {
-    Imported {
+fn good(clients: usize) -> DiscoveredCluster {
+    DiscoveredCluster {
         source: Source::Stack {
             id: "arn:aws:cloudformation:eu-west-1:123456789012:stack/wk/1".into(),
             status: "CREATE_COMPLETE".into(),
@@ -95,7 +95,7 @@ fn good(clients: usize) -> Imported {
     }
 }
 
-fn endpoint(found: &mut Imported, kind: &str, service: &str) {
+fn endpoint(found: &mut DiscoveredCluster, kind: &str, service: &str) {
     found.network.endpoints.push(Endpoint {
         id: "vpce-1".into(),
         vpc: "vpc-1".into(),
@@ -107,12 +107,12 @@ fn endpoint(found: &mut Imported, kind: &str, service: &str) {
     });
 }
 
-fn import(wish: &Wish, found: &Imported) -> Settings {
+fn import(wish: &ImportRequest, found: &DiscoveredCluster) -> Settings {
     Settings::from_import(wish, found, &account(), None).unwrap()
 }
 
 /// What is wrong, a line each.
-fn problems(wish: &Wish, found: &Imported) -> Vec<String> {
+fn problems(wish: &ImportRequest, found: &DiscoveredCluster) -> Vec<String> {
     let problems = Settings::from_import(wish, found, &account(), None).unwrap_err();
     problems.iter().map(ToString::to_string).collect()
 }
@@ -172,7 +172,7 @@ fn the_clients_maximum_is_a_multiple_of_500() {
     assert_eq!(import(&wish(), &good(0)).clients, None);
     assert_eq!(
         import(
-            &Wish {
+            &ImportRequest {
                 clients: false,
                 ..wish()
             },
@@ -286,7 +286,7 @@ fn a_second_subnet_shares_the_route_table_of_the_backends() {
     // One that is named need not share it.
     let mut found = good(0);
     found.network.route_tables = vec![main_table(), own(&["subnet-b2"])];
-    let named = Wish {
+    let named = ImportRequest {
         additional_subnet: Some("subnet-b2".into()),
         ..wish()
     };
@@ -295,7 +295,7 @@ fn a_second_subnet_shares_the_route_table_of_the_backends() {
 
 #[test]
 fn a_private_api_may_be_open_to_the_groups_to_the_vpc_or_to_all() {
-    let wish = Wish {
+    let wish = ImportRequest {
         private_subnet: true,
         ..wish()
     };
@@ -328,7 +328,7 @@ fn a_private_api_may_be_open_to_the_groups_to_the_vpc_or_to_all() {
 
 #[test]
 fn an_endpoint_for_the_table_is_a_gateway_on_the_route_table_or_an_interface() {
-    let wish = Wish {
+    let wish = ImportRequest {
         use_dynamodb_endpoint: true,
         ..wish()
     };
@@ -355,7 +355,7 @@ fn only_what_is_not_yet_done_to_an_instance_is_left_to_do() {
     // Tagged but not attached yet, as an import that was broken off leaves it.
     found.instances[3].tags = tags;
     let [(_, prepared), (_, attached)] =
-        standing_instances(&cluster(), HostGroup::Backends, &wish().tags, &found);
+        actual_instances(&cluster(), HostGroup::Backends, &wish().tags, &found);
     let ids = |numbers: &[usize]| {
         numbers
             .iter()

@@ -17,14 +17,14 @@ fn hashes_as_the_go_tool_does() {
 #[test]
 fn cuts_as_the_go_tool_does() {
     assert_eq!(
-        fit("wekactl-production-storage-cluster-01", 32),
+        truncate_with_hash("wekactl-production-storage-cluster-01", 32),
         "wekactl-production-sto-229331185"
     );
     assert_eq!(
-        fit("wekactl-exactly-thirty-two-chars", 32),
+        truncate_with_hash("wekactl-exactly-thirty-two-chars", 32),
         "wekactl-exactly-thirty-100587939"
     );
-    assert_eq!(fit("wekactl-wk", 32), "wekactl-wk");
+    assert_eq!(truncate_with_hash("wekactl-wk", 32), "wekactl-wk");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn cluster() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn a_fitted_name_keeps_its_beginning_and_its_limit(name in "[a-z-]{1,200}", limit in 24_usize..130) {
-        let fitted = fit(&name, limit);
+        let fitted = truncate_with_hash(&name, limit);
         prop_assert!(fitted.len() <= limit);
         if name.len() < limit {
             prop_assert_eq!(&fitted, &name);

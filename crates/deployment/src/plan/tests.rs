@@ -101,7 +101,7 @@ fn made(desired: &[Desired]) -> Observed {
         let (name, tags) = (resource.name.clone(), resource.tags.clone());
         (
             resource.id,
-            Standing {
+            ActualResource {
                 name,
                 body,
                 tags,
@@ -158,7 +158,7 @@ fn where_nothing_stands_everything_is_made_and_what_others_need_is_shown_first()
     assert!(
         plan.steps
             .iter()
-            .all(|step| step.action == Action::Create && step.standing.is_none())
+            .all(|step| step.action == Action::Create && step.actual.is_none())
     );
     assert!(plan.steps.is_sorted_by_key(|step| step.desired.id));
     assert_eq!(plan.steps.len(), resources(&full()).len());

@@ -1,6 +1,6 @@
 //! Whose something is.
 
-use super::{Facts, Fate, Instance, Remnant, Seen};
+use super::{Facts, Instance, InstanceDisposition, Remnant, Seen};
 use crate::names::{ClusterName, HostGroup, Names};
 use crate::resource::{AliasRecord, Kind, ResourceId};
 use crate::tags::{self, CLUSTER_NAME, Tags};
@@ -169,10 +169,10 @@ impl Instances {
     }
 
     /// The members that leave the group before it is deleted: all that are to run on. Deleting the group terminates the rest.
-    pub fn leaving(&self, group: HostGroup, fate: Fate) -> BTreeSet<String> {
+    pub fn leaving(&self, group: HostGroup, fate: InstanceDisposition) -> BTreeSet<String> {
         let guests = self.guests.iter().filter(|(of, _)| *of == group);
         let mut leaving: BTreeSet<_> = guests.map(|(_, id)| id.clone()).collect();
-        if fate == Fate::Keep {
+        if fate == InstanceDisposition::Keep {
             let members = self.of(group).filter(|instance| instance.member_of.is_some());
             leaving.extend(members.map(|instance| instance.id.clone()));
         }

@@ -1,7 +1,7 @@
 //! What was seen of a cluster that is to go.
 
 use crate::names::{HostGroup, Names, RoleUse};
-use crate::plan::Standing;
+use crate::plan::ActualResource;
 use crate::resource::ResourceId;
 use crate::tags::{self, Tags};
 use crate::value::Output;
@@ -69,8 +69,8 @@ impl Remnant {
     }
 }
 
-impl From<Standing> for Remnant {
-    fn from(standing: Standing) -> Self {
+impl From<ActualResource> for Remnant {
+    fn from(standing: ActualResource) -> Self {
         let output = |wanted| {
             let found = standing.outputs.iter().find(|(output, _)| *output == wanted);
             found.map(|(_, value)| value.clone())

@@ -64,7 +64,7 @@ fn whole() -> Seen {
     seen
 }
 
-fn removal(seen: &Seen, fate: Fate) -> Removal {
+fn removal(seen: &Seen, fate: InstanceDisposition) -> Removal {
     Removal::new(&names(), "eu-west-1", seen, fate)
 }
 
@@ -102,7 +102,7 @@ fn why(removal: &Removal) -> Vec<String> {
 
 #[test]
 fn a_whole_cluster_goes_quiet_first_and_its_table_last() {
-    let removal = removal(&whole(), Fate::Terminate);
+    let removal = removal(&whole(), InstanceDisposition::Terminate);
     assert_eq!(removal.foreign, []);
     assert_eq!(in_order(&removal).len(), removal.steps.len());
     // 7 roles, 6 log groups, 5 functions, 5 others, 2 switched off, the instances; key, table, load balancer in four parts.
@@ -128,9 +128,14 @@ fn a_whole_cluster_goes_quiet_first_and_its_table_last() {
 
 #[test]
 fn kept_instances_leave_the_group_before_it_goes_and_are_never_terminated() {
-    let removal = removal(&whole(), Fate::Keep);
+    let removal = removal(&whole(), InstanceDisposition::Keep);
     assert!(removal.steps.iter().all(|step| step.verb != Verb::Terminate));
-    assert!(removal.steps.iter().all(|step| step.fate == Fate::Keep));
+    assert!(
+        removal
+            .steps
+            .iter()
+            .all(|step| step.fate == InstanceDisposition::Keep)
+    );
     let group = StepId::Remove(ResourceId::AutoScalingGroup(B));
     let before = before(&removal, group);
     assert!(before.contains(&StepId::Remove(ResourceId::AttachedInstances(B))));
@@ -151,7 +156,7 @@ fn kept_instances_leave_the_group_before_it_goes_and_are_never_terminated() {
 
 #[test]
 fn nothing_that_stands_is_nothing_to_do() {
-    let removal = removal(&Seen::default(), Fate::Terminate);
+    let removal = removal(&Seen::default(), InstanceDisposition::Terminate);
     assert!(removal.is_empty() && removal.foreign.is_empty());
 }
 
@@ -169,7 +174,7 @@ fn what_bears_the_name_without_the_tag_or_another_clusters_is_left_alone_and_the
             untagged("api of somebody's").with(Facts::Api),
         ),
     ]);
-    let removal = removal(&seen, Fate::Terminate);
+    let removal = removal(&seen, InstanceDisposition::Terminate);
     assert_eq!(removal.steps.len(), 1);
     assert_eq!(removal.steps[0].remnants, [ours("api").with(Facts::Api)]);
     assert_eq!(
@@ -187,12 +192,12 @@ fn an_untagged_log_group_is_its_functions_and_goes_before_it() {
     let function = ResourceId::Function(B, FunctionType::Join);
     let logs = ResourceId::LogGroup(B, Some(FunctionType::Join));
     let with = seen([(function, ours("f")), (logs, untagged("logs"))]);
-    let with = removal(&with, Fate::Terminate);
+    let with = removal(&with, InstanceDisposition::Terminate);
     assert_eq!(with.foreign, []);
     assert!(before(&with, StepId::Remove(function)).contains(&StepId::Remove(logs)));
     let tagged = removal(
         &seen([(function, ours("f")), (logs, ours("logs"))]),
-        Fate::Terminate,
+        InstanceDisposition::Terminate,
     );
     assert!(before(&tagged, StepId::Remove(logs)).contains(&StepId::Remove(function)));
     for seen in [
@@ -203,7 +208,7 @@ fn an_untagged_log_group_is_its_functions_and_goes_before_it() {
             (function, ours("f")),
         ]),
     ] {
-        let removal = removal(&seen, Fate::Terminate);
+        let removal = removal(&seen, InstanceDisposition::Terminate);
         assert!(
             removal
                 .foreign
@@ -222,7 +227,7 @@ fn an_untagged_plan_is_ours_where_it_covers_our_api_alone() {
         let plan = untagged("plan").by("p1").with(Facts::Plan(stages.collect()));
         removal(
             &seen([api.clone(), (ResourceId::RestApi(B), plan)]),
-            Fate::Terminate,
+            InstanceDisposition::Terminate,
         )
     };
     assert_eq!(plan(&["a1"]).steps[0].remnants.len(), 2);
@@ -241,7 +246,7 @@ fn a_record_is_known_by_the_load_balancer_that_it_points_at() {
         let record = Remnant::named("weka.example.com".into(), None).with(Facts::Target(target.into()));
         let balancer = balancer.map(|balancer| (ResourceId::LoadBalancer, balancer));
         let seen = seen([(ResourceId::AliasRecord, record)].into_iter().chain(balancer));
-        removal(&seen, Fate::Terminate)
+        removal(&seen, InstanceDisposition::Terminate)
             .foreign
             .iter()
             .all(|one| one.kind != Kind::AliasRecord)
@@ -284,10 +289,10 @@ fn instances_are_the_groups_members_and_those_that_are_tagged() {
     let ids: Vec<_> = found.of(B).map(|instance| instance.id.as_str()).collect();
     assert_eq!(ids, ["member", "put-in-by-hand", "never-attached"]);
     assert_eq!(
-        found.leaving(B, Fate::Terminate),
+        found.leaving(B, InstanceDisposition::Terminate),
         BTreeSet::from(["guest".to_owned()])
     );
-    let leaving: Vec<_> = found.leaving(B, Fate::Keep).into_iter().collect();
+    let leaving: Vec<_> = found.leaving(B, InstanceDisposition::Keep).into_iter().collect();
     assert_eq!(leaving, ["guest", "member", "put-in-by-hand"]);
     let why: Vec<_> = found.foreign.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -339,7 +344,7 @@ fn what_aws_is_removing_already_is_told_and_not_asked_for_again() {
             ..ours("wekactl-prod")
         },
     )]);
-    let removal = removal(&seen, Fate::Terminate);
+    let removal = removal(&seen, InstanceDisposition::Terminate);
     assert!(removal.is_empty());
     assert_eq!(removal.going, [(Kind::Table, "wekactl-prod".to_owned())]);
 }
@@ -350,7 +355,7 @@ fn settings_that_cannot_be_read_are_told() {
         unreadable: Some("the key is gone".into()),
         ..Seen::default()
     };
-    let unknown = removal(&seen, Fate::Terminate).unknown;
+    let unknown = removal(&seen, InstanceDisposition::Terminate).unknown;
     assert!(
         unknown[0].contains("(the key is gone): if import made a DNS alias"),
         "{unknown:?}"

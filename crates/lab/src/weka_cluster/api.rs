@@ -85,7 +85,7 @@ pub(super) fn answer(model: &mut Model, to: IpAddr, token: Option<&str>, body: &
         model.note(request);
         return outcome;
     }
-    let result = carry_out(model, token, &call.method, call.params);
+    let result = execute(model, token, &call.method, call.params);
     request.carried_out = result.is_ok();
     model.note(request);
     match (fault, answered(call.id, result)) {
@@ -161,7 +161,7 @@ struct Message {
     message: String,
 }
 
-fn carry_out(model: &mut Model, token: Option<&str>, method: &str, params: Value) -> Result<Value, Refusal> {
+fn execute(model: &mut Model, token: Option<&str>, method: &str, params: Value) -> Result<Value, Refusal> {
     match method {
         "client_query_backend" => return Ok(json!({ "software_release": model.settings().release })),
         "user_login" => {

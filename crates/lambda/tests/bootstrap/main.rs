@@ -123,8 +123,8 @@ async fn scale_says_by_name_why_it_did_nothing() {
     let account = Account::with_cluster().await;
     let function = started(&account, &[("LAMBDA", "scale")]).await;
     for (event, name, part) in [
-        (json!({}), "BadMessage", "version unknown"),
-        (told(&[("version", json!(2))]), "BadMessage", "version 2"),
+        (json!({}), "InvalidMessage", "version unknown"),
+        (told(&[("version", json!(2))]), "InvalidMessage", "version 2"),
         (
             told(&[("role", json!("client"))]),
             "OtherHostGroup",
@@ -184,7 +184,7 @@ async fn a_bad_environment_is_an_error_of_the_start_that_names_the_variable() {
         else {
             panic!("it started: {reason}");
         };
-        assert_eq!(error_type, "Runtime.BadEnvironment");
+        assert_eq!(error_type, "Runtime.InvalidEnvironment");
         assert!(error_message.contains(reason), "{error_message}");
         assert!(log.contains(reason) && !log.contains("dG9vIHNob3J0"), "{log}");
     }

@@ -319,7 +319,7 @@ async fn backends_are_spoken_to_as_the_settings_say() {
         ),
         (
             json!({ "protocol": "https", "ca": "no certificate" }),
-            Some("BadCa"),
+            Some("InvalidCa"),
         ),
     ] {
         let mut told = scene.told(6);

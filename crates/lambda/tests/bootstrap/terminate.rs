@@ -311,9 +311,13 @@ async fn a_message_by_which_nothing_can_be_decided_changes_nothing() {
     let mut newer = told(&[1, 2, 3], &[2]);
     newer["version"] = json!(2);
     for (message, name, part) in [
-        (json!({}), "BadMessage", "version unknown"),
-        (newer, "BadMessage", "is of version 2, this build reads version 1"),
-        (without("hosts"), "BadMessage", "missing field `hosts`"),
+        (json!({}), "InvalidMessage", "version unknown"),
+        (
+            newer,
+            "InvalidMessage",
+            "is of version 2, this build reads version 1",
+        ),
+        (without("hosts"), "InvalidMessage", "missing field `hosts`"),
         (without("members"), "NoMembers", "does not say who is a member"),
         (told(&[], &[2]), "NoMembers", "has no member"),
     ] {
@@ -345,7 +349,7 @@ async fn transient_fails_with_all_errors_a_line_each() {
     );
     assert_eq!(function.invoke(&told(json!(null))).await.unwrap(), json!(null));
     let error = function.invoke(&json!({ "version": 2 })).await.unwrap_err();
-    assert_eq!(error.error_type, "BadMessage");
+    assert_eq!(error.error_type, "InvalidMessage");
     assert_eq!(account.requests(), 0, "it asks AWS nothing");
     assert_no_secrets(function).await;
 }

@@ -3,7 +3,7 @@
 use crate::lists::{Lists, Mode, SKIP_SCALE_DOWN};
 use crate::policy::Group;
 
-/// Why a run changes nothing.
+/// Reason a run changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The cluster does not serve.

@@ -4,7 +4,7 @@
 //! have to be true of it. It knows no order and no precedence of rules. What it refuses is a defect of the planner; the run
 //! then changes nothing.
 
-use super::{Member, Plan, State, Termination, Why};
+use super::{Member, Plan, Reason, State, Termination};
 use crate::ids::InstanceId;
 use crate::messages::ScaleResponse;
 use jiff::{SignedDuration, Timestamp};
@@ -33,7 +33,7 @@ pub enum Violation {
     KnownTerminated(InstanceId),
     /// The reason for which an instance is terminated does not hold.
     #[error("instance {0} is terminated without a reason: it is not true that {1}")]
-    NoReason(InstanceId, Why),
+    NoReason(InstanceId, Reason),
     /// An instance is detached that is neither gone nor let go.
     #[error("instance {0} is detached, but is neither gone nor unprotected")]
     Detached(InstanceId),
@@ -91,13 +91,13 @@ pub fn check(
         }
         let is_known = members.iter().any(|text| may_stand_for(text));
         let holds = match why {
-            Why::Left => response
+            Reason::Left => response
                 .to_terminate
                 .iter()
                 .any(|asked| asked.id == id.0 && is(&asked.private_ip, address)),
             _ if is_known => return Err(Violation::KnownTerminated(id.clone())),
-            Why::Stopped => !member.healthy && ec2.state == State::Stopped,
-            Why::NeverJoined => {
+            Reason::Stopped => !member.healthy && ec2.state == State::Stopped,
+            Reason::NeverJoined => {
                 let at = ec2.launched.ok_or_else(|| unknown("launch time"))?;
                 now.duration_since(at) > SignedDuration::from_mins(30)
             }
@@ -118,7 +118,7 @@ pub fn check(
         let stopped = plan
             .terminate
             .iter()
-            .any(|termination| termination.id == *id && termination.why == Why::Stopped);
+            .any(|termination| termination.id == *id && termination.why == Reason::Stopped);
         let is_gone = member
             .ec2
             .as_ref()
@@ -138,7 +138,7 @@ fn count(plan: &Plan, group: &[Member]) -> Result<(), Violation> {
     let never = plan
         .terminate
         .iter()
-        .filter(|termination| termination.why == Why::NeverJoined);
+        .filter(|termination| termination.why == Reason::NeverJoined);
     let number = never.count();
     // A tenth of the group; two in a small one.
     if number > 2 && number * 10 > group.len() {

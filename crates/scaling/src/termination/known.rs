@@ -1,6 +1,6 @@
 //! What the message of *scale* says of the cluster, by address and by instance.
 
-use super::{Leave, Why};
+use super::{Reason, SkipReason};
 use crate::ids::InstanceId;
 use crate::lists::HostState;
 use crate::messages::{Container, ScaleResponse};
@@ -16,18 +16,18 @@ pub(super) struct Known<'a> {
     /// The same by the instance that Weka says it runs on.
     on: HashMap<&'a InstanceId, &'a Container>,
     /// What stands for the address of a member, and is none: it may be anybody's.
-    unplaced: Option<&'a str>,
+    no_address: Option<&'a str>,
 }
 
 impl<'a> Known<'a> {
     /// None if the message names no member by an address.
     pub(super) fn new(response: &'a ScaleResponse, members: &'a [String]) -> Option<Self> {
-        let mut unplaced = None;
+        let mut no_address = None;
         let mut read = |text: &'a str| {
             let address = address(text);
             if address.is_none() {
                 // The same one whatever the order.
-                unplaced = Some(unplaced.map_or(text, |other: &str| other.min(text)));
+                no_address = Some(no_address.map_or(text, |other: &str| other.min(text)));
             }
             address
         };
@@ -55,7 +55,7 @@ impl<'a> Known<'a> {
             members,
             at,
             on,
-            unplaced,
+            no_address,
         })
     }
 
@@ -65,20 +65,20 @@ impl<'a> Known<'a> {
     }
 
     /// Whether an instance at this address may be terminated for this reason, by what *scale* saw last.
-    pub(super) fn may_go(&self, id: &InstanceId, address: IpAddr, why: Why) -> Result<(), Leave> {
+    pub(super) fn may_go(&self, id: &InstanceId, address: IpAddr, why: Reason) -> Result<(), SkipReason> {
         let container = self.at.get(&address.to_canonical()).or_else(|| self.on.get(id));
         if let Some(container) = container {
-            return Err(Leave::Container {
+            return Err(SkipReason::Container {
                 host: container.host_id,
                 state: container.status.clone(),
             });
         }
         // What scale removed may still be listed, inactive. For the other reasons to be listed at all speaks against it.
-        if why != Why::Left && self.has_member(address) {
-            return Err(Leave::Member);
+        if why != Reason::Left && self.has_member(address) {
+            return Err(SkipReason::Member);
         }
-        match self.unplaced {
-            Some(text) => Err(Leave::Unplaced(text.to_owned())),
+        match self.no_address {
+            Some(text) => Err(SkipReason::Unplaced(text.to_owned())),
             None => Ok(()),
         }
     }

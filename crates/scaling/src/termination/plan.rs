@@ -1,7 +1,7 @@
 use super::known::{Known, address};
 use super::{
-    AT_ONCE, Decision, Ec2, Gone, Leave, Member, Plan, Report, State, TO_JOIN, Termination, Verdict, Why,
-    never_joined_limit,
+    AT_ONCE, Action, Decision, DetachReason, Ec2, JOIN_TIMEOUT, Member, Plan, Reason, Report, SkipReason,
+    State, Termination, never_joined_limit,
 };
 use crate::ids::InstanceId;
 use crate::messages::ScaleResponse;
@@ -39,7 +39,7 @@ pub fn plan(response: &ScaleResponse, group: &[Member], now: Timestamp) -> Resul
     let foreign = asked.keys().filter(|id| !group.contains_key(id));
     decisions.extend(foreign.map(|id| Decision {
         id: id.clone(),
-        verdict: Verdict::Leave(Some(Why::Left), Leave::NotInGroup),
+        verdict: Action::SkipReason(Some(Reason::Left), SkipReason::NotInGroup),
     }));
     let judge = Judge { known, asked, now };
     let mut going = Vec::new();
@@ -47,12 +47,12 @@ pub fn plan(response: &ScaleResponse, group: &[Member], now: Timestamp) -> Resul
     for &member in group.values() {
         let gone = gone(member);
         match judge.fate(member) {
-            Fate::Fine => {}
-            Fate::Leave(why, leave) => decisions.push(Decision {
+            InstanceDisposition::Fine => {}
+            InstanceDisposition::SkipReason(why, leave) => decisions.push(Decision {
                 id: member.id.clone(),
-                verdict: Verdict::Leave(why, leave),
+                verdict: Action::SkipReason(why, leave),
             }),
-            Fate::Terminate(why) => going.push((why, member)),
+            InstanceDisposition::Terminate(why) => going.push((why, member)),
         }
         detached.extend(gone.map(|gone| (member, gone)));
     }
@@ -61,7 +61,7 @@ pub fn plan(response: &ScaleResponse, group: &[Member], now: Timestamp) -> Resul
     decisions.extend(left);
     let later: BTreeSet<&InstanceId> = decisions
         .iter()
-        .filter(|decision| matches!(decision.verdict, Verdict::NextRun(_)))
+        .filter(|decision| matches!(decision.verdict, Action::NextRun(_)))
         .map(|decision| &decision.id)
         .collect();
     // One that the next run terminates must be in the group until then.
@@ -69,15 +69,15 @@ pub fn plan(response: &ScaleResponse, group: &[Member], now: Timestamp) -> Resul
     let mut detach: BTreeSet<InstanceId> = detached.iter().map(|(member, _)| member.id.clone()).collect();
     decisions.extend(detached.into_iter().map(|(member, gone)| Decision {
         id: member.id.clone(),
-        verdict: Verdict::Detach(gone),
+        verdict: Action::Detach(gone),
     }));
     for (why, member) in &going {
-        if *why == Why::Stopped {
+        if *why == Reason::Stopped {
             detach.insert(member.id.clone());
         }
         decisions.push(Decision {
             id: member.id.clone(),
-            verdict: Verdict::Terminate(*why),
+            verdict: Action::Terminate(*why),
         });
     }
     // Stable: of two decisions on one instance, detaching stands before terminating.
@@ -94,24 +94,24 @@ pub fn plan(response: &ScaleResponse, group: &[Member], now: Timestamp) -> Resul
     Ok((plan, Report { decisions }))
 }
 
-/// Why an unhealthy instance is detached.
-fn gone(member: &Member) -> Option<Gone> {
+/// Reason an unhealthy instance is detached.
+fn gone(member: &Member) -> Option<DetachReason> {
     if member.healthy || !member.lifecycle.is_ours() {
         return None;
     }
     match &member.ec2 {
-        None => Some(Gone::Unknown),
-        Some(ec2) if ec2.state == State::Terminated => Some(Gone::Terminated),
-        Some(_) if !member.protected => Some(Gone::Unprotected),
+        None => Some(DetachReason::Unknown),
+        Some(ec2) if ec2.state == State::Terminated => Some(DetachReason::Terminated),
+        Some(_) if !member.protected => Some(DetachReason::Unprotected),
         Some(_) => None,
     }
 }
 
 /// What becomes of an instance, apart from being detached.
-enum Fate {
+enum InstanceDisposition {
     Fine,
-    Leave(Option<Why>, Leave),
-    Terminate(Why),
+    SkipReason(Option<Reason>, SkipReason),
+    Terminate(Reason),
 }
 
 struct Judge<'a> {
@@ -123,23 +123,23 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     /// The first rule that says something of an instance decides about it: what one refuses no other takes up.
-    fn fate(&self, member: &Member) -> Fate {
+    fn fate(&self, member: &Member) -> InstanceDisposition {
         let asked = self.asked.get(&member.id);
-        let why = asked.map(|_| Why::Left);
+        let why = asked.map(|_| Reason::Left);
         if !member.lifecycle.is_ours() {
-            return Fate::Leave(why, Leave::Lifecycle(member.lifecycle));
+            return InstanceDisposition::SkipReason(why, SkipReason::Lifecycle(member.lifecycle));
         }
         let Some(ec2) = &member.ec2 else {
             // Detached where the group calls it unhealthy, which it will in a minute or two.
             return match why {
-                None if !member.healthy => Fate::Fine,
-                why => Fate::Leave(why, Leave::Gone),
+                None if !member.healthy => InstanceDisposition::Fine,
+                why => InstanceDisposition::SkipReason(why, SkipReason::DetachReason),
             };
         };
         match ec2.state {
-            State::Terminated if asked.is_none() && !member.healthy => return Fate::Fine,
+            State::Terminated if asked.is_none() && !member.healthy => return InstanceDisposition::Fine,
             State::ShuttingDown | State::Terminated | State::Unknown => {
-                return Fate::Leave(why, Leave::State(ec2.state));
+                return InstanceDisposition::SkipReason(why, SkipReason::State(ec2.state));
             }
             State::Pending | State::Running | State::Stopping | State::Stopped => {}
         }
@@ -148,67 +148,75 @@ impl Judge<'_> {
         }
         // Unprotected too: a run that was broken off may have left it so, and to detach it alone would leave it behind.
         if !member.healthy && ec2.state == State::Stopped {
-            return self.unless_member(member, ec2, Why::Stopped);
+            return self.unless_member(member, ec2, Reason::Stopped);
         }
         match self.never_joined(member, ec2) {
-            Fate::Fine if !member.healthy && member.protected => {
-                Fate::Leave(None, Leave::Unhealthy(ec2.state))
+            InstanceDisposition::Fine if !member.healthy && member.protected => {
+                InstanceDisposition::SkipReason(None, SkipReason::Unhealthy(ec2.state))
             }
             fate => fate,
         }
     }
 
-    fn asked_for(&self, member: &Member, ec2: &Ec2, addresses: &BTreeSet<&str>) -> Fate {
+    fn asked_for(&self, member: &Member, ec2: &Ec2, addresses: &BTreeSet<&str>) -> InstanceDisposition {
         if let Some(has) = ec2.private_ip
             && addresses
                 .iter()
                 .any(|asked| address(asked) != Some(has.to_canonical()))
         {
             let asked = addresses.iter().copied().collect::<Vec<_>>().join(" and ");
-            return Fate::Leave(Some(Why::Left), Leave::OtherAddress { asked, has });
+            return InstanceDisposition::SkipReason(
+                Some(Reason::Left),
+                SkipReason::OtherAddress { asked, has },
+            );
         }
-        self.unless_member(member, ec2, Why::Left)
+        self.unless_member(member, ec2, Reason::Left)
     }
 
-    fn never_joined(&self, member: &Member, ec2: &Ec2) -> Fate {
+    fn never_joined(&self, member: &Member, ec2: &Ec2) -> InstanceDisposition {
         if ec2
             .private_ip
             .is_some_and(|address| self.known.has_member(address))
         {
-            return Fate::Fine;
+            return InstanceDisposition::Fine;
         }
         match ec2.launched {
-            Some(launched) if self.now.duration_since(launched) <= TO_JOIN => Fate::Fine,
-            Some(_) => self.unless_member(member, ec2, Why::NeverJoined),
-            None => Fate::Leave(Some(Why::NeverJoined), Leave::NoLaunchTime),
+            Some(launched) if self.now.duration_since(launched) <= JOIN_TIMEOUT => InstanceDisposition::Fine,
+            Some(_) => self.unless_member(member, ec2, Reason::NeverJoined),
+            None => InstanceDisposition::SkipReason(Some(Reason::NeverJoined), SkipReason::NoLaunchTime),
         }
     }
 
-    fn unless_member(&self, member: &Member, ec2: &Ec2, why: Why) -> Fate {
+    fn unless_member(&self, member: &Member, ec2: &Ec2, why: Reason) -> InstanceDisposition {
         let may_go = match ec2.private_ip {
-            None => Err(Leave::NoAddress),
+            None => Err(SkipReason::NoAddress),
             Some(address) => self.known.may_go(&member.id, address, why),
         };
         match may_go {
-            Ok(()) => Fate::Terminate(why),
-            Err(leave) => Fate::Leave(Some(why), leave),
+            Ok(()) => InstanceDisposition::Terminate(why),
+            Err(leave) => InstanceDisposition::SkipReason(Some(why), leave),
         }
     }
 }
 
 /// Holds what would be terminated to what a run may: the most urgent first, of those that never joined the oldest first
 /// and none if there are too many (invariant I8).
-fn limited(mut going: Vec<(Why, &Member)>, group: usize) -> (Vec<(Why, &Member)>, Vec<Decision>) {
+fn limited(mut going: Vec<(Reason, &Member)>, group: usize) -> (Vec<(Reason, &Member)>, Vec<Decision>) {
     let decision = |member: &Member, verdict| Decision {
         id: member.id.clone(),
         verdict,
     };
     let mut left = Vec::new();
     let limit = never_joined_limit(group);
-    let number = going.iter().filter(|(why, _)| *why == Why::NeverJoined).count();
+    let number = going
+        .iter()
+        .filter(|(why, _)| *why == Reason::NeverJoined)
+        .count();
     if number > limit {
-        let too_many = Verdict::Leave(Some(Why::NeverJoined), Leave::TooMany { number, limit });
-        let (never, others): (Vec<_>, _) = going.into_iter().partition(|(why, _)| *why == Why::NeverJoined);
+        let too_many = Action::SkipReason(Some(Reason::NeverJoined), SkipReason::TooMany { number, limit });
+        let (never, others): (Vec<_>, _) = going
+            .into_iter()
+            .partition(|(why, _)| *why == Reason::NeverJoined);
         left.extend(
             never
                 .into_iter()
@@ -218,13 +226,13 @@ fn limited(mut going: Vec<(Why, &Member)>, group: usize) -> (Vec<(Why, &Member)>
     }
     going.sort_unstable_by_key(|(why, member)| {
         let launched = member.ec2.as_ref().and_then(|ec2| ec2.launched);
-        (*why, launched.filter(|_| *why == Why::NeverJoined), &member.id)
+        (*why, launched.filter(|_| *why == Reason::NeverJoined), &member.id)
     });
     let later = going.split_off(going.len().min(AT_ONCE));
     left.extend(
         later
             .into_iter()
-            .map(|(why, member)| decision(member, Verdict::NextRun(why))),
+            .map(|(why, member)| decision(member, Action::NextRun(why))),
     );
     (going, left)
 }

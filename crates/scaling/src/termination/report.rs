@@ -1,6 +1,6 @@
 //! What a run decided about each instance with which not all is well: for the log, for people, for tests.
 
-use super::{AT_ONCE, Lifecycle, State, Why};
+use super::{AT_ONCE, Lifecycle, Reason, State};
 use crate::ids::{HostId, InstanceId};
 use std::fmt;
 use std::net::IpAddr;
@@ -20,25 +20,25 @@ pub struct Decision {
     /// Which.
     pub id: InstanceId,
     /// What.
-    pub verdict: Verdict,
+    pub verdict: Action,
 }
 
 /// What is done with an instance, or why not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Action {
     /// It is detached, because the group calls it unhealthy and it is as said.
-    Detach(Gone),
+    Detach(DetachReason),
     /// It is terminated.
-    Terminate(Why),
+    Terminate(Reason),
     /// It would be, but a run terminates so many at most: the next one goes on.
-    NextRun(Why),
+    NextRun(Reason),
     /// It is left alone, though there may be a reason to terminate it.
-    Leave(Option<Why>, Leave),
+    SkipReason(Option<Reason>, SkipReason),
 }
 
-/// Why an unhealthy instance is detached.
+/// Reason an unhealthy instance is detached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gone {
+pub enum DetachReason {
     /// It is not protected from scale-in.
     Unprotected,
     /// EC2 does not know it.
@@ -47,9 +47,9 @@ pub enum Gone {
     Terminated,
 }
 
-/// Why an instance is left alone.
+/// Reason an instance is left alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Leave {
+pub enum SkipReason {
     /// A container on it is in the cluster (invariant I1).
     Container {
         /// The container.
@@ -73,7 +73,7 @@ pub enum Leave {
     /// The group is at it already, or it is not known what it does with it.
     Lifecycle(Lifecycle),
     /// EC2 does not know it.
-    Gone,
+    DetachReason,
     /// The group calls it unhealthy, but it is neither gone nor stopped.
     Unhealthy(State),
     /// It is terminated already, or it is not known what it does.
@@ -99,18 +99,18 @@ impl Report {
         let mut limits = None;
         for Decision { id, verdict } in &self.decisions {
             match verdict {
-                Verdict::Leave(_, Leave::TooMany { number, limit }) => {
+                Action::SkipReason(_, SkipReason::TooMany { number, limit }) => {
                     too_many.push(id.as_str());
                     limits = Some((number, limit));
                 }
                 // Who is gone, or is terminated already, is what was asked for.
-                Verdict::Leave(
-                    Some(Why::Left),
-                    Leave::Gone
-                    | Leave::Lifecycle(Lifecycle::Terminating | Lifecycle::Detaching)
-                    | Leave::State(State::ShuttingDown | State::Terminated),
+                Action::SkipReason(
+                    Some(Reason::Left),
+                    SkipReason::DetachReason
+                    | SkipReason::Lifecycle(Lifecycle::Terminating | Lifecycle::Detaching)
+                    | SkipReason::State(State::ShuttingDown | State::Terminated),
                 ) => {}
-                Verdict::Leave(Some(Why::Left), leave) => {
+                Action::SkipReason(Some(Reason::Left), leave) => {
                     errors.push(format!(
                         "{id} is not terminated, though scale asks for it: {leave}"
                     ));
@@ -129,24 +129,24 @@ impl Report {
     }
 }
 
-impl Verdict {
+impl Action {
     /// In a word, the same for every instance that it is said of.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Detach(_) => "detach",
             Self::Terminate(_) => "terminate",
             Self::NextRun(_) => "wait",
-            Self::Leave(..) => "leave alone",
+            Self::SkipReason(..) => "leave alone",
         }
     }
 
     /// Whether too many instances never joined: an operator must look at it, it does not pass by itself.
     pub fn is_error(&self) -> bool {
-        matches!(self, Self::Leave(_, Leave::TooMany { .. }))
+        matches!(self, Self::SkipReason(_, SkipReason::TooMany { .. }))
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Detach(gone) => write!(f, "the group calls it unhealthy, and {gone}"),
@@ -155,13 +155,13 @@ impl fmt::Display for Verdict {
                 f,
                 "{why}; waits for the next run, because a run terminates {AT_ONCE} at most"
             ),
-            Self::Leave(Some(why), leave) => write!(f, "{why}; but {leave}"),
-            Self::Leave(None, leave) => leave.fmt(f),
+            Self::SkipReason(Some(why), leave) => write!(f, "{why}; but {leave}"),
+            Self::SkipReason(None, leave) => leave.fmt(f),
         }
     }
 }
 
-impl fmt::Display for Gone {
+impl fmt::Display for DetachReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unprotected => "it is not protected from scale-in",
@@ -171,7 +171,7 @@ impl fmt::Display for Gone {
     }
 }
 
-impl fmt::Display for Leave {
+impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Container { host, state } => write!(f, "{host} on it is {state}"),
@@ -186,7 +186,7 @@ impl fmt::Display for Leave {
             }
             Self::NoAddress => f.write_str("it has no address"),
             Self::Lifecycle(lifecycle) => write!(f, "in the group it is {lifecycle}"),
-            Self::Gone => f.write_str("EC2 does not know it"),
+            Self::DetachReason => f.write_str("EC2 does not know it"),
             Self::Unhealthy(state) => write!(
                 f,
                 "the group calls it unhealthy, but it is {state}, neither gone nor stopped"

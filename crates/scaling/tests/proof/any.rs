@@ -10,7 +10,7 @@ use scaling::lists::{
     Nodes, Overrides, SKIP_SCALE_DOWN, Status,
 };
 use scaling::messages::{Instance, Role};
-use scaling::policy::{Group, Patience};
+use scaling::policy::{GracePeriods, Group};
 
 #[derive(Debug, Clone)]
 struct AnyMachine {
@@ -198,7 +198,7 @@ pub(crate) fn any_cluster() -> impl Strategy<Value = (Lists, Group)> {
                     role: if backend { Role::Backend } else { Role::Client },
                     desired: u32::try_from(near.max(0)).unwrap(),
                     instances,
-                    patience: Patience::default(),
+                    patience: GracePeriods::default(),
                 };
                 (lists, group)
             },

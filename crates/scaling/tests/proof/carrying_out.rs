@@ -3,7 +3,7 @@
 use crate::cluster::{Change, address, cluster, drive, group, instance, now};
 use futures::FutureExt;
 use scaling::calls::Call;
-use scaling::carry_out::{CONTAINERS_IN_A_MESSAGE, Outcome, carry_out, conclude};
+use scaling::execute::{CONTAINERS_IN_A_MESSAGE, Outcome, conclude, execute};
 use scaling::ids::HostId;
 use scaling::lists::{HostState, Mode};
 use scaling::plan::{Plan, Task, plan};
@@ -16,7 +16,7 @@ fn carried_out(refuses: impl Fn(&Call) -> bool) -> (Vec<Call>, Outcome) {
     lists.left(5);
     let (plan, _) = plan(&lists, &group(5, 8), now()).unwrap();
     let calls = RefCell::new(Vec::new());
-    let outcome = carry_out(
+    let outcome = execute(
         &plan,
         || true,
         async |call: Call| {
@@ -101,7 +101,7 @@ fn a_run_whose_time_is_up_begins_nothing_more_and_says_so() {
             3
         ],
     };
-    let outcome = carry_out(&plan, || false, async |_: Call| Err("never called"))
+    let outcome = execute(&plan, || false, async |_: Call| Err("never called"))
         .now_or_never()
         .unwrap();
     assert_eq!(

@@ -6,7 +6,7 @@ use scaling::lists::{
     Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, Node, NodeStatus, Status,
 };
 use scaling::messages::{Instance, Role};
-use scaling::policy::{Group, Patience};
+use scaling::policy::{GracePeriods, Group};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The time at which runs decide.
@@ -90,7 +90,7 @@ pub(crate) fn group(desired: u32, instances: u32) -> Group {
         role: Role::Backend,
         desired,
         instances: (0..instances).map(instance).collect(),
-        patience: Patience::default(),
+        patience: GracePeriods::default(),
     }
 }
 

@@ -246,11 +246,11 @@ impl Oracle<'_> {
             .filter_map(|host| host.host_ip)
             .collect();
         let counts = |ip: &&IpAddr| !self.is_ours(**ip) && !self.is_odd(**ip);
-        let leaves = |ip: &&IpAddr| self.is_under_way(**ip) && !self.has_left(**ip);
+        let leaves = |ip: &&IpAddr| self.is_under_way(**ip) && !self.is_removed(**ip);
         addresses.iter().filter(counts).filter(leaves).count()
     }
 
-    pub(crate) fn has_left(&self, address: IpAddr) -> bool {
+    pub(crate) fn is_removed(&self, address: IpAddr) -> bool {
         self.hosts(address)
             .iter()
             .all(|host| host.state == HostState::Inactive)

@@ -10,7 +10,7 @@ use scaling::lists::{DriveHost, DriveStatus, HostState, HostStatus, Lists, Mode}
 use scaling::messages::Role;
 use scaling::plan::{Plan, Refusal, plan};
 use scaling::policy::Group;
-use scaling::report::Verdict;
+use scaling::report::Action;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -70,13 +70,13 @@ proptest! {
         let chosen: BTreeSet<_> = report
             .decisions
             .iter()
-            .filter(|decision| matches!(decision.verdict, Verdict::Deactivate(_)))
+            .filter(|decision| matches!(decision.verdict, Action::Deactivate(_)))
             .filter_map(|decision| decision.address)
             .filter(|ip| oracle.is_ours(*ip))
             .collect();
         // Those that have left need nothing more; for machines that are unhealthy and half-way out, or leave elsewhere,
         // invariant I2 may make others wait.
-        let going: BTreeSet<_> = first.iter().copied().filter(|ip| !oracle.has_left(*ip)).collect();
+        let going: BTreeSet<_> = first.iter().copied().filter(|ip| !oracle.is_removed(*ip)).collect();
         prop_assert!(chosen.is_subset(&going), "{chosen:?} of {going:?}");
         let half_way =
             order.iter().any(|ip| oracle.state(*ip) == State::Unhealthy && oracle.is_under_way(*ip));
@@ -138,7 +138,7 @@ proptest! {
                         let host = lists.hosts.0.iter().find(|host| host.id == *id).unwrap();
                         prop_assert_eq!((host.state, host.status), (HostState::Inactive, HostStatus::Inactive));
                         prop_assert_eq!(host.host_ip, task.address);
-                        prop_assert!(oracle.has_left(task.address.unwrap()));
+                        prop_assert!(oracle.is_removed(task.address.unwrap()));
                         removed.insert(*id);
                     }
                     Call::RemoveDrives(uuids) => {
@@ -184,7 +184,7 @@ proptest! {
                 }
             }
             if !oracle.is_ours(address) {
-                prop_assert!(oracle.has_left(address) || oracle.is_long_down(address), "{address}");
+                prop_assert!(oracle.is_removed(address) || oracle.is_long_down(address), "{address}");
                 prop_assert_eq!(group.role, Role::Backend);
             }
         }

@@ -9,7 +9,7 @@ use scaling::lists::{DriveHost, DriveStatus, HostState, HostStatus, Lists, Mode,
 use scaling::messages::Role;
 use scaling::plan::{Plan, Task, plan};
 use scaling::policy::Group;
-use scaling::report::{Report, Verdict};
+use scaling::report::{Action, Report};
 
 fn decide(lists: &Lists, group: &Group) -> (Plan, Report) {
     let (plan, report) = plan(lists, group, now()).unwrap();
@@ -304,7 +304,7 @@ fn a_machine_that_makes_no_sense_is_left_alone() {
         report
             .decisions
             .iter()
-            .any(|decision| { decision.hosts == [HostId(0)] && decision.verdict == Verdict::NoAddress })
+            .any(|decision| { decision.hosts == [HostId(0)] && decision.verdict == Action::NoAddress })
     );
 }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use scaling::ids::HostId;
 use scaling::messages::{Container, Instance, ScaleResponse, VERSION};
 use scaling::termination::{
-    Ec2, Lifecycle, Member, Plan, Refusal, State, Termination, Violation, Why, check, never_joined_limit,
+    Ec2, Lifecycle, Member, Plan, Reason, Refusal, State, Termination, Violation, check, never_joined_limit,
     plan,
 };
 
@@ -263,7 +263,7 @@ fn a_run_terminates_fifty_and_says_who_waits() {
         group
     });
     assert_eq!(plan.terminate.len(), 50);
-    assert_eq!(plan.terminate[44].why, Why::Left);
+    assert_eq!(plan.terminate[44].why, Reason::Left);
     assert_eq!(plan.terminate[45].id, id(60));
     // Detached is only who is terminated.
     assert_eq!(plan.detach.len(), 5);
@@ -335,7 +335,7 @@ fn the_checker_names_what_is_wrong() {
     let mut busy = asking(&[1]);
     busy.hosts = vec![container(1, "ACTIVE")];
     let one = [member(1)];
-    let left = || vec![terminate(1, Why::Left)];
+    let left = || vec![terminate(1, Reason::Left)];
     for (said, violation) in [
         ("names no member", violation(&nobody, &one, left())),
         (
@@ -349,7 +349,7 @@ fn the_checker_names_what_is_wrong() {
         ("without a reason", violation(&message(&[2]), &one, left())),
         (
             "Weka knows a host at its address",
-            violation(&message(&[1]), &one, vec![terminate(1, Why::NeverJoined)]),
+            violation(&message(&[1]), &one, vec![terminate(1, Reason::NeverJoined)]),
         ),
     ] {
         assert!(violation.contains(said), "{violation}");
@@ -357,19 +357,19 @@ fn the_checker_names_what_is_wrong() {
     let group: Vec<_> = (0..60).map(member).collect();
     let all: Vec<_> = (0..51).collect();
     let too_many = |count, why| (0..count).map(|number| terminate(number, why)).collect();
-    let said = violation(&asking(&all), &group, too_many(51, Why::Left));
+    let said = violation(&asking(&all), &group, too_many(51, Reason::Left));
     assert_eq!(said, "51 instances are terminated, at most 50 may be");
-    let said = violation(&message(&[999]), &group, too_many(7, Why::NeverJoined));
+    let said = violation(&message(&[999]), &group, too_many(7, Reason::NeverJoined));
     assert_eq!(
         said,
         "7 instances are terminated for never having joined, at most 6 may be"
     );
     let group: Vec<_> = (0..75).map(member).collect();
-    let said = violation(&message(&[999]), &group, too_many(8, Why::NeverJoined));
+    let said = violation(&message(&[999]), &group, too_many(8, Reason::NeverJoined));
     assert!(said.ends_with("at most 7 may be"), "{said}");
     let young = Termination {
         launched: Some(ago(30)),
-        ..terminate(1, Why::NeverJoined)
+        ..terminate(1, Reason::NeverJoined)
     };
     let said = violation(&message(&[2]), &[launched(1, ago(30))], vec![young]);
     assert!(said.contains("without a reason"), "{said}");

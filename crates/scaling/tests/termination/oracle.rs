@@ -3,14 +3,14 @@
 use crate::any::{Scene, now};
 use jiff::SignedDuration;
 use scaling::ids::InstanceId;
-use scaling::termination::{Lifecycle, Member, State, Why};
+use scaling::termination::{Lifecycle, Member, Reason, State};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// What is to be done; none where the message is refused.
 pub(crate) struct Expected {
     /// In the order in which it is to be done.
-    pub(crate) terminate: Vec<(InstanceId, Why)>,
+    pub(crate) terminate: Vec<(InstanceId, Reason)>,
     pub(crate) detach: BTreeSet<InstanceId>,
     pub(crate) too_many: bool,
 }
@@ -40,7 +40,7 @@ fn all_placed(scene: &Scene) -> bool {
 }
 
 /// Whether a rule says that an instance is terminated, the numbers apart.
-pub(crate) fn qualifies(scene: &Scene, member: &Member, why: Why) -> bool {
+pub(crate) fn qualifies(scene: &Scene, member: &Member, why: Reason) -> bool {
     let Some(ec2) = &member.ec2 else { return false };
     let Some(address) = ec2.private_ip else {
         return false;
@@ -67,9 +67,9 @@ pub(crate) fn qualifies(scene: &Scene, member: &Member, why: Why) -> bool {
         .flatten()
         .any(|text| same(text, address));
     let reason = match why {
-        Why::Left => is_asked && asked.all(|asked| same(&asked.private_ip, address)),
-        Why::Stopped => !is_asked && !known && !member.healthy && ec2.state == State::Stopped,
-        Why::NeverJoined => {
+        Reason::Left => is_asked && asked.all(|asked| same(&asked.private_ip, address)),
+        Reason::Stopped => !is_asked && !known && !member.healthy && ec2.state == State::Stopped,
+        Reason::NeverJoined => {
             let stopped = !member.healthy && ec2.state == State::Stopped;
             let old = |launched| now().duration_since(launched) > SignedDuration::from_mins(30);
             !is_asked && !known && !stopped && ec2.launched.is_some_and(old)
@@ -90,18 +90,18 @@ pub(crate) fn expected(scene: &Scene) -> Option<Expected> {
         of.sort_by_key(|member| member.id.clone());
         of
     };
-    let mut late = of(Why::NeverJoined);
+    let mut late = of(Reason::NeverJoined);
     late.sort_by_key(|member| member.ec2.as_ref().unwrap().launched);
     let limit = (scene.group.len() / 10).clamp(2, 50);
     let too_many = late.len() > limit;
     if too_many {
         late.clear();
     }
-    let mut terminate: Vec<(InstanceId, Why)> = Vec::new();
+    let mut terminate: Vec<(InstanceId, Reason)> = Vec::new();
     for (why, members) in [
-        (Why::Left, of(Why::Left)),
-        (Why::Stopped, of(Why::Stopped)),
-        (Why::NeverJoined, late),
+        (Reason::Left, of(Reason::Left)),
+        (Reason::Stopped, of(Reason::Stopped)),
+        (Reason::NeverJoined, late),
     ] {
         terminate.extend(members.iter().map(|member| (member.id.clone(), why)));
     }
@@ -116,7 +116,7 @@ pub(crate) fn expected(scene: &Scene) -> Option<Expected> {
             .ec2
             .as_ref()
             .is_none_or(|ec2| ec2.state == State::Terminated);
-        let stopped = terminate.contains(&(member.id.clone(), Why::Stopped));
+        let stopped = terminate.contains(&(member.id.clone(), Reason::Stopped));
         in_group && !member.healthy && (gone || !member.protected || stopped) && !later.contains(&member.id)
     });
     Some(Expected {

@@ -6,11 +6,12 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use scaling::ids::InstanceId;
 use scaling::termination::{
-    Leave, Member, Plan, Report, State, Termination, Verdict, Violation, Why, check, never_joined_limit, plan,
+    Action, Member, Plan, Reason, Report, SkipReason, State, Termination, Violation, check,
+    never_joined_limit, plan,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-const WHYS: [Why; 3] = [Why::Left, Why::Stopped, Why::NeverJoined];
+const WHYS: [Reason; 3] = [Reason::Left, Reason::Stopped, Reason::NeverJoined];
 
 fn planned(scene: &Scene) -> Option<(Plan, Report)> {
     plan(&scene.response, &scene.group, now()).ok()
@@ -78,7 +79,7 @@ proptest! {
             prop_assert!(is_free(&scene, member(&scene, &termination.id)), "{}", termination.id);
         }
         prop_assert!(plan.terminate.len() <= 50);
-        let never = plan.terminate.iter().filter(|termination| termination.why == Why::NeverJoined).count();
+        let never = plan.terminate.iter().filter(|termination| termination.why == Reason::NeverJoined).count();
         prop_assert!(never <= never_joined_limit(scene.group.len()));
     }
 
@@ -101,21 +102,21 @@ proptest! {
     #[test]
     fn the_report_says_it_all(scene in any_scene()) {
         let Some((plan, report)) = planned(&scene) else { return Ok(()) };
-        let said = |id: &InstanceId, what: fn(&Verdict) -> bool| {
+        let said = |id: &InstanceId, what: fn(&Action) -> bool| {
             report.decisions.iter().filter(|decision| decision.id == *id && what(&decision.verdict)).count()
         };
         for termination in &plan.terminate {
-            prop_assert_eq!(said(&termination.id, |verdict| matches!(verdict, Verdict::Terminate(_))), 1);
-            prop_assert_eq!(said(&termination.id, |verdict| matches!(verdict, Verdict::Leave(..))), 0);
+            prop_assert_eq!(said(&termination.id, |verdict| matches!(verdict, Action::Terminate(_))), 1);
+            prop_assert_eq!(said(&termination.id, |verdict| matches!(verdict, Action::SkipReason(..))), 0);
         }
         for asked in &scene.response.to_terminate {
             let id = InstanceId(asked.id.clone());
-            prop_assert!(said(&id, |verdict| !matches!(verdict, Verdict::Detach(_))) == 1, "{}", id);
+            prop_assert!(said(&id, |verdict| !matches!(verdict, Action::Detach(_))) == 1, "{}", id);
         }
         for member in scene.group.iter().filter(|member| !member.healthy) {
             prop_assert!(said(&member.id, |_| true) >= 1, "{:?}", member);
         }
-        let waiting = report.decisions.iter().filter(|d| matches!(d.verdict, Verdict::NextRun(_))).count();
+        let waiting = report.decisions.iter().filter(|d| matches!(d.verdict, Action::NextRun(_))).count();
         prop_assert!(waiting == 0 || plan.terminate.len() == 50);
         prop_assert!(report.decisions.is_sorted_by_key(|decision| &decision.id));
         for decision in &report.decisions {
@@ -131,7 +132,7 @@ proptest! {
         for _ in 0..10 {
             let Some((plan, report)) = planned(&scene) else { return Ok(()) };
             if plan == Plan::default() {
-                let waits = report.decisions.iter().any(|d| matches!(d.verdict, Verdict::NextRun(_)));
+                let waits = report.decisions.iter().any(|d| matches!(d.verdict, Action::NextRun(_)));
                 prop_assert!(!waits);
                 return Ok(());
             }
@@ -165,7 +166,7 @@ proptest! {
                 prop_assert!(is_free(&scene, member));
                 let refused = report.decisions.iter().any(|decision| {
                     decision.id == member.id
-                        && matches!(decision.verdict, Verdict::Leave(_, Leave::Container { .. } | Leave::Lifecycle(_) | Leave::Gone))
+                        && matches!(decision.verdict, Action::SkipReason(_, SkipReason::Container { .. } | SkipReason::Lifecycle(_) | SkipReason::DetachReason))
                 });
                 prop_assert!(!refused, "{:?} of {:?}", why, member);
             }
@@ -186,7 +187,7 @@ proptest! {
         let may = !member.healthy && (gone || !member.protected) && !plan.detach.contains(&member.id);
         prop_assert!(!allowed || may, "{:?}", member);
         let mut more = plan.clone();
-        more.terminate.push(Termination { id: InstanceId::from("i-other"), launched: None, why: Why::Left });
+        more.terminate.push(Termination { id: InstanceId::from("i-other"), launched: None, why: Reason::Left });
         let refused = check(&more, &scene.response, &scene.group, now());
         prop_assert_eq!(refused, Err(Violation::Foreign(InstanceId::from("i-other"))));
         if let Some(first) = plan.terminate.first() {
@@ -211,7 +212,7 @@ fn every_verdict_is_reached() {
                 .decisions
                 .iter()
                 .map(|decision| match &decision.verdict {
-                    Verdict::Leave(why, leave) => {
+                    Action::SkipReason(why, leave) => {
                         let leave = format!("{leave:?}");
                         let leave = leave.split([' ', '(']).next().unwrap().to_owned();
                         format!("{why:?} {leave}")

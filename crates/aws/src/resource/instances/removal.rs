@@ -4,15 +4,15 @@
 //! have taken a tag away to keep one.
 
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result};
-use crate::look::Look;
-use crate::patience::{self, THROTTLED};
+use crate::error::{Context, Error, Result};
+use crate::inventory::Inventory;
+use crate::retry::{self, is_throttled};
 use crate::termination;
 use crate::termination::batches::{Sorted, sort};
 use aws_sdk_ec2::types::{AttributeBooleanValue, Tag};
 use aws_sdk_elasticloadbalancing::types::Instance as Registered;
 use backon::Retryable;
-use deployment::removal::{Fate, Instance, Instances, Step, instances};
+use deployment::removal::{Instance, InstanceDisposition, Instances, Step, instances};
 use deployment::{HostGroup, tags};
 use futures::stream::{self, StreamExt};
 use scaling::termination::AT_ONCE;
@@ -54,9 +54,9 @@ async fn terminate_batch(cloud: &Cloud, ids: Vec<String>) -> Result<Vec<String>>
             .ec2
             .terminate_instances()
             .set_instance_ids(Some(ids.clone()));
-        ask.send().await.asked("ec2 TerminateInstances")
+        ask.send().await.context("ec2 TerminateInstances")
     };
-    let answer = ask.retry(patience::removal()).when(THROTTLED).await?;
+    let answer = ask.retry(retry::removal()).when(is_throttled).await?;
     let terminating = answer.terminating_instances.unwrap_or_default().into_iter();
     Ok(terminating.filter_map(|instance| instance.instance_id).collect())
 }
@@ -98,9 +98,9 @@ pub(super) async fn release(cloud: &Cloud, step: &Step) -> Result<()> {
                 ask.set_tags(Some(tags.clone()))
                     .send()
                     .await
-                    .asked("ec2 DeleteTags")
+                    .context("ec2 DeleteTags")
             };
-            ask.retry(patience::removal()).when(THROTTLED).await?;
+            ask.retry(retry::removal()).when(is_throttled).await?;
         }
     }
     refused(unprotected.refused.into_iter())
@@ -137,18 +137,18 @@ pub(super) async fn detach(cloud: &Cloud, step: &Step) -> Result<()> {
         let autoscaling = &cloud.clients.autoscaling;
         let (_, undone) = termination::detach(autoscaling, &name, &leaving, false).await;
         // One that is not in service yet, or is on its way out already, is waited for.
-        let is_state = |error: &Error| error.is(&["ValidationError"]) || THROTTLED(error);
+        let is_state = |error: &Error| error.is(&["ValidationError"]) || is_throttled(error);
         if let Some(undone) = undone.into_iter().find(|undone| !is_state(&undone.source)) {
             return Err(undone.source);
         }
         let waits = format!("group {name} still has {}", list(&leaving));
         Err(Error::other(ASK, waits))
     };
-    ask.retry(patience::removal())
+    ask.retry(retry::removal())
         .when(|error: &Error| error.code().is_none() && error.operation() == ASK)
         .await?;
     let (ids, balancers) = left.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if step.fate == Fate::Keep && !ids.is_empty() {
+    if step.fate == InstanceDisposition::Keep && !ids.is_empty() {
         for balancer in balancers {
             let instances = ids.iter().map(|id| Registered::builder().instance_id(id).build());
             let ask = cloud.clients.elb.register_instances_with_load_balancer();
@@ -156,19 +156,22 @@ pub(super) async fn detach(cloud: &Cloud, step: &Step) -> Result<()> {
                 .load_balancer_name(balancer)
                 .set_instances(Some(instances.collect()));
             let answer = ask.send().await;
-            let answer = answer.asked("elasticloadbalancing RegisterInstancesWithLoadBalancer");
-            crate::error::present(answer, &["LoadBalancerNotFound", "AccessPointNotFoundException"])?;
+            let answer = answer.context("elasticloadbalancing RegisterInstancesWithLoadBalancer");
+            crate::error::ignore_not_found(
+                answer,
+                &["LoadBalancerNotFound", "AccessPointNotFoundException"],
+            )?;
         }
     }
     Ok(())
 }
 
-fn look(cloud: &Cloud) -> Look<'_> {
-    Look::new(&cloud.clients, &cloud.names, &cloud.account.region)
+fn look(cloud: &Cloud) -> Inventory<'_> {
+    Inventory::new(&cloud.clients, &cloud.names, &cloud.account.region)
 }
 
-async fn now(look: &Look<'_>) -> Result<Instances> {
-    Ok(instances(look.names, &look.instances_now().await?))
+async fn now(inventory: &Inventory<'_>) -> Result<Instances> {
+    Ok(instances(inventory.names, &inventory.instances_now().await?))
 }
 
 fn group_of(step: &Step) -> Result<HostGroup> {
@@ -184,9 +187,9 @@ async fn unprotect(cloud: &Cloud, ids: Vec<String>) -> Sorted {
             let ask = || async {
                 let off = AttributeBooleanValue::builder().value(false).build();
                 let ask = cloud.clients.ec2.modify_instance_attribute().instance_id(id);
-                ask.disable_api_termination(off).send().await.asked(ASK)
+                ask.disable_api_termination(off).send().await.context(ASK)
             };
-            ask.retry(patience::removal()).when(THROTTLED).await?;
+            ask.retry(retry::removal()).when(is_throttled).await?;
         }
         Ok(ids)
     })

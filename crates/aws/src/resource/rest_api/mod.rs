@@ -6,13 +6,13 @@ mod removal;
 
 use super::{From, Given, Left, Resource, Target};
 use crate::cloud::Cloud;
-use crate::error::{Asked, Error, Result, field};
-use crate::look::Look;
+use crate::error::{Context, Error, Result, required_field};
+use crate::inventory::Inventory;
 use aws_sdk_apigateway::types::{
     ApiStage, EndpointConfiguration, EndpointType, IntegrationType, Op, ThrottleSettings,
 };
 use convert::{arn, given, patch, read_policy, tags, throttle};
-use deployment::plan::Standing;
+use deployment::plan::ActualResource;
 use deployment::policy::Policy;
 use deployment::removal::{Remnant, Step};
 use deployment::resource::{ResourceId, RestApi};
@@ -20,11 +20,11 @@ use deployment::{HostGroup, Tags};
 use parts::Parts;
 
 impl Resource for RestApi {
-    async fn observe(look: &Look<'_>, id: ResourceId) -> Result<Option<Standing>> {
-        let name = look.names.of(group_of(id)?);
+    async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
+        let name = inventory.names.of(group_of(id)?);
         let (parts, account) = tokio::try_join!(
-            Parts::find(&look.clients.apigateway, &name, look.names.cluster()),
-            look.account()
+            Parts::find(&inventory.clients.apigateway, &name, inventory.names.cluster()),
+            inventory.account()
         )?;
         let Some(api) = &parts.api else { return Ok(None) };
         let api_id = api.id().unwrap_or_default();
@@ -55,7 +55,7 @@ impl Resource for RestApi {
             key_enabled: parts.key_is_enabled(&tags),
         };
         body.deployed = parts.deployment == Some(body.deployment());
-        Ok(Some(Standing {
+        Ok(Some(ActualResource {
             body: body.into(),
             name,
             tags: Some(tags),
@@ -79,12 +79,12 @@ impl Resource for RestApi {
                 .set_tags(Some(tags(target)))
                 .send()
                 .await
-                .asked("apigateway CreateRestApi")
+                .context("apigateway CreateRestApi")
         };
         // Plan and key may be there already, from an API that was made and removed: they are used again.
         let (parts, api) = tokio::try_join!(Parts::find(gateway, target.name, cloud.names.cluster()), made)?;
-        let id = field(api.id, "apigateway CreateRestApi", "id")?;
-        let root = field(api.root_resource_id, "apigateway CreateRestApi", "root resource")?;
+        let id = required_field(api.id, "apigateway CreateRestApi", "id")?;
+        let root = required_field(api.root_resource_id, "apigateway CreateRestApi", "root resource")?;
         let (staged, key) = tokio::try_join!(
             self.set_method(cloud, &id, &root, None),
             self.set_key(cloud, target, parts.key.as_ref())
@@ -98,8 +98,8 @@ impl Resource for RestApi {
     async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
         let gateway = &cloud.clients.apigateway;
         let parts = Parts::find(gateway, target.name, cloud.names.cluster()).await?;
-        let api = field(parts.api.as_ref(), "apigateway GetRestApis", "API")?;
-        let id = field(api.id(), "apigateway GetRestApis", "id")?;
+        let api = required_field(parts.api.as_ref(), "apigateway GetRestApis", "API")?;
+        let id = required_field(api.id(), "apigateway GetRestApis", "id")?;
         let mut patches = Vec::new();
         if from.differs(&["endpoint_type"]) {
             // The path names the type that stands.
@@ -119,11 +119,11 @@ impl Resource for RestApi {
                 .update_rest_api()
                 .rest_api_id(id)
                 .set_patch_operations(Some(patches));
-            ask.send().await.asked("apigateway UpdateRestApi")?;
+            ask.send().await.context("apigateway UpdateRestApi")?;
         }
         // A policy and another type of endpoint are in force once the API is deployed again.
         if from.differs(&["deployed"]) || from.differs(&Self::DEPLOYED) {
-            let root = field(
+            let root = required_field(
                 parts.root_id.as_deref(),
                 "apigateway GetResources",
                 "root resource",
@@ -141,8 +141,8 @@ impl Resource for RestApi {
         Ok(given(&cloud.account, target.name, id, &value))
     }
 
-    async fn remnants(look: &Look<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
-        removal::remnants(look, &look.names.of(group_of(id)?)).await
+    async fn remnants(inventory: &Inventory<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+        removal::remnants(inventory, &inventory.names.of(group_of(id)?)).await
     }
 
     async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
@@ -182,8 +182,8 @@ impl Ensure for RestApi {
                     .rest_api_id(api)
                     .parent_id(root)
                     .path_part(&self.path);
-                let made = ask.send().await.asked("apigateway CreateResource")?;
-                field(made.id, "apigateway CreateResource", "id")?
+                let made = ask.send().await.context("apigateway CreateResource")?;
+                required_field(made.id, "apigateway CreateResource", "id")?
             }
         };
         match parts.and_then(|parts| parts.method.as_ref()) {
@@ -198,7 +198,7 @@ impl Ensure for RestApi {
                 ask.patch_operations(required)
                     .send()
                     .await
-                    .asked("apigateway UpdateMethod")?;
+                    .context("apigateway UpdateMethod")?;
             }
             None => {
                 let ask = gateway
@@ -209,7 +209,7 @@ impl Ensure for RestApi {
                 let ask = ask
                     .authorization_type("NONE")
                     .api_key_required(self.api_key_required);
-                ask.send().await.asked("apigateway PutMethod")?;
+                ask.send().await.context("apigateway PutMethod")?;
             }
         }
         let standing = parts.map(Parts::integration);
@@ -224,7 +224,7 @@ impl Ensure for RestApi {
                 .uri(&self.integration_uri)
                 .send()
                 .await
-                .asked("apigateway PutIntegration")?;
+                .context("apigateway PutIntegration")?;
         }
         let ask = gateway
             .create_deployment()
@@ -233,7 +233,7 @@ impl Ensure for RestApi {
         ask.description(self.deployment())
             .send()
             .await
-            .asked("apigateway CreateDeployment")?;
+            .context("apigateway CreateDeployment")?;
         Ok(())
     }
 
@@ -248,11 +248,11 @@ impl Ensure for RestApi {
         let gateway = &cloud.clients.apigateway;
         let (id, value) = match key {
             Some(key) => {
-                let id = field(key.id.clone(), ASK, "id")?;
+                let id = required_field(key.id.clone(), ASK, "id")?;
                 if !key.enabled() {
                     let enabled = patch(Op::Replace, "/enabled", "true");
                     let ask = gateway.update_api_key().api_key(&id).patch_operations(enabled);
-                    ask.send().await.asked("apigateway UpdateApiKey")?;
+                    ask.send().await.context("apigateway UpdateApiKey")?;
                 }
                 (id, key.value.clone())
             }
@@ -262,11 +262,11 @@ impl Ensure for RestApi {
                     .name(target.name)
                     .enabled(true)
                     .set_tags(Some(tags(target)));
-                let made = ask.send().await.asked(ASK)?;
-                (field(made.id, ASK, "id")?, made.value)
+                let made = ask.send().await.context(ASK)?;
+                (required_field(made.id, ASK, "id")?, made.value)
             }
         };
-        Ok((id, field(value, ASK, "value")?))
+        Ok((id, required_field(value, ASK, "value")?))
     }
 
     /// The usage plan over the stage, with the key in it.
@@ -281,7 +281,7 @@ impl Ensure for RestApi {
         let gateway = &cloud.clients.apigateway;
         let plan = match parts.and_then(|parts| parts.plan.as_ref()) {
             Some(plan) => {
-                let id = field(plan.id.clone(), "apigateway GetUsagePlans", "id")?;
+                let id = required_field(plan.id.clone(), "apigateway GetUsagePlans", "id")?;
                 let mut patches = Vec::new();
                 if let (true, Some(limits)) = (plan.throttle().map(throttle) != self.throttle, &self.throttle)
                 {
@@ -304,7 +304,7 @@ impl Ensure for RestApi {
                         .update_usage_plan()
                         .usage_plan_id(&id)
                         .set_patch_operations(Some(patches));
-                    ask.send().await.asked("apigateway UpdateUsagePlan")?;
+                    ask.send().await.context("apigateway UpdateUsagePlan")?;
                 }
                 id
             }
@@ -322,8 +322,8 @@ impl Ensure for RestApi {
                     .set_tags(Some(tags(target)))
                     .send()
                     .await
-                    .asked("apigateway CreateUsagePlan")?;
-                field(made.id, "apigateway CreateUsagePlan", "id")?
+                    .context("apigateway CreateUsagePlan")?;
+                required_field(made.id, "apigateway CreateUsagePlan", "id")?
             }
         };
         if !parts.is_some_and(|parts| parts.key_in_plan) {
@@ -332,7 +332,7 @@ impl Ensure for RestApi {
                 .usage_plan_id(plan)
                 .key_id(key)
                 .key_type("API_KEY");
-            ask.send().await.asked("apigateway CreateUsagePlanKey")?;
+            ask.send().await.context("apigateway CreateUsagePlanKey")?;
         }
         Ok(())
     }
@@ -344,7 +344,7 @@ async fn tag(cloud: &Cloud, target: &Target<'_>, parts: Vec<String>) -> Result<(
         let ask = cloud.clients.apigateway.tag_resource();
         let ask = ask.resource_arn(arn(&cloud.account, &part));
         let ask = ask.set_tags(Some(tags(target)));
-        ask.send().await.asked("apigateway TagResource")?;
+        ask.send().await.context("apigateway TagResource")?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-use crate::error::{Asked, Result, present};
+use crate::error::{Context, Result, ignore_not_found};
 use crate::pages::all;
 use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::types::{ApiKey, IntegrationType, Method, RestApi, UsagePlan};
@@ -94,7 +94,7 @@ impl Parts {
                     .stage_name("default")
                     .send()
                     .await;
-                present(answer.asked("apigateway GetStage"), &["NotFoundException"])
+                ignore_not_found(answer.context("apigateway GetStage"), &["NotFoundException"])
             },
             all(
                 gateway
@@ -175,8 +175,8 @@ async fn is_key_of(gateway: &Client, plan: Option<&UsagePlan>, key: Option<&ApiK
         return Ok(false);
     };
     let ask = gateway.get_usage_plan_key().usage_plan_id(plan).key_id(key);
-    let answer = ask.send().await.asked("apigateway GetUsagePlanKey");
-    Ok(present(answer, &["NotFoundException"])?.is_some())
+    let answer = ask.send().await.context("apigateway GetUsagePlanKey");
+    Ok(ignore_not_found(answer, &["NotFoundException"])?.is_some())
 }
 
 /// Whether a plan covers an API.

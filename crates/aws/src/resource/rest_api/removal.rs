@@ -1,7 +1,7 @@
 //! What is left of a join API: APIs, plans and keys, each of which may be there without the others, or more than once.
 
-use crate::error::{Asked, Result, present};
-use crate::look::Look;
+use crate::error::{Context, Result, ignore_not_found};
+use crate::inventory::Inventory;
 use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::types::Op;
 use deployment::Tags;
@@ -12,8 +12,8 @@ use std::collections::HashMap;
 const ABSENT: &[&str] = &["NotFoundException"];
 
 /// All that bears the name. API Gateway's names are not unique.
-pub(super) async fn remnants(look: &Look<'_>, name: &str) -> Result<Vec<Remnant>> {
-    let (apis, plans, keys) = tokio::try_join!(look.apis(), look.plans(), look.api_keys())?;
+pub(super) async fn remnants(inventory: &Inventory<'_>, name: &str) -> Result<Vec<Remnant>> {
+    let (apis, plans, keys) = tokio::try_join!(inventory.apis(), inventory.plans(), inventory.api_keys())?;
     let apis = apis.iter().filter(|api| api.name() == Some(name));
     let apis = apis.map(|api| remnant(name, api.id(), api.tags()).with(Facts::Api));
     let plans = plans.iter().filter(|plan| plan.name() == Some(name)).map(|plan| {
@@ -42,15 +42,15 @@ pub(super) async fn delete(gateway: &Client, remnants: &[Remnant]) -> Result<()>
         let answer = match remnant.facts {
             Facts::Api => {
                 let answer = gateway.delete_rest_api().rest_api_id(id).send().await;
-                answer.asked("apigateway DeleteRestApi").map(drop)
+                answer.context("apigateway DeleteRestApi").map(drop)
             }
             Facts::ApiKey => {
                 let answer = gateway.delete_api_key().api_key(id).send().await;
-                answer.asked("apigateway DeleteApiKey").map(drop)
+                answer.context("apigateway DeleteApiKey").map(drop)
             }
             _ => Ok(()),
         };
-        present(answer, ABSENT).map(drop)
+        ignore_not_found(answer, ABSENT).map(drop)
     });
     try_join_all(others).await.map(drop)
 }
@@ -67,12 +67,12 @@ async fn delete_plan(gateway: &Client, remnant: &Remnant) -> Result<()> {
         let answer = ask.set_patch_operations(Some(stages.collect())).send().await;
         // A stage that a first try has taken out is refused; whether one is left, the deletion tells.
         let absent = &["NotFoundException", "BadRequestException"];
-        present(answer.asked("apigateway UpdateUsagePlan"), absent)?;
+        ignore_not_found(answer.context("apigateway UpdateUsagePlan"), absent)?;
     }
     let answer = gateway
         .delete_usage_plan()
         .usage_plan_id(&remnant.handle)
         .send()
         .await;
-    present(answer.asked("apigateway DeleteUsagePlan"), ABSENT).map(drop)
+    ignore_not_found(answer.context("apigateway DeleteUsagePlan"), ABSENT).map(drop)
 }

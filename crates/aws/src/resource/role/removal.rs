@@ -1,6 +1,6 @@
 //! A role goes only once nothing is in it.
 
-use crate::error::{Asked, Result, present};
+use crate::error::{Context, Result, ignore_not_found};
 use crate::pages::all;
 use aws_sdk_iam::Client;
 use futures::future::try_join_all;
@@ -21,12 +21,12 @@ pub(super) async fn delete(iam: &Client, role: &str, policy: &str) -> Result<()>
 
 async fn delete_role(iam: &Client, role: &str) -> Result<()> {
     let answer = iam.delete_role().role_name(role).send().await;
-    present(answer.asked("iam DeleteRole"), ABSENT).map(drop)
+    ignore_not_found(answer.context("iam DeleteRole"), ABSENT).map(drop)
 }
 
 async fn remove_policy(iam: &Client, role: &str, policy: &str) -> Result<()> {
     let ask = iam.delete_role_policy().role_name(role).policy_name(policy);
-    present(ask.send().await.asked("iam DeleteRolePolicy"), ABSENT).map(drop)
+    ignore_not_found(ask.send().await.context("iam DeleteRolePolicy"), ABSENT).map(drop)
 }
 
 /// Takes out all policies, those of other names and those attached.
@@ -37,15 +37,15 @@ async fn empty(iam: &Client, role: &str) -> Result<()> {
         all(inline.items().send(), "iam ListRolePolicies"),
         all(attached.items().send(), "iam ListAttachedRolePolicies"),
     );
-    let inline = present(inline, ABSENT)?.unwrap_or_default();
-    let attached = present(attached, ABSENT)?.unwrap_or_default();
+    let inline = ignore_not_found(inline, ABSENT)?.unwrap_or_default();
+    let attached = ignore_not_found(attached, ABSENT)?.unwrap_or_default();
     try_join_all(inline.iter().map(|policy| remove_policy(iam, role, policy))).await?;
     let detach = attached
         .iter()
         .filter_map(|policy| policy.policy_arn())
         .map(|arn| async move {
             let ask = iam.detach_role_policy().role_name(role).policy_arn(arn);
-            present(ask.send().await.asked("iam DetachRolePolicy"), ABSENT).map(drop)
+            ignore_not_found(ask.send().await.context("iam DetachRolePolicy"), ABSENT).map(drop)
         });
     try_join_all(detach).await.map(drop)
 }

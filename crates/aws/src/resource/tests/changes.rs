@@ -2,9 +2,9 @@
 
 use super::{Answer, Router, cloud, xml};
 use crate::cloud::Clients;
-use crate::replayed::{config, replay};
 use crate::resource::{From, Target, update};
-use deployment::plan::{Change, Standing};
+use crate::test_support::{config, replay};
+use deployment::plan::{ActualResource, Change};
 use deployment::policy::Policy;
 use deployment::resource::{Body, Function, Role, Rule, Table};
 use deployment::{FunctionType, HostGroup, ResourceId, RoleUse};
@@ -32,7 +32,7 @@ async fn asked(id: ResourceId, name: &str, from: Body, to: Body, answers: &[Answ
             to: value.clone(),
         })
         .collect();
-    let standing = Standing {
+    let standing = ActualResource {
         name: name.to_owned(),
         body: from,
         tags: None,

@@ -6,8 +6,8 @@ use crate::cloud::Clients;
 use crate::error::Result;
 use crate::graph::Event;
 use crate::remove::remove;
-use crate::replayed::{config, json_answer, replay};
-use deployment::removal::{Facts, Fate, Remnant, Removal, Step, StepId, Verb};
+use crate::test_support::{config, json_answer, replay};
+use deployment::removal::{Facts, InstanceDisposition, Remnant, Removal, Step, StepId, Verb};
 use deployment::{FunctionType, HostGroup, ResourceId, RoleUse};
 use serde_json::json;
 use std::cell::Cell;
@@ -25,7 +25,7 @@ fn step(id: ResourceId, verb: Verb, remnants: Vec<Remnant>) -> Step {
         verb,
         name: "x".into(),
         remnants,
-        fate: Fate::Terminate,
+        fate: InstanceDisposition::Terminate,
         needs: BTreeSet::new(),
     }
 }

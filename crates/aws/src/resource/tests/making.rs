@@ -2,8 +2,8 @@
 
 use super::cloud;
 use crate::cloud::Clients;
-use crate::replayed::{config, json_answer, replay};
 use crate::resource::{Target, create};
+use crate::test_support::{config, json_answer, replay};
 use deployment::resource::KmsKey;
 use deployment::{Output, ResourceId, Tags};
 use serde_json::json;

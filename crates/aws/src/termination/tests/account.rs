@@ -1,7 +1,7 @@
 //! A group and its instances, as the four requests of carrying out change them, with faults.
 
 use super::{InstanceId, id};
-use crate::replayed::{Answering, xml_answer};
+use crate::test_support::{Answering, xml_answer};
 use aws_smithy_runtime_api::client::http::HttpClient;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use std::collections::{BTreeMap, BTreeSet};

@@ -31,7 +31,7 @@ pub(super) async fn run(
             printer.line(&format!("  {id}"));
         }
     }
-    confirm::insist(printer, arguments.yes, "detach them?")?;
+    confirm::require_confirmation(printer, arguments.yes, "detach them?")?;
     let mut rows = Vec::new();
     let mut errors = Vec::new();
     for (group, ids) in &chosen {

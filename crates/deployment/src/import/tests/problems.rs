@@ -1,9 +1,9 @@
 use super::*;
 
 /// A way to spoil a good cluster or a good wish, and the one line that it gives.
-type Case = (&'static str, fn(&mut Wish, &mut Imported));
+type Case = (&'static str, fn(&mut ImportRequest, &mut DiscoveredCluster));
 
-fn stack(found: &mut Imported, new_status: &str, new_description: &str) {
+fn stack(found: &mut DiscoveredCluster, new_status: &str, new_description: &str) {
     let Source::Stack {
         status, description, ..
     } = &mut found.source
@@ -180,7 +180,7 @@ fn an_unknown_instance_type_names_the_known_ones_and_the_way_out() {
     let profile = instances::profile_of("i3en.2xlarge");
     assert!(profile.is_some());
     let settings = import(
-        &Wish {
+        &ImportRequest {
             profile: profile.clone(),
             ..wish()
         },

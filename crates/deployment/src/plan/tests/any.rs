@@ -34,15 +34,15 @@ fn altered(body: &Body) -> Body {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum InstanceDisposition {
     Absent,
     Altered,
     Untagged,
     AsMade,
 }
 
-fn fates() -> impl Strategy<Value = Vec<Fate>> {
-    let fate = prop_oneof![1 => Just(Fate::Absent), 1 => Just(Fate::Altered), 1 => Just(Fate::Untagged), 3 => Just(Fate::AsMade)];
+fn fates() -> impl Strategy<Value = Vec<InstanceDisposition>> {
+    let fate = prop_oneof![1 => Just(InstanceDisposition::Absent), 1 => Just(InstanceDisposition::Altered), 1 => Just(InstanceDisposition::Untagged), 3 => Just(InstanceDisposition::AsMade)];
     prop::collection::vec(fate, resources(&full()).len())
 }
 
@@ -61,10 +61,10 @@ proptest! {
         for (id, fate) in &fate {
             let standing = observed.get_mut(id).unwrap();
             match fate {
-                Fate::Absent => drop(observed.remove(id)),
-                Fate::Altered => standing.body = altered(&standing.body),
-                Fate::Untagged => if let Some(tags) = &mut standing.tags { tags.0.remove("env"); },
-                Fate::AsMade => {}
+                InstanceDisposition::Absent => drop(observed.remove(id)),
+                InstanceDisposition::Altered => standing.body = altered(&standing.body),
+                InstanceDisposition::Untagged => if let Some(tags) = &mut standing.tags { tags.0.remove("env"); },
+                InstanceDisposition::AsMade => {}
             }
         }
         let known = outputs(observed.keys().copied());
@@ -83,9 +83,9 @@ proptest! {
                 }
                 _ => false,
             };
-            let differs = fate[&id] == Fate::Altered || fate[&id] == Fate::Untagged && desired.tags.is_some();
+            let differs = fate[&id] == InstanceDisposition::Altered || fate[&id] == InstanceDisposition::Untagged && desired.tags.is_some();
             match &step.action {
-                Action::Create => prop_assert_eq!(fate[&id], Fate::Absent),
+                Action::Create => prop_assert_eq!(fate[&id], InstanceDisposition::Absent),
                 Action::Update(changes) => {
                     prop_assert!(!changes.is_empty());
                     prop_assert!(observed.contains_key(&id) && (differs || waits || alone), "{:?} {:?}", id, changes);

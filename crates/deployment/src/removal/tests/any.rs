@@ -57,7 +57,7 @@ fn anything() -> impl Strategy<Value = (Seen, bool)> {
 proptest! {
     #[test]
     fn whatever_stands_only_the_clusters_own_goes_and_all_of_it((seen, keep) in anything()) {
-        let fate = if keep { Fate::Keep } else { Fate::Terminate };
+        let fate = if keep { InstanceDisposition::Keep } else { InstanceDisposition::Terminate };
         let removal = removal(&seen, fate);
         // It can be carried out.
         prop_assert_eq!(in_order(&removal).len(), removal.steps.len());

@@ -6,7 +6,7 @@ use scaling::lists::{
     Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, Node, NodeStatus, Status,
 };
 use scaling::messages::Role;
-use scaling::policy::{Group, Patience};
+use scaling::policy::{GracePeriods, Group};
 
 /// The most machines there are at a time.
 pub(super) const SLOTS: usize = 7;
@@ -150,7 +150,7 @@ impl State {
                 .filter(|(_, slot)| slot.is_in_group())
                 .map(|(number, _)| instance(number))
                 .collect(),
-            patience: Patience::default(),
+            patience: GracePeriods::default(),
         }
     }
 

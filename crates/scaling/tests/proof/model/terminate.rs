@@ -2,7 +2,7 @@
 
 use super::state::{Power, State, Terminating, time};
 use crate::cluster::{address, ago, instance};
-use scaling::carry_out::{Outcome, conclude};
+use scaling::execute::{Outcome, conclude};
 use scaling::ids::InstanceId;
 use scaling::termination::{Ec2, Lifecycle, Member, State as Ec2State, check, plan};
 

@@ -13,7 +13,7 @@ const FAILURE_DOMAINS: usize = 4;
 pub(super) fn weka(state: &mut State, call: &Call, run: &Scaling) -> bool {
     let before: Vec<bool> = state.slots.iter().map(Slot::is_under_way).collect();
     let well: Vec<bool> = state.slots.iter().map(is_well).collect();
-    let carried_out = carry_out(state, call);
+    let carried_out = execute(state, call);
     for (number, was) in before.into_iter().enumerate() {
         if !was && state.slots[number].is_under_way() {
             begun(state, run, well[number]);
@@ -46,7 +46,7 @@ fn begun(state: &mut State, run: &Scaling, well: bool) {
     }
 }
 
-fn carry_out(state: &mut State, call: &Call) -> bool {
+fn execute(state: &mut State, call: &Call) -> bool {
     let slot_of = |id: HostId| (id.0 / CONTAINERS) as usize;
     match call {
         Call::DeactivateDrives(uuids) => {

@@ -2,13 +2,13 @@
 
 use super::world::{Fault, Seen, World, under_way};
 use scaling::calls::Call;
-use scaling::carry_out::{carry_out, conclude};
 use scaling::check::check;
+use scaling::cluster_view::{ClusterView, MachineState};
+use scaling::execute::{conclude, execute};
 use scaling::lists::{Hosts, Lists};
 use scaling::messages::{Role, ScaleResponse};
-use scaling::picture::{MachineState, Picture};
 use scaling::plan::plan;
-use scaling::policy::{Group, Patience};
+use scaling::policy::{GracePeriods, Group};
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -31,12 +31,12 @@ pub(super) async fn step() {
 
 /// What a run saw.
 fn seen(lists: &Lists, group: &Group, fresh: bool, world: &World) -> Seen {
-    let picture = Picture::new(lists, group, world.now);
+    let cluster_view = ClusterView::new(lists, group, world.now);
     let ours = || {
-        picture
+        cluster_view
             .machines
             .iter()
-            .filter(|m| m.instance.is_some() && m.oddity.is_none())
+            .filter(|m| m.instance.is_some() && m.anomaly.is_none())
     };
     Seen {
         desired: group.desired,
@@ -63,7 +63,7 @@ async fn scale(world: &Shared) -> Result<(ScaleResponse, Hosts), String> {
             role: Role::Backend,
             desired: world.group.desired,
             instances: world.group.addressed(),
-            patience: Patience::default(),
+            patience: GracePeriods::default(),
         }
     };
     step().await;
@@ -81,7 +81,7 @@ async fn scale(world: &Shared) -> Result<(ScaleResponse, Hosts), String> {
     }
     let seen = seen(&lists, &group, fresh, &world.borrow());
     let began = world.borrow().now;
-    let outcome = carry_out(
+    let outcome = execute(
         &plan,
         || true,
         async |call| {

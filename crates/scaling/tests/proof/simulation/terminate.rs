@@ -7,7 +7,7 @@ use crate::cluster::address;
 use scaling::ids::InstanceId;
 use scaling::lists::Hosts;
 use scaling::messages::ScaleResponse;
-use scaling::termination::{Ec2, Leave, Lifecycle, Member, State, Verdict, Why, check, plan};
+use scaling::termination::{Action, Ec2, Lifecycle, Member, Reason, SkipReason, State, check, plan};
 
 fn facts(world: &Shared) -> Vec<Member> {
     let world = world.borrow();
@@ -47,7 +47,10 @@ pub(super) async fn terminate(world: &Shared, response: &ScaleResponse, last: &H
     }
     // What the run says is too much for it an operator looks after, once things go well again.
     for decision in &report.decisions {
-        if !matches!(decision.verdict, Verdict::Leave(_, Leave::TooMany { .. })) {
+        if !matches!(
+            decision.verdict,
+            Action::SkipReason(_, SkipReason::TooMany { .. })
+        ) {
             continue;
         }
         let mut world = world.borrow_mut();
@@ -61,7 +64,7 @@ pub(super) async fn terminate(world: &Shared, response: &ScaleResponse, last: &H
     let never = plan
         .terminate
         .iter()
-        .filter(|termination| termination.why == Why::NeverJoined)
+        .filter(|termination| termination.why == Reason::NeverJoined)
         .count();
     let limit = (group.len() / 10).clamp(2, 50);
     world.borrow_mut().promise(never <= limit, || {

@@ -252,8 +252,8 @@ impl World {
             .map(|instance| instance.private_ip.parse().unwrap())
             .collect();
         // Of the group until it is forgotten, of others until it has left.
-        let has_left = |ip: &IpAddr| self.weka.at(*ip).all(|host| host.state == HostState::Inactive);
-        let counts = |ip: &&IpAddr| ours.contains(ip) || !has_left(ip);
+        let is_removed = |ip: &IpAddr| self.weka.at(*ip).all(|host| host.state == HostState::Inactive);
+        let counts = |ip: &&IpAddr| ours.contains(ip) || !is_removed(ip);
         let going = under_way.iter().filter(counts).count();
         self.promise(going <= limit, || {
             format!("I2: {going} machines on their way out, {limit} may be")

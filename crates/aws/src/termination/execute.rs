@@ -1,5 +1,5 @@
 use super::batches::{Sorted, sort};
-use crate::error::{Asked, Error, Result};
+use crate::error::{Context, Error, Result};
 use aws_sdk_ec2::types::AttributeBooleanValue;
 use scaling::ids::InstanceId;
 use scaling::termination::{AT_ONCE, Plan, Termination};
@@ -37,13 +37,13 @@ pub struct Outcome {
     /// The instances that the group let go of.
     pub detached: Vec<InstanceId>,
     /// What was not done.
-    pub undone: Vec<Undone>,
+    pub undone: Vec<FailedStep>,
 }
 
 /// A step that failed, and for whom: they are left for the next run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{step} {}", list(.instances))]
-pub struct Undone {
+pub struct FailedStep {
     /// Which step.
     pub step: Step,
     /// Which instances.
@@ -89,7 +89,7 @@ impl fmt::Display for Step {
 /// Scale-in protection goes only from whom termination protection has gone: the other way round the group could remove an
 /// instance that it may not terminate. It comes back to whom is not terminated after all: else the next run would see an
 /// unprotected instance, and let it go without terminating it.
-pub async fn carry_out(to: To<'_>, plan: &Plan) -> Outcome {
+pub async fn execute(to: To<'_>, plan: &Plan) -> Outcome {
     let mut outcome = Outcome::default();
     let ids: Vec<String> = plan
         .terminate
@@ -142,7 +142,7 @@ pub async fn detach(
     group: &str,
     ids: &[String],
     lower: bool,
-) -> (Vec<InstanceId>, Vec<Undone>) {
+) -> (Vec<InstanceId>, Vec<FailedStep>) {
     let mut outcome = Outcome::default();
     let sorted = sort(batches(ids, DETACHED), 1, |ids| {
         detach_batch(autoscaling, group, ids, lower)
@@ -162,7 +162,7 @@ async fn detach_batch(
         .auto_scaling_group_name(group)
         .set_instance_ids(Some(ids.clone()))
         .should_decrement_desired_capacity(lower);
-    ask.send().await.asked(DETACH)?;
+    ask.send().await.context(DETACH)?;
     Ok(ids)
 }
 
@@ -174,7 +174,7 @@ impl Outcome {
     /// Notes who was refused, and gives who was not.
     fn note(&mut self, step: Step, sorted: Sorted) -> Vec<String> {
         self.undone
-            .extend(sorted.refused.into_iter().map(|(ids, source)| Undone {
+            .extend(sorted.refused.into_iter().map(|(ids, source)| FailedStep {
                 step,
                 instances: ids.into_iter().map(InstanceId).collect(),
                 source,
@@ -190,7 +190,7 @@ impl To<'_> {
             let off = AttributeBooleanValue::builder().value(false).build();
             let ask = self.ec2.modify_instance_attribute().instance_id(id);
             let ask = ask.disable_api_termination(off).send();
-            self.in_time(ASK, async { ask.await.asked(ASK) }).await?;
+            self.in_time(ASK, async { ask.await.context(ASK) }).await?;
         }
         Ok(ids)
     }
@@ -208,7 +208,7 @@ impl To<'_> {
                     .set_instance_ids(Some(ids.clone()))
                     .protected_from_scale_in(on)
                     .send();
-                self.in_time(ASK, async { ask.await.asked(ASK) }).await?;
+                self.in_time(ASK, async { ask.await.context(ASK) }).await?;
                 Ok(ids)
             },
         )
@@ -218,7 +218,7 @@ impl To<'_> {
     async fn terminate(self, ids: Vec<String>) -> Result<Vec<String>> {
         const ASK: &str = "ec2 TerminateInstances";
         let ask = self.ec2.terminate_instances().set_instance_ids(Some(ids)).send();
-        let answer = self.in_time(ASK, async { ask.await.asked(ASK) }).await?;
+        let answer = self.in_time(ASK, async { ask.await.context(ASK) }).await?;
         let terminating = answer.terminating_instances.unwrap_or_default().into_iter();
         Ok(terminating.filter_map(|instance| instance.instance_id).collect())
     }

@@ -1,8 +1,8 @@
 //! What uses the roles: functions, state machines and rules. Each is asked for once, whether it is looked at itself or for
 //! the role that it uses.
 
-use crate::error::{Asked, Error, Result, present};
-use crate::look::Look;
+use crate::error::{Context, Error, Result, ignore_not_found};
+use crate::inventory::Inventory;
 use aws_sdk_eventbridge::types::Target;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_sfn::operation::describe_state_machine::DescribeStateMachineOutput;
@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 
 /// What was answered so far.
 #[derive(Debug, Default)]
-pub(crate) struct Users([OfGroup; HostGroup::ALL.len()]);
+pub(crate) struct RoleConsumers([OfGroup; HostGroup::ALL.len()]);
 
 #[derive(Debug, Default)]
 struct OfGroup {
@@ -20,7 +20,7 @@ struct OfGroup {
     targets: OnceCell<Vec<Target>>,
 }
 
-impl Users {
+impl RoleConsumers {
     fn of(&self, group: HostGroup) -> &OfGroup {
         match group {
             HostGroup::Backends => &self.0[0],
@@ -42,27 +42,31 @@ impl OfGroup {
     }
 }
 
-impl Look<'_> {
+impl Inventory<'_> {
     /// A function, if it is there.
     pub(crate) async fn function(
         &self,
         group: HostGroup,
         function: FunctionType,
     ) -> Result<Option<&GetFunctionOutput>> {
-        let ask = self.users.of(group).function(function).get_or_try_init(|| async {
-            let ask = self.clients.lambda.get_function();
-            let ask = ask.function_name(self.names.function(group, function));
-            let answer = ask.send().await.asked("lambda GetFunction");
-            let found = present(answer, &["ResourceNotFoundException"])?;
-            // Without its tags the function would pass for somebody else's.
-            match found.as_ref().and_then(|found| found.tags_error()) {
-                Some(error) => Err(Error::other(
-                    "lambda GetFunction",
-                    format!("no tags: {}", error.message()),
-                )),
-                None => Ok(found),
-            }
-        });
+        let ask = self
+            .role_consumers
+            .of(group)
+            .function(function)
+            .get_or_try_init(|| async {
+                let ask = self.clients.lambda.get_function();
+                let ask = ask.function_name(self.names.function(group, function));
+                let answer = ask.send().await.context("lambda GetFunction");
+                let found = ignore_not_found(answer, &["ResourceNotFoundException"])?;
+                // Without its tags the function would pass for somebody else's.
+                match found.as_ref().and_then(|found| found.tags_error()) {
+                    Some(error) => Err(Error::other(
+                        "lambda GetFunction",
+                        format!("no tags: {}", error.message()),
+                    )),
+                    None => Ok(found),
+                }
+            });
         Ok(ask.await?.as_ref())
     }
 
@@ -71,23 +75,27 @@ impl Look<'_> {
         &self,
         group: HostGroup,
     ) -> Result<Option<&DescribeStateMachineOutput>> {
-        let ask = self.users.of(group).state_machine.get_or_try_init(|| async {
-            let name = format!("stateMachine:{}", self.names.state_machine(group));
-            let arn = self.account().await?.arn("states", &name);
-            let ask = self.clients.sfn.describe_state_machine().state_machine_arn(arn);
-            let answer = ask.send().await.asked("states DescribeStateMachine");
-            present(answer, &["StateMachineDoesNotExist"])
-        });
+        let ask = self
+            .role_consumers
+            .of(group)
+            .state_machine
+            .get_or_try_init(|| async {
+                let name = format!("stateMachine:{}", self.names.state_machine(group));
+                let arn = self.account().await?.arn("states", &name);
+                let ask = self.clients.sfn.describe_state_machine().state_machine_arn(arn);
+                let answer = ask.send().await.context("states DescribeStateMachine");
+                ignore_not_found(answer, &["StateMachineDoesNotExist"])
+            });
         Ok(ask.await?.as_ref())
     }
 
     /// The targets of a rule; none of one that is not there.
     pub(crate) async fn targets(&self, group: HostGroup) -> Result<&[Target]> {
-        let ask = self.users.of(group).targets.get_or_try_init(|| async {
+        let ask = self.role_consumers.of(group).targets.get_or_try_init(|| async {
             let ask = self.clients.events.list_targets_by_rule();
             let answer = ask.rule(self.names.rule(group)).send().await;
-            let answer = present(
-                answer.asked("events ListTargetsByRule"),
+            let answer = ignore_not_found(
+                answer.context("events ListTargetsByRule"),
                 &["ResourceNotFoundException"],
             )?;
             Ok(answer.and_then(|answer| answer.targets).unwrap_or_default())

@@ -14,14 +14,14 @@ pub enum ContainerHealth<'a> {
     /// On its way out of the cluster, or out of it.
     Deactivating,
     /// Something is wrong with it.
-    Unhealthy(Ailment<'a>),
+    Unhealthy(UnhealthyReason<'a>),
     /// Nothing is.
     Healthy,
 }
 
 /// What is wrong with a container: the first thing found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ailment<'a> {
+pub enum UnhealthyReason<'a> {
     /// Its management process is down for too long.
     Down {
         /// Since when.
@@ -33,7 +33,7 @@ pub enum Ailment<'a> {
     DriveDeactivated(&'a DriveUuid),
 }
 
-impl fmt::Display for Ailment<'_> {
+impl fmt::Display for UnhealthyReason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Down { since } => write!(f, "down since {since:.0}"),
@@ -116,7 +116,7 @@ pub(super) fn of<'a>(
         Role::Client => host.status == HostStatus::Down,
     };
     if let Some(since) = down_since.filter(|since| is_down && now.duration_since(*since) > group.down()) {
-        return ContainerHealth::Unhealthy(Ailment::Down { since });
+        return ContainerHealth::Unhealthy(UnhealthyReason::Down { since });
     }
     let settled = host
         .added_time
@@ -125,10 +125,10 @@ pub(super) fn of<'a>(
         .iter()
         .find(|drive| settled && drive.status == DriveStatus::Inactive)
     {
-        return ContainerHealth::Unhealthy(Ailment::DriveInactive(&drive.uuid));
+        return ContainerHealth::Unhealthy(UnhealthyReason::DriveInactive(&drive.uuid));
     }
     if let Some(drive) = drives.iter().find(deactivated) {
-        return ContainerHealth::Unhealthy(Ailment::DriveDeactivated(&drive.uuid));
+        return ContainerHealth::Unhealthy(UnhealthyReason::DriveDeactivated(&drive.uuid));
     }
     ContainerHealth::Healthy
 }

@@ -296,7 +296,7 @@ async fn what_its_group_launches_then_boots_and_becomes_a_member() {
     let mut cluster = Scaled::taken_over(36, &GoImportOptions::default(), PASSWORD).await;
     let before = cluster.members().await;
     cluster.minutes.set_desired(7).await.unwrap();
-    let minute = cluster.minute().await;
+    let minute = cluster.tick().await;
     let [(id, boot)] = minute.booted.try_into().unwrap();
     assert_eq!(boot.outcome, Outcome::Joined, "{id}: {}", boot.log);
     cluster.until_settled(7).await;

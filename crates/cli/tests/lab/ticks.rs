@@ -56,14 +56,14 @@ async fn a_rule_that_is_disabled_starts_nothing() {
     let mut cluster = Scaled::start(33).await;
     let rule = cluster.minutes.rule().to_owned();
     cluster.minutes.control().set_enabled(&rule, false).await.unwrap();
-    assert!(cluster.minute().await.executions.is_empty());
+    assert!(cluster.tick().await.executions.is_empty());
 }
 
 #[tokio::test]
 async fn what_the_group_launches_boots_and_becomes_a_member() {
     let mut cluster = Scaled::start(34).await;
     cluster.minutes.set_desired(8).await.unwrap();
-    let minute = cluster.minute().await;
+    let minute = cluster.tick().await;
     assert_eq!((minute.desired, minute.in_group), (8, 8));
     assert_eq!(minute.booted.len(), 2);
     for (id, boot) in &minute.booted {
@@ -77,7 +77,7 @@ async fn what_the_group_launches_boots_and_becomes_a_member() {
 async fn the_join_url_wants_the_key_that_import_made() {
     let mut cluster = Scaled::start(35).await;
     cluster.minutes.set_desired(7).await.unwrap();
-    cluster.minute().await;
+    cluster.tick().await;
     let instances = cluster.minutes.control().instances().await.unwrap();
     let user_data = instances
         .iter()

@@ -4,11 +4,11 @@
 //! asked for once.
 
 use crate::cloud::Clients;
-use crate::error::{Asked, Error, Result, field, present};
+use crate::error::{Context, Error, Result, ignore_not_found, required_field};
 use crate::leftovers::Leftovers;
 use crate::pages::all;
 use crate::resource;
-use crate::users::Users;
+use crate::role_consumers::RoleConsumers;
 use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
 use aws_sdk_iam::types::{Role, Tag};
 use deployment::plan::Observed;
@@ -19,7 +19,7 @@ use tokio::sync::OnceCell;
 
 /// A look at one cluster.
 #[derive(Debug)]
-pub struct Look<'a> {
+pub struct Inventory<'a> {
     pub(crate) clients: &'a Clients,
     pub(crate) names: &'a Names,
     region: String,
@@ -27,13 +27,13 @@ pub struct Look<'a> {
     account: OnceCell<Account>,
     load_balancer: OnceCell<Option<LoadBalancer>>,
     roles: OnceCell<Vec<Role>>,
-    pub(crate) users: Users,
+    pub(crate) role_consumers: RoleConsumers,
     alias: OnceLock<(String, String)>,
     classic_load_balancer: OnceLock<String>,
     pub(crate) leftovers: Leftovers,
 }
 
-impl<'a> Look<'a> {
+impl<'a> Inventory<'a> {
     /// A look at the cluster with these names.
     pub fn new(clients: &'a Clients, names: &'a Names, region: &str) -> Self {
         Self {
@@ -44,7 +44,7 @@ impl<'a> Look<'a> {
             account: OnceCell::new(),
             load_balancer: OnceCell::new(),
             roles: OnceCell::new(),
-            users: Users::default(),
+            role_consumers: RoleConsumers::default(),
             alias: OnceLock::new(),
             classic_load_balancer: OnceLock::new(),
             leftovers: Leftovers::default(),
@@ -53,7 +53,7 @@ impl<'a> Look<'a> {
 
     /// The same in an account that is known: it is not asked for.
     #[must_use]
-    pub(crate) fn knowing(self, account: &Account) -> Self {
+    pub(crate) fn with_account(self, account: &Account) -> Self {
         Self {
             account: OnceCell::new_with(Some(account.clone())),
             ..self
@@ -93,9 +93,9 @@ impl<'a> Look<'a> {
     async fn caller(&self) -> Result<&(String, Account)> {
         let ask = self.caller.get_or_try_init(|| async {
             const ASK: &str = "sts GetCallerIdentity";
-            let caller = self.clients.sts.get_caller_identity().send().await.asked(ASK)?;
-            let arn = field(caller.arn, ASK, "ARN")?;
-            let account = field(Account::of_caller(&arn, &self.region), ASK, "ARN of an account")?;
+            let caller = self.clients.sts.get_caller_identity().send().await.context(ASK)?;
+            let arn = required_field(caller.arn, ASK, "ARN")?;
+            let account = required_field(Account::of_caller(&arn, &self.region), ASK, "ARN of an account")?;
             Ok((arn, account))
         });
         ask.await
@@ -111,8 +111,9 @@ impl<'a> Look<'a> {
             let answer = ask
                 .send()
                 .await
-                .asked("elasticloadbalancing DescribeLoadBalancers");
-            let answer = present(answer, &["LoadBalancerNotFound", "LoadBalancerNotFoundException"])?;
+                .context("elasticloadbalancing DescribeLoadBalancers");
+            let answer =
+                ignore_not_found(answer, &["LoadBalancerNotFound", "LoadBalancerNotFoundException"])?;
             Ok(answer.and_then(|answer| answer.load_balancers.unwrap_or_default().pop()))
         });
         Ok(found.await?.as_ref())
@@ -135,8 +136,8 @@ impl<'a> Look<'a> {
                     .role_name(role.role_name())
                     .send()
                     .await
-                    .asked("iam GetRole");
-                Ok::<_, Error>(present(answer, &["NoSuchEntity"])?.and_then(|answer| answer.role))
+                    .context("iam GetRole");
+                Ok::<_, Error>(ignore_not_found(answer, &["NoSuchEntity"])?.and_then(|answer| answer.role))
             });
             Ok::<_, Error>(try_join_all(each).await?.into_iter().flatten().collect())
         });

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// What became of the steps.
-pub(crate) struct Carried {
+pub(crate) struct ExecutionResult {
     /// What is known of the resources now.
     pub(crate) outputs: Outputs,
     outcomes: Vec<Outcome>,
@@ -25,7 +25,11 @@ pub(crate) struct Carried {
 ///
 /// # Errors
 /// The second Ctrl-C: what was under way may be half done.
-pub(crate) async fn carry_out(cloud: &Cloud, plan: &Plan, printer: &Printer) -> Result<Carried, Failure> {
+pub(crate) async fn execute(
+    cloud: &Cloud,
+    plan: &Plan,
+    printer: &Printer,
+) -> Result<ExecutionResult, Failure> {
     let rows = plan.steps.iter().map(|step| {
         let done = match step.action {
             Action::Create => "made",
@@ -43,15 +47,15 @@ pub(crate) async fn carry_out(cloud: &Cloud, plan: &Plan, printer: &Printer) -> 
     let unchanged = plan.steps.iter().filter(|step| step.action == Action::Unchanged);
     progress.count("unchanged", unchanged.count());
     let progress = RefCell::new(progress);
-    let outputs = watch_over(printer, &progress, |interrupted| {
+    let outputs = run_interruptible(printer, &progress, |interrupted| {
         apply(cloud, plan, interrupted, |event| {
             progress.borrow_mut().event(event)
         })
     })
     .await?;
-    Ok(Carried {
+    Ok(ExecutionResult {
         outputs,
-        ..Carried::of(progress.into_inner(), printer)
+        ..ExecutionResult::of(progress.into_inner(), printer)
     })
 }
 
@@ -59,7 +63,7 @@ pub(crate) async fn carry_out(cloud: &Cloud, plan: &Plan, printer: &Printer) -> 
 ///
 /// # Errors
 /// The second Ctrl-C: what was under way may be half done.
-pub(crate) async fn watch_over<K: Copy + Ord, T, W: Future<Output = T>>(
+pub(crate) async fn run_interruptible<K: Copy + Ord, T, W: Future<Output = T>>(
     printer: &Printer,
     progress: &RefCell<Progress<'_, K>>,
     work: impl FnOnce(watch::Receiver<bool>) -> W,
@@ -78,7 +82,7 @@ pub(crate) async fn watch_over<K: Copy + Ord, T, W: Future<Output = T>>(
     Ok(done)
 }
 
-impl Carried {
+impl ExecutionResult {
     /// What `progress` was told; where it is not all, the user is told how it goes on.
     pub(crate) fn of<K>(progress: Progress<'_, K>, printer: &Printer) -> Self {
         let carried = Self {

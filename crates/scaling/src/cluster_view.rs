@@ -2,7 +2,7 @@
 
 mod health;
 
-pub use health::{Ailment, ContainerHealth, MachineState};
+pub use health::{ContainerHealth, MachineState, UnhealthyReason};
 
 use crate::ids::{DriveUuid, HostId};
 use crate::lists::{Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode};
@@ -34,15 +34,15 @@ pub struct Machine<'a> {
     pub instance: Option<&'a Instance>,
     /// Its containers, by id.
     pub containers: Vec<Container<'a>>,
-    /// Why nothing is decided about it; none if it is as a machine should be.
-    pub oddity: Option<Oddity>,
+    /// Reason nothing is decided about it; none if it is as a machine should be.
+    pub anomaly: Option<Anomaly>,
     /// How it is.
     pub state: MachineState,
 }
 
 /// What keeps a run from deciding anything about a machine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Oddity {
+pub enum Anomaly {
     /// A backend has at most three.
     #[error("it has {0} containers, a backend has at most {CONTAINERS_OF_A_BACKEND}")]
     Containers(usize),
@@ -59,20 +59,20 @@ pub enum Oddity {
 
 /// The cluster, as far as the run's role goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Picture<'a> {
+pub struct ClusterView<'a> {
     /// By address. For clients only the group's: others belong to nobody here.
     pub machines: Vec<Machine<'a>>,
     /// Containers of the role without an address: nothing is decided about them.
-    pub unplaced: Vec<&'a Host>,
+    pub no_address: Vec<&'a Host>,
     /// The group's instances that no container of the role is on.
     pub absent: Vec<&'a Instance>,
     /// Inactive drives whose container was removed.
-    pub ownerless: Vec<&'a DriveUuid>,
+    pub orphaned: Vec<&'a DriveUuid>,
     /// How many drives of the group's machines have their data moved away.
     pub phasing_out: usize,
 }
 
-impl<'a> Picture<'a> {
+impl<'a> ClusterView<'a> {
     /// Draws it.
     ///
     /// Takes time and memory in proportion to the lists, and gives the same whatever their order.
@@ -82,13 +82,13 @@ impl<'a> Picture<'a> {
             Role::Client => Mode::Client,
         };
         let hosts = lists.hosts.0.iter().filter(|host| host.mode == mode);
-        let (placed, mut unplaced): (Vec<_>, Vec<_>) = hosts.partition(|host| host.host_ip.is_some());
-        unplaced.sort_unstable_by_key(|host| host.id);
+        let (placed, mut no_address): (Vec<_>, Vec<_>) = hosts.partition(|host| host.host_ip.is_some());
+        no_address.sort_unstable_by_key(|host| host.id);
         let is_ownerless =
             |drive: &&Drive| drive.host == DriveHost::None && drive.status == DriveStatus::Inactive;
-        let ownerless = lists.drives.0.iter().filter(is_ownerless);
-        let mut ownerless: Vec<_> = ownerless.map(|drive| &drive.uuid).collect();
-        ownerless.sort_unstable();
+        let orphaned = lists.drives.0.iter().filter(is_ownerless);
+        let mut orphaned: Vec<_> = orphaned.map(|drive| &drive.uuid).collect();
+        orphaned.sort_unstable();
         let containers = containers(placed, lists, group, now);
         let (machines, absent) = machines(containers, group);
         let phasing_out = machines
@@ -99,9 +99,9 @@ impl<'a> Picture<'a> {
             .count();
         Self {
             machines,
-            unplaced,
+            no_address,
             absent,
-            ownerless,
+            orphaned,
             phasing_out,
         }
     }
@@ -166,7 +166,7 @@ fn machines<'a>(
         machines.push(Machine {
             address,
             instance,
-            oddity: oddity(&here, &addressed, group.role),
+            anomaly: anomaly(&here, &addressed, group.role),
             state: MachineState::of(&here),
             containers: here,
         });
@@ -233,7 +233,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Whether it left the cluster: none of its containers is a member.
-    pub fn has_left(&self) -> bool {
+    pub fn is_removed(&self) -> bool {
         self.containers
             .iter()
             .all(|container| container.host.state == HostState::Inactive)
@@ -272,27 +272,27 @@ fn is_on(containers: &[Container<'_>], instance: &Instance) -> bool {
         .all(|id| id.as_str() == instance.id)
 }
 
-fn oddity(containers: &[Container<'_>], instances: &[&Instance], role: Role) -> Option<Oddity> {
+fn anomaly(containers: &[Container<'_>], instances: &[&Instance], role: Role) -> Option<Anomaly> {
     if role == Role::Backend && containers.len() > CONTAINERS_OF_A_BACKEND {
-        return Some(Oddity::Containers(containers.len()));
+        return Some(Anomaly::Containers(containers.len()));
     }
     let identifiers: BTreeSet<&String> = containers
         .iter()
         .filter_map(|container| container.host.machine_identifier.as_ref())
         .collect();
     if identifiers.len() > 1 {
-        return Some(Oddity::Identifiers(identifiers.into_iter().cloned().collect()));
+        return Some(Anomaly::Identifiers(identifiers.into_iter().cloned().collect()));
     }
     if let Some(container) = containers
         .iter()
         .find(|container| container.host.state == HostState::Unknown)
     {
-        return Some(Oddity::State(container.host.id));
+        return Some(Anomaly::State(container.host.id));
     }
     if instances.len() > 1 {
         let mut ids: Vec<_> = instances.iter().map(|instance| instance.id.clone()).collect();
         ids.sort_unstable();
-        return Some(Oddity::Instances(ids));
+        return Some(Anomaly::Instances(ids));
     }
     None
 }

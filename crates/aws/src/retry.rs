@@ -16,7 +16,7 @@ pub(crate) fn role_propagation() -> ExponentialBuilder {
 }
 
 /// Whether a call failed as it does while a new role cannot be taken on yet.
-pub(crate) const COMES_WITH_ITS_ROLE: fn(&Error) -> bool = |error| {
+pub(crate) fn is_role_propagation_error(error: &Error) -> bool {
     let message = error.message().to_ascii_lowercase();
     let assumed = message.contains("assume") || message.contains("neither the global service principal");
     // The policy of a role spreads as slowly as the role: Lambda then lacks the right to the key or the network.
@@ -30,15 +30,15 @@ pub(crate) const COMES_WITH_ITS_ROLE: fn(&Error) -> bool = |error| {
         "AccessDenied",
     ]) && (assumed || policy))
         || error.is(&["KMSAccessDeniedException"])
-};
+}
 
 /// Whether a request to an Auto Scaling group was refused because of what is being done to the group or to an instance of it. One that
 /// has been attached just now takes some seconds to be in service; there is no code for that, the message says `The instance i-1 is not
 /// in InService or EnteringStandby or Standby.`
-pub(crate) const GROUP_IS_BUSY: fn(&Error) -> bool = |error| {
+pub(crate) fn is_group_busy(error: &Error) -> bool {
     error.is(&["ResourceContention", "ScalingActivityInProgress"])
         || (error.is(&["ValidationError"]) && error.message().contains("is not in InService"))
-};
+}
 
 /// Minutes, for a table or a function to become active, or an instance to come into service.
 pub(crate) fn minutes() -> ExponentialBuilder {
@@ -69,7 +69,7 @@ pub(crate) fn seconds() -> ExponentialBuilder {
 }
 
 /// Whether a request was one too many: AWS takes it later.
-pub(crate) const THROTTLED: fn(&Error) -> bool = |error| {
+pub(crate) fn is_throttled(error: &Error) -> bool {
     error.is(&[
         "Throttling",
         "ThrottlingException",
@@ -81,11 +81,11 @@ pub(crate) const THROTTLED: fn(&Error) -> bool = |error| {
         "LimitExceededException",
         "SlowDown",
     ])
-};
+}
 
 /// Whether something cannot be removed yet: what uses it, or is being done to it, is on its way out.
-pub(crate) const PASSES: fn(&Error) -> bool = |error| {
-    THROTTLED(error)
+pub(crate) fn is_retryable_delete(error: &Error) -> bool {
+    is_throttled(error)
         || error.is(&[
             // EC2 Auto Scaling: its instances have not gone yet.
             "ResourceInUse",
@@ -106,13 +106,13 @@ pub(crate) const PASSES: fn(&Error) -> bool = |error| {
         ])
         // EventBridge: so is the target that was taken off a rule.
         || (error.is(&["ValidationException"]) && error.message().contains("has targets"))
-};
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Asked;
-    use crate::replayed::{config, json_answer, replay, xml_answer};
+    use crate::error::Context;
+    use crate::test_support::{config, json_answer, replay, xml_answer};
     use serde_json::json;
 
     #[tokio::test]
@@ -146,8 +146,8 @@ mod tests {
                 .state_machine_arn("arn:sm")
                 .send()
                 .await;
-            let error = answer.asked("states UpdateStateMachine").unwrap_err();
-            assert_eq!(COMES_WITH_ITS_ROLE(&error), again, "{error}");
+            let error = answer.context("states UpdateStateMachine").unwrap_err();
+            assert_eq!(is_role_propagation_error(&error), again, "{error}");
         }
     }
 
@@ -170,8 +170,8 @@ mod tests {
             let answer = json!({ "__type": code, "message": message });
             let client = aws_sdk_eventbridge::Client::new(&config(replay([json_answer(400, &answer)])));
             let answer = client.delete_rule().name("r").send().await;
-            let error = answer.asked("events DeleteRule").unwrap_err();
-            assert_eq!(PASSES(&error), passes, "{error}");
+            let error = answer.context("events DeleteRule").unwrap_err();
+            assert_eq!(is_retryable_delete(&error), passes, "{error}");
         }
     }
 
@@ -196,8 +196,8 @@ mod tests {
             );
             let client = aws_sdk_autoscaling::Client::new(&config(replay([xml_answer(400, &answer)])));
             let answer = client.set_instance_protection().send().await;
-            let error = answer.asked("autoscaling SetInstanceProtection").unwrap_err();
-            assert_eq!(GROUP_IS_BUSY(&error), busy, "{error}");
+            let error = answer.context("autoscaling SetInstanceProtection").unwrap_err();
+            assert_eq!(is_group_busy(&error), busy, "{error}");
         }
     }
 }

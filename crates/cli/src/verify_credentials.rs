@@ -26,11 +26,11 @@ pub(crate) struct Api<'a> {
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Trial {
+pub(crate) enum Verification {
     /// A backend let us log in.
     Accepted,
     /// None could be asked: why.
-    NotTried(String),
+    Skipped(String),
     /// They are not good: why.
     Refused(String),
 }
@@ -44,7 +44,7 @@ pub(crate) async fn log_in(
     api: Api<'_>,
     username: &str,
     password: &Secret,
-) -> Result<Trial, Failure> {
+) -> Result<Verification, Failure> {
     let protocol = match (api.protocol, api.ca) {
         (WekaProtocol::Http, _) => Protocol::Http,
         (WekaProtocol::Https, None) => Protocol::Https { ca: None },
@@ -61,7 +61,7 @@ pub(crate) async fn log_in(
     });
     let reached: Vec<_> = join_all(reach).await.into_iter().flatten().collect();
     if reached.is_empty() {
-        return Ok(Trial::NotTried(format!(
+        return Ok(Verification::Skipped(format!(
             "no backend can be reached from here on port {DEFAULT_PORT}"
         )));
     }
@@ -76,10 +76,10 @@ pub(crate) async fn log_in(
     let client = Client::new(reached, credentials, &options, Instant::now() + ANSWERED_WITHIN);
     let client = client.map_err(|error| Failure::failed("asking Weka", &error))?;
     Ok(match client.status().await {
-        Ok(_) => Trial::Accepted,
+        Ok(_) => Verification::Accepted,
         Err(error @ (weka::Error::WrongCredentials { .. } | weka::Error::CertificateRefused { .. })) => {
-            Trial::Refused(error.to_string())
+            Verification::Refused(error.to_string())
         }
-        Err(error) => Trial::NotTried(format!("no backend answered: {error}")),
+        Err(error) => Verification::Skipped(format!("no backend answered: {error}")),
     })
 }

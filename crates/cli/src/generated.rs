@@ -3,27 +3,27 @@
 use crate::failure::Failure;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use deployment::desired::MOST_ROLES;
+use deployment::desired::MAX_ROLES;
 use deployment::{HostGroup, Secret, Settings};
 use std::collections::BTreeMap;
 use uuid::{Builder, Uuid};
 
 /// Random values for resources that have to be made; what stands keeps its own.
 #[derive(Debug)]
-pub(crate) struct Fresh {
+pub(crate) struct Generated {
     /// Ids of roles.
     pub(crate) uuids: Vec<Uuid>,
     /// A seal key for each host group: 32 bytes in base64.
     pub(crate) seal_keys: BTreeMap<HostGroup, Secret>,
 }
 
-impl Fresh {
+impl Generated {
     /// As many as a cluster with these settings can need.
     ///
     /// # Errors
     /// The system gives no random bytes.
     pub(crate) fn new(settings: &Settings) -> Result<Self, Failure> {
-        let uuids = (0..MOST_ROLES)
+        let uuids = (0..MAX_ROLES)
             .map(|_| Ok(Builder::from_random_bytes(random()?).into_uuid()))
             .collect::<Result<_, Failure>>()?;
         let seal_keys = settings

@@ -41,7 +41,7 @@ impl Outcome {
 
 /// Carries a plan out: its tasks one after the other, each up to its first call that fails. `call` sends one call;
 /// `goes_on` is asked before each task, so that a run ends in good order before its time is up.
-pub async fn carry_out<E, F>(plan: &Plan, goes_on: impl Fn() -> bool, call: impl Fn(Call) -> F) -> Outcome
+pub async fn execute<E, F>(plan: &Plan, goes_on: impl Fn() -> bool, call: impl Fn(Call) -> F) -> Outcome
 where
     E: Display,
     F: Future<Output = Result<(), E>>,

@@ -2,7 +2,7 @@
 //! is refused. A line tells a minute.
 
 use crate::run::{Error, print, say};
-use lab::{InstanceState, Loop, Minute};
+use lab::{InstanceState, Loop, Tick};
 use std::time::Duration;
 
 /// The longest that a chapter may take, in minutes of the loop.
@@ -17,16 +17,16 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Tells it, of a cluster that has been imported with this many backends.
 pub(super) async fn tell(minutes: &mut Loop, backends: u32) -> Result<(), Error> {
     let more = backends + 2;
-    chapter(&format!("out: desired capacity {more}"));
+    step_heading(&format!("out: desired capacity {more}"));
     minutes.set_desired(more).await.map_err(Error::Lab)?;
     settle(minutes, more).await?;
 
-    chapter(&format!("in: desired capacity {backends}"));
+    step_heading(&format!("in: desired capacity {backends}"));
     minutes.set_desired(backends).await.map_err(Error::Lab)?;
     settle(minutes, backends).await?;
 
     let dying = a_member(minutes).await?;
-    chapter(&format!("a machine dies: {dying}"));
+    step_heading(&format!("a machine dies: {dying}"));
     minutes
         .fail(&dying, InstanceState::Terminated)
         .await
@@ -37,13 +37,13 @@ pub(super) async fn tell(minutes: &mut Loop, backends: u32) -> Result<(), Error>
     settle(minutes, backends).await?;
 
     let broken = a_member(minutes).await?;
-    chapter(&format!("a drive of {broken} fails"));
+    step_heading(&format!("a drive of {broken} fails"));
     fail_a_drive(minutes, &broken).await?;
     settle(minutes, backends).await?;
 
-    chapter("too few: desired capacity 2");
+    step_heading("too few: desired capacity 2");
     minutes.set_desired(2).await.map_err(Error::Lab)?;
-    let refused = minute(minutes).await?;
+    let refused = tick(minutes).await?;
     if refused.errors().is_empty() || refused.in_group != usize::try_from(backends).unwrap_or_default() {
         return Err(Error::Other("a desired capacity of 2 was not refused".to_owned()));
     }
@@ -51,14 +51,14 @@ pub(super) async fn tell(minutes: &mut Loop, backends: u32) -> Result<(), Error>
     settle(minutes, backends).await
 }
 
-/// Minute after minute, until somebody stops this process.
+/// Tick after minute, until somebody stops this process.
 pub(super) async fn go_on(minutes: &mut Loop) -> Result<(), Error> {
     say("a minute passes every five seconds; change the group's desired capacity and see");
     let mut told = String::new();
     loop {
         tokio::time::sleep(PAUSE).await;
         // Whoever destroys the cluster has no minutes any more, but still the account to look at.
-        let error = minute(minutes).await.err();
+        let error = tick(minutes).await.err();
         let error = error.map(|error| error.to_string()).unwrap_or_default();
         if !error.is_empty() && error != told {
             say(&format!("no minute can pass: {error}"));
@@ -67,7 +67,7 @@ pub(super) async fn go_on(minutes: &mut Loop) -> Result<(), Error> {
     }
 }
 
-fn chapter(heading: &str) {
+fn step_heading(heading: &str) {
     say(&format!("== {heading}"));
 }
 
@@ -76,7 +76,7 @@ async fn settle(minutes: &mut Loop, wanted: u32) -> Result<(), Error> {
     let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
     let mut errors = Vec::new();
     for _ in 0..LONGEST {
-        let now = minute(minutes).await?;
+        let now = tick(minutes).await?;
         let cluster = (now.healthy, now.unhealthy, now.draining);
         errors = now.errors();
         if now.in_group == wanted && cluster == (wanted, 0, 0) && errors.is_empty() {
@@ -94,7 +94,7 @@ async fn settle(minutes: &mut Loop, wanted: u32) -> Result<(), Error> {
 /// Lets minutes pass until the group has another instance in place of one that died, and that has booted.
 async fn replace(minutes: &mut Loop, dead: &str) -> Result<(), Error> {
     for _ in 0..LONGEST {
-        if !minute(minutes).await?.booted.is_empty() {
+        if !tick(minutes).await?.booted.is_empty() {
             return Ok(());
         }
     }
@@ -103,13 +103,13 @@ async fn replace(minutes: &mut Loop, dead: &str) -> Result<(), Error> {
     )))
 }
 
-async fn minute(minutes: &mut Loop) -> Result<Minute, Error> {
-    let minute = minutes.minute().await.map_err(Error::Lab)?;
+async fn tick(minutes: &mut Loop) -> Result<Tick, Error> {
+    let minute = minutes.tick().await.map_err(Error::Lab)?;
     print(&line(&minute));
     Ok(minute)
 }
 
-fn line(minute: &Minute) -> String {
+fn line(minute: &Tick) -> String {
     let errors = minute.errors();
     let errors = if errors.is_empty() {
         "-".to_owned()
