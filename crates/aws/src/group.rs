@@ -33,7 +33,7 @@ pub async fn group(client: &aws_sdk_autoscaling::Client, name: &str) -> Result<G
     let desired_capacity = group
         .desired_capacity
         .and_then(|capacity| u32::try_from(capacity).ok())
-        .ok_or_else(|| Error::other(ASK, format!("group {name} has no desired capacity")))?;
+        .ok_or_else(|| Error::missing_field(ASK, format!("desired capacity of group {name}")))?;
     let instances = group
         .instances
         .unwrap_or_default()
@@ -57,7 +57,7 @@ pub(crate) async fn standing(client: &aws_sdk_autoscaling::Client, name: &str) -
         .auto_scaling_groups
         .unwrap_or_default()
         .pop();
-    group.ok_or_else(|| Error::other(ASK, format!("there is no group {name}")))
+    group.ok_or_else(|| Error::invalid_state(ASK, format!("there is no group {name}")))
 }
 
 /// A host group's Auto Scaling group, with its instances.

@@ -2,10 +2,11 @@
 
 use crate::cloud::Cloud;
 use crate::error::{Error, Result};
+use crate::error_codes::is_retryable_delete;
 use crate::graph;
 use crate::inventory::Inventory;
 use crate::resource;
-use crate::retry::{self, is_retryable_delete};
+use crate::retry;
 use backon::Retryable;
 use deployment::removal::{InstanceDisposition, Removal, Step, StepId};
 use std::collections::BTreeMap;

@@ -1,10 +1,9 @@
-//! For how long what AWS has not got ready yet is waited for: by asking again, more seldom as time passes.
+//! How long a wait lasts until AWS has created, changed or deleted something, and how its delays grow.
 
-use crate::error::Error;
 use backon::ExponentialBuilder;
 use std::time::Duration;
 
-/// A new role can be taken on only after up to two minutes; the call that needs it is tried again for that long.
+/// A new role may take up to two minutes to propagate; the call that needs it is retried for that long.
 pub(crate) fn role_propagation() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(500))
@@ -15,32 +14,7 @@ pub(crate) fn role_propagation() -> ExponentialBuilder {
         .with_total_delay(Some(Duration::from_secs(120)))
 }
 
-/// Whether a call failed as it does while a new role cannot be taken on yet.
-pub(crate) fn is_role_propagation_error(error: &Error) -> bool {
-    let message = error.message().to_ascii_lowercase();
-    let assumed = message.contains("assume") || message.contains("neither the global service principal");
-    // The policy of a role spreads as slowly as the role: Lambda then lacks the right to the key or the network.
-    // And Step Functions the right to its log group, also of an old role whose policy has just been changed.
-    let policy = message.contains("does not have permissions")
-        || message.contains("lambda was unable to configure access")
-        || message.contains("not authorized to access the log destination");
-    (error.is(&[
-        "InvalidParameterValueException",
-        "AccessDeniedException",
-        "AccessDenied",
-    ]) && (assumed || policy))
-        || error.is(&["KMSAccessDeniedException"])
-}
-
-/// Whether a request to an Auto Scaling group was refused because of what is being done to the group or to an instance of it. One that
-/// has been attached just now takes some seconds to be in service; there is no code for that, the message says `The instance i-1 is not
-/// in InService or EnteringStandby or Standby.`
-pub(crate) fn is_group_busy(error: &Error) -> bool {
-    error.is(&["ResourceContention", "ScalingActivityInProgress"])
-        || (error.is(&["ValidationError"]) && error.message().contains("is not in InService"))
-}
-
-/// Minutes, for a table or a function to become active, or an instance to come into service.
+/// A table or a function takes minutes to become active, and an instance to come into service.
 pub(crate) fn minutes() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(250))
@@ -49,7 +23,7 @@ pub(crate) fn minutes() -> ExponentialBuilder {
         .with_total_delay(Some(Duration::from_secs(300)))
 }
 
-/// For how long a removal waits for what AWS is still doing, and for its limits: DeleteRestApi is taken once in 30 seconds.
+/// A delete waits for other deletes to finish and for request limits: API Gateway accepts one DeleteRestApi per 30 seconds.
 pub(crate) fn removal() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(100))
@@ -59,7 +33,7 @@ pub(crate) fn removal() -> ExponentialBuilder {
         .with_total_delay(Some(Duration::from_secs(300)))
 }
 
-/// Seconds, for AWS's lists to show what has been done.
+/// AWS's lists are eventually consistent: a change takes seconds to show.
 pub(crate) fn seconds() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(100))
@@ -68,136 +42,83 @@ pub(crate) fn seconds() -> ExponentialBuilder {
         .with_total_delay(Some(Duration::from_secs(30)))
 }
 
-/// Whether a request was one too many: AWS takes it later.
-pub(crate) fn is_throttled(error: &Error) -> bool {
-    error.is(&[
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "TooManyRequestsException",
-        "TooManyRequests",
-        "LimitExceededException",
-        "SlowDown",
-    ])
-}
-
-/// Whether something cannot be removed yet: what uses it, or is being done to it, is on its way out.
-pub(crate) fn is_retryable_delete(error: &Error) -> bool {
-    is_throttled(error)
-        || error.is(&[
-            // EC2 Auto Scaling: its instances have not gone yet.
-            "ResourceInUse",
-            "ScalingActivityInProgress",
-            "ResourceContention",
-            // DynamoDB: the table is being made or changed.
-            "ResourceInUseException",
-            // Lambda, API Gateway: another change is under way.
-            "ResourceConflictException",
-            "ConflictException",
-            // IAM, EventBridge, CloudWatch Logs, Route 53: so is one of the same.
-            "ConcurrentModification",
-            "ConcurrentModificationException",
-            "OperationAbortedException",
-            "PriorRequestNotComplete",
-            // IAM: the policy that was taken out of a role is still seen in it.
-            "DeleteConflict",
-        ])
-        // EventBridge: so is the target that was taken off a rule.
-        || (error.is(&["ValidationException"]) && error.message().contains("has targets"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Context;
-    use crate::test_support::{config, json_answer, replay, xml_answer};
-    use serde_json::json;
+    use crate::error::{Context, Error, Result};
+    use crate::error_codes::is_not_ready;
+    use crate::test_support::{config, unreachable};
+    use backon::Retryable;
+    use std::cell::Cell;
+    use std::future::ready;
+    use std::rc::Rc;
 
-    #[tokio::test]
-    async fn only_what_a_new_role_explains_is_tried_again() {
-        for (code, message, again) in [
-            (
-                "AccessDeniedException",
-                "Neither the global service principal states.amazonaws.com, nor the regional one is authorized to assume the provided role.",
-                true,
-            ),
-            (
-                "AccessDeniedException",
-                "The state machine IAM Role is not authorized to access the Log Destination",
-                true,
-            ),
-            (
-                "AccessDeniedException",
-                "User: arn:aws:iam::123456789012:user/me is not authorized to perform: states:UpdateStateMachine",
-                false,
-            ),
-            (
-                "InvalidDefinition",
-                "The state machine IAM Role is not authorized to access the Log Destination",
-                false,
-            ),
-        ] {
-            let answer = json!({ "__type": code, "message": message });
-            let client = aws_sdk_sfn::Client::new(&config(replay([json_answer(400, &answer)])));
-            let answer = client
-                .update_state_machine()
-                .state_machine_arn("arn:sm")
-                .send()
-                .await;
-            let error = answer.context("states UpdateStateMachine").unwrap_err();
-            assert_eq!(is_role_propagation_error(&error), again, "{error}");
-        }
+    /// Waits with [`minutes`] without sleeping. Returns the result, the number of attempts and the sum of all delays.
+    async fn wait(attempt: impl AsyncFn(usize) -> Result<()>) -> (Result<()>, usize, Duration) {
+        let (attempts, delay) = (Cell::new(0), Rc::new(Cell::new(Duration::ZERO)));
+        let request = || async {
+            attempts.set(attempts.get() + 1);
+            attempt(attempts.get()).await
+        };
+        let total = Rc::clone(&delay);
+        let sleep = move |duration| {
+            total.set(total.get() + duration);
+            ready(())
+        };
+        let result = request.retry(minutes()).sleep(sleep).when(is_not_ready).await;
+        (result, attempts.get(), delay.get())
     }
 
     #[tokio::test]
-    async fn a_removal_waits_for_what_passes() {
-        for (code, message, passes) in [
-            (
-                "ValidationException",
-                "Rule can't be deleted since it has targets.",
-                true,
-            ),
-            ("ValidationException", "1 validation error detected", false),
-            (
-                "DeleteConflict",
-                "Cannot delete entity, must delete policies first.",
-                true,
-            ),
-            ("AccessDeniedException", "not authorized", false),
-        ] {
-            let answer = json!({ "__type": code, "message": message });
-            let client = aws_sdk_eventbridge::Client::new(&config(replay([json_answer(400, &answer)])));
-            let answer = client.delete_rule().name("r").send().await;
-            let error = answer.context("events DeleteRule").unwrap_err();
-            assert_eq!(is_retryable_delete(&error), passes, "{error}");
-        }
+    async fn wait_continues_while_resource_is_not_ready_or_request_is_throttled() {
+        let (result, attempts, _) = wait(async |attempt| match attempt {
+            1 => Err(Error::not_ready("dynamodb DescribeTable", "table t is CREATING")),
+            2 => Err(Error::Service {
+                operation: "dynamodb DescribeTable",
+                code: Some("ThrottlingException".to_owned()),
+                message: "ThrottlingException: Rate exceeded".to_owned(),
+                request_id: None,
+            }),
+            _ => Ok(()),
+        })
+        .await;
+        assert_eq!((result, attempts), (Ok(()), 3));
     }
 
     #[tokio::test]
-    async fn a_group_is_busy_with_what_passes() {
-        for (code, message, busy) in [
-            (
-                "ValidationError",
-                "The instance i-1 is not in InService or EnteringStandby or Standby.",
-                true,
-            ),
-            (
-                "ResourceContention",
-                "There is a pending update to the group",
-                true,
-            ),
-            ("ScalingActivityInProgress", "There are scaling activities", true),
-            ("ValidationError", "AutoScalingGroup name not found", false),
+    async fn wait_ends_after_five_minutes() {
+        let not_ready = Error::not_ready("dynamodb DescribeTable", "table t is CREATING");
+        let (result, _, delay) = wait(async |_| Err(not_ready.clone())).await;
+        assert_eq!(result, Err(not_ready.clone()));
+        assert!((290..=300).contains(&delay.as_secs()), "{delay:?}");
+    }
+
+    #[tokio::test]
+    async fn wait_ends_at_once_on_network_failure_and_on_any_other_error() {
+        let client = aws_sdk_dynamodb::Client::new(&config(unreachable()));
+        let (result, attempts, _) = wait(async |_| {
+            let response = client.describe_table().table_name("t").send().await;
+            response.context("dynamodb DescribeTable").map(drop)
+        })
+        .await;
+        assert!(matches!(result, Err(Error::NoResponse { .. })), "{result:?}");
+        assert_eq!(attempts, 1);
+
+        const OPERATION: &str = "dynamodb DescribeTable";
+        for error in [
+            Error::no_response(OPERATION, "operation timed out"),
+            Error::missing_field(OPERATION, "table"),
+            Error::invalid_state(OPERATION, "table t is ARCHIVED"),
+            Error::bug(OPERATION, "no table name"),
+            Error::Service {
+                operation: OPERATION,
+                code: None,
+                message: "service error".to_owned(),
+                request_id: None,
+            },
         ] {
-            let answer = format!(
-                "<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
-            );
-            let client = aws_sdk_autoscaling::Client::new(&config(replay([xml_answer(400, &answer)])));
-            let answer = client.set_instance_protection().send().await;
-            let error = answer.context("autoscaling SetInstanceProtection").unwrap_err();
-            assert_eq!(is_group_busy(&error), busy, "{error}");
+            let (result, attempts, _) = wait(async |_| Err(error.clone())).await;
+            assert_eq!((result, attempts), (Err(error.clone()), 1));
         }
     }
 }

@@ -60,7 +60,7 @@ impl Inventory<'_> {
                 let found = ignore_not_found(answer, &["ResourceNotFoundException"])?;
                 // Without its tags the function would pass for somebody else's.
                 match found.as_ref().and_then(|found| found.tags_error()) {
-                    Some(error) => Err(Error::other(
+                    Some(error) => Err(Error::invalid_state(
                         "lambda GetFunction",
                         format!("no tags: {}", error.message()),
                     )),

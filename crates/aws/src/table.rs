@@ -27,7 +27,7 @@ pub async fn item(client: &Client, table: &str, key: &str) -> Result<Option<Map<
     let answer = ask.send().await.context(GET).map_err(|error| {
         if is_sealed(&error) {
             let help = "if it is disabled or to be deleted, bring it back (`aws kms cancel-key-deletion`, `aws kms enable-key`)";
-            return error.about(&format!("table {table} cannot be read without its KMS key; {help}"));
+            return error.with_subject(&format!("table {table} cannot be read without its KMS key; {help}"));
         }
         error
     });
@@ -42,7 +42,7 @@ pub async fn item(client: &Client, table: &str, key: &str) -> Result<Option<Map<
 /// without that. Not because the caller may not use the key.
 pub(crate) fn is_sealed(error: &Error) -> bool {
     let message = error.message().to_ascii_lowercase();
-    error.code().is_some() && message.contains("kms") && !message.contains("not authorized")
+    matches!(error, Error::Service { .. }) && message.contains("kms") && !message.contains("not authorized")
 }
 
 /// With which the functions log in to Weka.
@@ -60,8 +60,8 @@ pub struct Credentials {
 /// As [`item`]; the item is missing or unreadable, which the error says without a value of it.
 pub async fn credentials(client: &Client, table: &str) -> Result<Credentials> {
     let item = item(client, table, CREDENTIALS_KEY).await?;
-    let item =
-        item.ok_or_else(|| Error::other(GET, format!("table {table} has no item {CREDENTIALS_KEY}")))?;
+    let item = item
+        .ok_or_else(|| Error::invalid_state(GET, format!("table {table} has no item {CREDENTIALS_KEY}")))?;
     let text = |name: &str| {
         let encoded = item
             .get(name)
@@ -71,7 +71,9 @@ pub async fn credentials(client: &Client, table: &str) -> Result<Credentials> {
             .and_then(|encoded| BASE64_STANDARD.decode(encoded).ok())
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .filter(|text| !text.is_empty())
-            .ok_or_else(|| Error::other(GET, format!("item {CREDENTIALS_KEY} has no readable {name}")))
+            .ok_or_else(|| {
+                Error::invalid_state(GET, format!("item {CREDENTIALS_KEY} has no readable {name}"))
+            })
     };
     Ok(Credentials {
         username: text("Username")?,
@@ -104,8 +106,9 @@ pub async fn change_credentials(client: &Client, table: &str, username: &str, pa
 /// As [`item`]; the item is missing or unreadable.
 pub async fn settings(client: &Client, table: &str) -> Result<Settings> {
     let item = item(client, table, SETTINGS_KEY).await?;
-    let item = item.ok_or_else(|| Error::other(GET, format!("table {table} has no item {SETTINGS_KEY}")))?;
-    Settings::from_item(&item).map_err(|error| Error::other(GET, error.to_string()))
+    let item =
+        item.ok_or_else(|| Error::invalid_state(GET, format!("table {table} has no item {SETTINGS_KEY}")))?;
+    Settings::from_item(&item).map_err(|error| Error::invalid_state(GET, error.to_string()))
 }
 
 /// The attributes of an item in DynamoDB's JSON, as the SDK takes them.
@@ -119,7 +122,7 @@ pub fn attributes(item: &Map<String, Json>) -> Result<HashMap<String, AttributeV
 }
 
 fn from_json(value: &Json) -> Result<AttributeValue> {
-    let bad = || Error::other("dynamodb PutItem", "not an attribute value in DynamoDB's JSON");
+    let bad = || Error::bug("dynamodb PutItem", "not an attribute value in DynamoDB's JSON");
     let (kind, value) = value
         .as_object()
         .and_then(|object| object.iter().next())
@@ -157,7 +160,7 @@ fn to_json(value: AttributeValue) -> Result<Json> {
             json!({ "M": map.collect::<Result<Map<_, _>>>()? })
         }
         _ => {
-            return Err(Error::other(
+            return Err(Error::invalid_state(
                 GET,
                 "an attribute is of a kind that wekactl does not write",
             ));

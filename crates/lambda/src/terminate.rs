@@ -130,7 +130,10 @@ mod tests {
             undone: vec![FailedStep {
                 step: Step::Terminate,
                 instances: vec![InstanceId::from("i-2"), InstanceId::from("i-4")],
-                source: aws::Error::other("ec2 TerminateInstances", "é".repeat(1_000)),
+                source: aws::Error::InvalidState {
+                    operation: "ec2 TerminateInstances",
+                    message: "é".repeat(1_000),
+                },
             }],
         };
         let answer = answer(told(Some(vec!["of scale".to_owned()])), &report, outcome);

@@ -110,7 +110,7 @@ async fn send(route53: &Client, zone: &str, action: ChangeAction, set: ResourceR
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn unbuilt(error: BuildError) -> Error {
-    Error::other(CHANGE, error.to_string())
+    Error::bug(CHANGE, error.to_string())
 }
 
 async fn change(record: &AliasRecord, cloud: &Cloud, action: ChangeAction) -> Result<Given> {

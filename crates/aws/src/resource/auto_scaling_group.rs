@@ -12,7 +12,7 @@ impl Resource for AutoScalingGroup {
     async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
         let group = id
             .group()
-            .ok_or_else(|| Error::other("autoscaling", "not of a host group"))?;
+            .ok_or_else(|| Error::bug("autoscaling", "not of a host group"))?;
         let name = inventory.names.of(group);
         let ask = inventory
             .clients

@@ -21,7 +21,7 @@ impl Resource for ClassicHealthCheck {
         let answer = answer.context("elasticloadbalancing DescribeLoadBalancers");
         let answer = answer.map_err(|error| {
             if error.is(&["LoadBalancerNotFound"]) {
-                return error.about(
+                return error.with_subject(
                     "the classic load balancer of the stack: import the cluster again if it is gone for good",
                 );
             }
@@ -55,7 +55,7 @@ impl Resource for ClassicHealthCheck {
             .healthy_threshold(self.healthy_threshold)
             .unhealthy_threshold(self.unhealthy_threshold)
             .build()
-            .map_err(|error| Error::other(ASK, error.to_string()))?;
+            .map_err(|error| Error::bug(ASK, error.to_string()))?;
         let ask = cloud
             .clients
             .elb

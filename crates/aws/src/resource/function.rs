@@ -1,8 +1,9 @@
 use super::{From, Given, Left, Resource, Target, each, known};
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result, ignore_not_found};
+use crate::error_codes::{is_not_ready, is_role_propagation_error};
 use crate::inventory::Inventory;
-use crate::retry::{self, is_role_propagation_error};
+use crate::retry;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
     Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, Runtime, State,
@@ -21,7 +22,7 @@ const SEAL_KEY: &str = "SEAL_KEY";
 impl Resource for Function {
     async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
         let ResourceId::Function(group, function) = id else {
-            return Err(Error::other("lambda GetFunction", "not a function"));
+            return Err(Error::bug("lambda GetFunction", "not a function"));
         };
         let Some(answer) = inventory.function(group, function).await? else {
             return Ok(None);
@@ -235,20 +236,19 @@ async fn wait(cloud: &Cloud, name: &str) -> Result<()> {
         let found = asked.context(ASK)?;
         let reason = |reason: Option<&str>| reason.unwrap_or("no reason given").to_owned();
         match (found.state(), found.last_update_status()) {
-            (Some(State::Failed), _) => Ok(Err(Error::other(ASK, reason(found.state_reason())))),
-            (_, Some(LastUpdateStatus::Failed)) => {
-                Ok(Err(Error::other(ASK, reason(found.last_update_status_reason()))))
-            }
-            (Some(State::Pending), _) | (_, Some(LastUpdateStatus::InProgress)) => Err(Error::other(
+            (Some(State::Failed), _) => Ok(Err(Error::invalid_state(ASK, reason(found.state_reason())))),
+            (_, Some(LastUpdateStatus::Failed)) => Ok(Err(Error::invalid_state(
+                ASK,
+                reason(found.last_update_status_reason()),
+            ))),
+            (Some(State::Pending), _) | (_, Some(LastUpdateStatus::InProgress)) => Err(Error::not_ready(
                 ASK,
                 format!("function {name} is still being set up"),
             )),
             _ => Ok(Ok(())),
         }
     };
-    ask.retry(retry::minutes())
-        .when(|error: &Error| error.code().is_none())
-        .await?
+    ask.retry(retry::minutes()).when(is_not_ready).await?
 }
 
 fn tags<'a>(tags: impl Iterator<Item = (&'a str, &'a str)>) -> HashMap<String, String> {

@@ -5,6 +5,7 @@ mod removal;
 use super::{From, Given, Left, Resource, Target};
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result};
+use crate::error_codes::is_group_busy;
 use crate::inventory::Inventory;
 use crate::requests::IN_FLIGHT;
 use crate::retry;
@@ -32,7 +33,7 @@ impl Resource for PreparedInstances {
     }
 
     async fn create(&self, _cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
-        Err(Error::other(
+        Err(Error::bug(
             "ec2 RunInstances",
             format!("{}: imported instances are not made", target.name),
         ))
@@ -85,7 +86,7 @@ impl Resource for AttachedInstances {
     }
 
     async fn create(&self, _cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
-        Err(Error::other(
+        Err(Error::bug(
             "autoscaling AttachInstances",
             format!("{}: there are no instances", target.name),
         ))
@@ -104,7 +105,7 @@ impl Resource for AttachedInstances {
                 let ask = ask.set_instance_ids(Some(batch.to_vec()));
                 ask.send().await.context("autoscaling AttachInstances")
             };
-            attach.retry(retry::minutes()).when(retry::is_group_busy).await?;
+            attach.retry(retry::minutes()).when(is_group_busy).await?;
         }
         // The group's protection of new instances is said of those that it launches: of others it is set.
         let to_protect: Vec<_> = ids(from, "to_protect_from_scale_in").into_iter().collect();
@@ -120,7 +121,7 @@ impl Resource for AttachedInstances {
                     .protected_from_scale_in(true);
                 ask.send().await.context("autoscaling SetInstanceProtection")
             };
-            protect.retry(retry::minutes()).when(retry::is_group_busy)
+            protect.retry(retry::minutes()).when(is_group_busy)
         });
         try_join_all(protected).await?;
         Ok(Vec::new())

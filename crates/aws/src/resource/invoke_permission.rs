@@ -15,7 +15,7 @@ impl Resource for InvokePermission {
     async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
         let group = id
             .group()
-            .ok_or_else(|| Error::other("lambda GetPolicy", "not of a host group"))?;
+            .ok_or_else(|| Error::bug("lambda GetPolicy", "not of a host group"))?;
         let name = inventory.names.function(group, FunctionType::Join);
         let answer = inventory
             .clients

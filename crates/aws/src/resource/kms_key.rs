@@ -97,7 +97,7 @@ impl Resource for KmsKey {
                 .await;
             return Err(match undo.context("kms ScheduleKeyDeletion") {
                 Ok(_) => error,
-                Err(undo) => error.about(&format!(
+                Err(undo) => error.with_subject(&format!(
                     "the new key {id} got no alias and could not be deleted, delete it by hand ({undo})"
                 )),
             });
@@ -194,5 +194,5 @@ async fn enable_rotation(cloud: &Cloud, id: &str) -> Result<()> {
 fn tags<'a>(tags: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Vec<Tag>> {
     tags.map(|(key, value)| Tag::builder().tag_key(key).tag_value(value).build())
         .collect::<Result<_, _>>()
-        .map_err(|error| crate::Error::other("kms TagResource", error.to_string()))
+        .map_err(|error| crate::Error::bug("kms TagResource", error.to_string()))
 }

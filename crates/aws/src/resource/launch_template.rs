@@ -25,7 +25,7 @@ impl Resource for LaunchTemplate {
     async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
         let group = id
             .group()
-            .ok_or_else(|| Error::other("ec2 DescribeLaunchTemplates", "not of a host group"))?;
+            .ok_or_else(|| Error::bug("ec2 DescribeLaunchTemplates", "not of a host group"))?;
         let name = inventory.names.launch_template(group);
         let ec2 = &inventory.clients.ec2;
         let (template, version) = tokio::join!(
@@ -136,7 +136,7 @@ impl Resource for LaunchTemplate {
     async fn remnants(inventory: &Inventory<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
         let group = id
             .group()
-            .ok_or_else(|| Error::other("ec2 DescribeLaunchTemplates", "not of a host group"))?;
+            .ok_or_else(|| Error::bug("ec2 DescribeLaunchTemplates", "not of a host group"))?;
         let name = inventory.names.launch_template(group);
         let found = inventory.templates().await?.iter();
         let found = found.filter(|template| template.launch_template_name() == Some(&name));
@@ -233,7 +233,7 @@ trait Data {
 impl Data for LaunchTemplate {
     fn data(&self) -> Result<RequestLaunchTemplateData> {
         let UserData::Script(script) = &self.user_data else {
-            return Err(Error::other(
+            return Err(Error::bug(
                 "ec2 CreateLaunchTemplate",
                 "the join API that the user data needs was not made",
             ));

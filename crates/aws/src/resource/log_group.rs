@@ -126,7 +126,7 @@ fn name_of(inventory: &Inventory<'_>, id: ResourceId) -> Result<String> {
             Ok(inventory.names.function_log_group(group, function))
         }
         ResourceId::LogGroup(group, None) => Ok(inventory.names.state_machine_log_group(group)),
-        _ => Err(Error::other("logs DescribeLogGroups", "not a log group")),
+        _ => Err(Error::bug("logs DescribeLogGroups", "not a log group")),
     }
 }
 

@@ -178,13 +178,13 @@ pub(crate) fn known(value: &deployment::Value, operation: &'static str) -> Resul
     value
         .known()
         .map(str::to_owned)
-        .ok_or_else(|| crate::Error::other(operation, format!("{value}: it was not made")))
+        .ok_or_else(|| crate::Error::bug(operation, format!("{value}: it was not made")))
 }
 
 /// Why nothing can be made of what stands: a destroy was here, and AWS is not done.
 pub(crate) fn still_deleting(operation: &'static str, what: &str) -> crate::Error {
     let message = format!("AWS is still deleting {what}: run this again in a minute");
-    crate::Error::other(operation, message)
+    crate::Error::not_ready(operation, message)
 }
 
 /// Runs a request for everything that stands of a resource, side by side.

@@ -114,7 +114,7 @@ async fn put_policy(cloud: &Cloud, target: &Target<'_>, policy: &Policy) -> Resu
 fn of(id: ResourceId) -> Result<(HostGroup, RoleUse)> {
     match id {
         ResourceId::Role(group, user) => Ok((group, user)),
-        _ => Err(Error::other("iam GetRole", "not a role")),
+        _ => Err(Error::bug("iam GetRole", "not a role")),
     }
 }
 
@@ -146,7 +146,7 @@ fn decoded(encoded: &str) -> String {
 fn tags<'a>(tags: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Vec<Tag>> {
     tags.map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect::<Result<_, _>>()
-        .map_err(|error| Error::other("iam TagRole", error.to_string()))
+        .map_err(|error| Error::bug("iam TagRole", error.to_string()))
 }
 
 #[cfg(test)]

@@ -144,7 +144,7 @@ const ABSENT: &[&str] = &["ResourceNotFoundException"];
 
 fn group_of(id: ResourceId) -> Result<HostGroup> {
     id.group()
-        .ok_or_else(|| Error::other("events DescribeRule", "not of a host group"))
+        .ok_or_else(|| Error::bug("events DescribeRule", "not of a host group"))
 }
 
 /// The name and the ARN.
@@ -184,7 +184,7 @@ async fn put_target(rule: &Rule, cloud: &Cloud, name: &str) -> Result<()> {
         .arn(&rule.target_arn)
         .role_arn(known(&rule.role, ASK)?)
         .build()
-        .map_err(|error| Error::other(ASK, error.to_string()))?;
+        .map_err(|error| Error::bug(ASK, error.to_string()))?;
     let answer = cloud
         .clients
         .events
@@ -205,11 +205,18 @@ async fn put_target(rule: &Rule, cloud: &Cloud, name: &str) -> Result<()> {
 
 /// EventBridge answers with success even where it refused an entry.
 fn none_failed(ask: &'static str, message: Option<&str>) -> Result<()> {
-    message.map_or(Ok(()), |message| Err(Error::other(ask, message)))
+    message.map_or(Ok(()), |message| {
+        Err(Error::Service {
+            operation: ask,
+            code: None,
+            message: message.to_owned(),
+            request_id: None,
+        })
+    })
 }
 
 fn tags<'a>(tags: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Vec<Tag>> {
     tags.map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect::<Result<_, _>>()
-        .map_err(|error| Error::other("events TagResource", error.to_string()))
+        .map_err(|error| Error::bug("events TagResource", error.to_string()))
 }

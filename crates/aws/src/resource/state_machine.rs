@@ -1,9 +1,10 @@
 use super::{From, Given, Left, Resource, Target, each, known, still_deleting, tags_from};
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result, ignore_not_found};
+use crate::error_codes::is_role_propagation_error;
 use crate::inventory::Inventory;
 use crate::pages::all;
-use crate::retry::{self, is_role_propagation_error};
+use crate::retry;
 use aws_sdk_sfn::types::{
     CloudWatchLogsLogGroup, ExecutionStatus, LogDestination, LogLevel, LoggingConfiguration,
     StateMachineStatus, Tag,
@@ -149,7 +150,7 @@ impl Resource for StateMachine {
 
 fn group_of(id: ResourceId) -> Result<HostGroup> {
     id.group()
-        .ok_or_else(|| Error::other("states DescribeStateMachine", "not of a host group"))
+        .ok_or_else(|| Error::bug("states DescribeStateMachine", "not of a host group"))
 }
 
 /// The name and the ARN.

@@ -1,6 +1,7 @@
 use super::{From, Given, Left, Resource, Target, each, known, still_deleting, tags_from};
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result, ignore_not_found, required_field};
+use crate::error_codes::is_not_ready;
 use crate::inventory::Inventory;
 use crate::retry;
 use aws_sdk_dynamodb::error::BuildError;
@@ -230,7 +231,7 @@ async fn wait(cloud: &Cloud, name: &str) -> Result<()> {
         let table = asked.context("dynamodb DescribeTable")?.table;
         match table.and_then(|table| table.table_status) {
             Some(TableStatus::Active) => Ok(()),
-            status => Err(Error::other(
+            status => Err(Error::not_ready(
                 "dynamodb DescribeTable",
                 format!(
                     "table {name} is {}",
@@ -240,7 +241,7 @@ async fn wait(cloud: &Cloud, name: &str) -> Result<()> {
         }
     };
     ask.retry(retry::minutes())
-        .when(|error: &Error| error.code().is_none() || error.is(ABSENT))
+        .when(|error| is_not_ready(error) || error.is(ABSENT))
         .await
 }
 
@@ -259,5 +260,5 @@ fn tags<'a>(tags: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Vec<Tag>> 
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn unbuilt(error: BuildError) -> Error {
-    Error::other("dynamodb", error.to_string())
+    Error::bug("dynamodb", error.to_string())
 }

@@ -53,7 +53,7 @@ where
                 Ok(done) => {
                     let missing: Vec<_> = ids.into_iter().filter(|id| !done.contains(id)).collect();
                     if !missing.is_empty() {
-                        let error = Error::other("the request", "the answer does not name them");
+                        let error = Error::missing_field("the request", "entry for these instances");
                         sorted.refused.push((missing, error));
                     }
                     sorted.done.extend(done);

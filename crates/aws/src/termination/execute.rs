@@ -229,7 +229,7 @@ impl To<'_> {
     }
 
     async fn in_time<T>(self, ask: &'static str, answer: impl Future<Output = Result<T>>) -> Result<T> {
-        let late = || Error::other(ask, "there was no answer while the function had time");
+        let late = || Error::no_response(ask, "there was no answer while the function had time");
         timeout_at(self.last_answer, answer)
             .await
             .unwrap_or_else(|_| Err(late()))

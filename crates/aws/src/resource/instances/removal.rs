@@ -5,8 +5,9 @@
 
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result};
+use crate::error_codes::{is_not_ready, is_throttled};
 use crate::inventory::Inventory;
-use crate::retry::{self, is_throttled};
+use crate::retry;
 use crate::termination;
 use crate::termination::batches::{Sorted, sort};
 use aws_sdk_ec2::types::{AttributeBooleanValue, Tag};
@@ -142,11 +143,9 @@ pub(super) async fn detach(cloud: &Cloud, step: &Step) -> Result<()> {
             return Err(undone.source);
         }
         let waits = format!("group {name} still has {}", list(&leaving));
-        Err(Error::other(ASK, waits))
+        Err(Error::not_ready(ASK, waits))
     };
-    ask.retry(retry::removal())
-        .when(|error: &Error| error.code().is_none() && error.operation() == ASK)
-        .await?;
+    ask.retry(retry::removal()).when(is_not_ready).await?;
     let (ids, balancers) = left.into_inner().unwrap_or_else(PoisonError::into_inner);
     if step.fate == InstanceDisposition::Keep && !ids.is_empty() {
         for balancer in balancers {
@@ -176,7 +175,7 @@ async fn now(inventory: &Inventory<'_>) -> Result<Instances> {
 
 fn group_of(step: &Step) -> Result<HostGroup> {
     let group = step.id.resource().group();
-    group.ok_or_else(|| Error::other("ec2 DescribeInstances", "not of a host group"))
+    group.ok_or_else(|| Error::bug("ec2 DescribeInstances", "not of a host group"))
 }
 
 async fn unprotect(cloud: &Cloud, ids: Vec<String>) -> Sorted {
@@ -207,7 +206,7 @@ fn refused(refused: impl Iterator<Item = (Vec<String>, Error)>) -> Result<()> {
             } else {
                 String::new()
             };
-            Err(error.about(&format!("{}{more}", list(&ids))))
+            Err(error.with_subject(&format!("{}{more}", list(&ids))))
         }
         None => Ok(()),
     }

@@ -351,5 +351,5 @@ async fn tag(cloud: &Cloud, target: &Target<'_>, parts: Vec<String>) -> Result<(
 
 fn group_of(id: ResourceId) -> Result<HostGroup> {
     id.group()
-        .ok_or_else(|| Error::other("apigateway GetRestApis", "not an API of a host group"))
+        .ok_or_else(|| Error::bug("apigateway GetRestApis", "not an API of a host group"))
 }
