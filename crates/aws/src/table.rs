@@ -11,6 +11,7 @@ use deployment::settings::{CREDENTIALS_KEY, SETTINGS_KEY};
 use secrecy::SecretString;
 use serde_json::{Map, Value as Json, json};
 use std::collections::HashMap;
+use weka_types::Credentials;
 
 const GET: &str = "dynamodb GetItem";
 
@@ -43,15 +44,6 @@ pub async fn item(client: &Client, table: &str, key: &str) -> Result<Option<Map<
 pub(crate) fn is_sealed(error: &Error) -> bool {
     let message = error.message().to_ascii_lowercase();
     matches!(error, Error::Service { .. }) && message.contains("kms") && !message.contains("not authorized")
-}
-
-/// With which the functions log in to Weka.
-#[derive(Debug, Clone)]
-pub struct Credentials {
-    /// The user.
-    pub username: String,
-    /// The password.
-    pub password: SecretString,
 }
 
 /// Reads the credentials.

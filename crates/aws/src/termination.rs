@@ -10,9 +10,9 @@ use crate::error::Result;
 use crate::group::{described_by_id, standing};
 use aws_sdk_ec2::types::Instance;
 use jiff::Timestamp;
-use scaling::ids::InstanceId;
 use scaling::termination::{Ec2, Lifecycle, Member, State};
 use std::collections::HashMap;
+use weka_types::ids::InstanceId;
 
 /// The group's instances, as EC2 Auto Scaling and EC2 see them.
 ///

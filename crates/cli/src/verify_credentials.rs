@@ -2,13 +2,12 @@
 
 use crate::failure::Failure;
 use deployment::Secret;
-use deployment::settings::WekaProtocol;
 use futures::future::join_all;
-use scaling::seal::Credentials;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use weka::{Ca, Client, DEFAULT_PORT, Options, Protocol};
+use weka_types::{Credentials, WekaProtocol};
 
 /// How long a backend has to accept a connection. Most who import are outside of the cluster's network, and wait for it.
 const REACHED_WITHIN: Duration = Duration::from_secs(2);

@@ -16,12 +16,11 @@ use crate::host_name::HostName;
 use crate::names::{ClusterName, HostGroup, Names};
 use crate::plan::ActualResource;
 use crate::resource::{AttachedInstances, Body, PreparedInstances, ResourceId};
-use crate::settings::{GroupSettings, Settings, Volume, WekaProtocol};
+use crate::settings::{GroupSettings, Settings, Volume};
 use crate::tags::Tags;
 use std::collections::{BTreeMap, BTreeSet};
+use weka_types::{MINIMUM_BACKENDS, WekaProtocol};
 
-/// The least number of backends that Weka runs with.
-pub const MINIMUM_BACKENDS: usize = 5;
 /// The least size of a root volume, in GiB.
 const MINIMUM_ROOT_GIB: u32 = 16;
 /// How many times the imported number of backends their group may grow to.
@@ -240,7 +239,7 @@ fn group_settings(
     problems: &mut Vec<ImportError>,
 ) -> Option<GroupSettings> {
     let members = found.of_group(group);
-    if group == HostGroup::Backends && members.len() < MINIMUM_BACKENDS {
+    if group == HostGroup::Backends && members.len() < MINIMUM_BACKENDS as usize {
         problems.push(ImportError::TooFewBackends(members.len()));
     }
     let first = *members.first()?;

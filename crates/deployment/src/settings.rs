@@ -7,6 +7,7 @@ use crate::names::HostGroup;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value as Json, json};
+use weka_types::WekaProtocol;
 
 /// The table's key of the settings.
 pub const SETTINGS_KEY: &str = "cluster-settings";
@@ -63,17 +64,6 @@ pub struct Settings {
     pub classic_load_balancer: Option<String>,
     #[serde(flatten)]
     pub(crate) other: Map<String, Json>,
-}
-
-/// The protocol of the Weka management API.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum WekaProtocol {
-    /// As Weka does by itself.
-    #[default]
-    Https,
-    /// Without encryption.
-    Http,
 }
 
 /// What a host group's launch template copies from the imported instances.

@@ -5,9 +5,10 @@ use crate::{Clients, Environment, random};
 use aws::backends::Running;
 use aws::group::Group;
 use deployment::HostGroup;
-use deployment::settings::{self, Settings};
-use scaling::messages::{HostGroupInfo, Instance, Role, VERSION, WekaApi, WekaProtocol};
-use scaling::seal::{Binding, Credentials, seal};
+use deployment::settings::Settings;
+use scaling::messages::{HostGroupInfo, Instance, Role, VERSION};
+use scaling::seal::{Binding, seal};
+use weka_types::WekaApi;
 
 /// Reads the group, its instances, the running backends, how they are spoken to and, where *scale* is not to read them
 /// itself, the credentials.
@@ -67,16 +68,12 @@ async fn sealed(environment: &Environment, clients: &Clients) -> Result<Option<S
     let Some(key) = &environment.seal_key else {
         return Ok(None);
     };
-    let read = aws::table::credentials(clients.dynamodb(), &environment.table)
+    let credentials = aws::table::credentials(clients.dynamodb(), &environment.table)
         .await
         .map_err(|source| Failure::Aws {
             doing: "reading the credentials",
             source,
         })?;
-    let credentials = Credentials {
-        username: read.username,
-        password: read.password,
-    };
     let binding = Binding {
         cluster: &environment.cluster,
         host_group: environment.host_group.name(),
@@ -90,10 +87,7 @@ async fn sealed(environment: &Environment, clients: &Clients) -> Result<Option<S
 /// How the backends are spoken to, where it is not as always.
 fn weka(settings: Settings) -> Option<WekaApi> {
     let weka = WekaApi {
-        protocol: match settings.weka_protocol {
-            settings::WekaProtocol::Https => WekaProtocol::Https,
-            settings::WekaProtocol::Http => WekaProtocol::Http,
-        },
+        protocol: settings.weka_protocol,
         ca: settings.weka_ca,
     };
     (weka != WekaApi::default()).then_some(weka)

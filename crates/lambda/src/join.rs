@@ -6,12 +6,12 @@ use crate::failure::chain;
 use crate::proxy::{self, Response};
 use crate::{Clients, Environment, random};
 use aws::backends::Running;
-use aws::table::Credentials;
 use deployment::settings::{InvalidSettings, SETTINGS_KEY};
 use deployment::{HostGroup, Settings};
 use instances::{BackendJoin, ClientJoin};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
+use weka_types::Credentials;
 
 /// Reason there is no script.
 #[derive(Debug, thiserror::Error)]

@@ -5,16 +5,17 @@ use crate::{Clients, Environment, Moment, metrics, random};
 use deployment::HostGroup;
 use scaling::check::check;
 use scaling::execute::{conclude, execute};
-use scaling::lists::Hosts;
 use scaling::messages::{HostGroupInfo, Role, ScaleResponse, read};
 use scaling::plan::plan;
 use scaling::policy::Group;
 use scaling::report::{Action, Report};
-use scaling::seal::{Binding, Credentials, open};
+use scaling::seal::{Binding, open};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
 use weka::{Client, Options, Protocol};
+use weka_types::Credentials;
+use weka_types::lists::Hosts;
 
 /// What is left of the invocation's time when the last request must have been answered: for the answer's own way.
 const FOR_THE_ANSWER: Duration = Duration::from_millis(500);
@@ -119,14 +120,10 @@ async fn credentials(
     info: &HostGroupInfo,
 ) -> Result<Credentials, Failure> {
     let Some(key) = &environment.seal_key else {
-        let read = aws::table::credentials(clients.dynamodb(), &environment.table).await;
-        let read = read.map_err(|source| Failure::Aws {
+        let credentials = aws::table::credentials(clients.dynamodb(), &environment.table).await;
+        return credentials.map_err(|source| Failure::Aws {
             doing: "reading the credentials",
             source,
-        })?;
-        return Ok(Credentials {
-            username: read.username,
-            password: read.password,
         });
     };
     let binding = Binding {

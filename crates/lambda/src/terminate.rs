@@ -98,9 +98,9 @@ fn log(report: &Report) {
 mod tests {
     use super::*;
     use aws::termination::{FailedStep, Step};
-    use scaling::ids::InstanceId;
     use scaling::termination::{Decision, Reason, SkipReason, Termination};
     use serde_json::json;
+    use weka_types::ids::InstanceId;
 
     fn told(errors: Option<Vec<String>>) -> ScaleResponse {
         ScaleResponse {

@@ -3,15 +3,15 @@
 //! Written another way than the planner: it starts from the calls and looks up in the lists what each would do, and knows
 //! neither the formula nor the order. What it refuses is a defect of the planner; the run then changes nothing.
 
-use crate::calls::Call;
-use crate::ids::{DriveUuid, HostId};
-use crate::lists::{DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, NodeStatus};
 use crate::messages::Role;
 use crate::plan::Plan;
 use crate::policy::{CONTAINERS_OF_A_BACKEND, Group, UNHEALTHY_AT_ONCE};
 use jiff::Timestamp;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use std::net::IpAddr;
+use weka_types::calls::Call;
+use weka_types::ids::{DriveUuid, HostId};
+use weka_types::lists::{DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, NodeStatus};
 
 /// What is wrong with a plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -4,13 +4,13 @@ mod health;
 
 pub use health::{ContainerHealth, MachineState, UnhealthyReason};
 
-use crate::ids::{DriveUuid, HostId};
-use crate::lists::{Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode};
 use crate::messages::{Instance, Role};
 use crate::policy::{CONTAINERS_OF_A_BACKEND, Group};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use weka_types::ids::{DriveUuid, HostId};
+use weka_types::lists::{Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode};
 
 /// A container with its drives.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,14 +1,14 @@
 //! Carries a plan out, call by call, and says at the end what may be terminated. Decides nothing: what to call stands in
 //! the plan, and what may go is what the list of hosts that is read last allows.
 
-use crate::calls::Call;
-use crate::lists::{Host, HostState, Hosts, Mode};
 use crate::messages::{Container, Instance, Role, ScaleResponse, VERSION, transient_errors};
 use crate::plan::{Plan, Task};
 use crate::policy::Group;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Display;
 use std::net::IpAddr;
+use weka_types::calls::Call;
+use weka_types::lists::{Host, HostState, Hosts, Mode};
 
 /// What became of a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub struct TakenOut {
     /// The instance.
     pub instance: Instance,
     /// A container that is still on it.
-    pub host: crate::ids::HostId,
+    pub host: weka_types::ids::HostId,
     /// The container's state.
     pub state: HostState,
 }
@@ -145,7 +145,7 @@ fn containers(group: &Group, hosts: &Hosts) -> Vec<Container> {
         Some(Container {
             instance_id: host.instance_id.clone(),
             private_ip: host.host_ip?.to_string(),
-            status: host.state.word().to_owned(),
+            status: host.state.as_str().to_owned(),
             added_time: host.added_time,
             host_id: host.id,
         })

@@ -5,12 +5,9 @@
 //! Weka's [`lists`] tell it and changes it by [`calls`]. Pure: no runtime, no AWS, no clock, no environment and no
 //! randomness; random values and the time come in as arguments.
 
-pub mod calls;
 pub mod check;
 pub mod cluster_view;
 pub mod execute;
-pub mod ids;
-pub mod lists;
 pub mod messages;
 pub mod plan;
 pub mod policy;

@@ -3,11 +3,12 @@
 //! Fields may be added within a version. A message of another version is refused before anything else of it is read:
 //! between an update of one function and that of the next, two versions of wekactl may meet.
 
-use crate::ids::{HostId, InstanceId};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use weka_types::WekaApi;
+use weka_types::ids::{HostId, InstanceId};
 
 /// The version of the messages that this build writes, and the only one it reads.
 pub const VERSION: u64 = 1;
@@ -117,28 +118,6 @@ pub enum Role {
     Client,
 }
 
-/// How the Weka management API of the backends is spoken to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WekaApi {
-    /// HTTPS or plain HTTP.
-    #[serde(default)]
-    pub protocol: WekaProtocol,
-    /// Certificates in PEM of which a backend must show one, or one that they vouch for; none: any certificate will do.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ca: Option<String>,
-}
-
-/// The protocol of the Weka management API.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum WekaProtocol {
-    /// As Weka does by itself.
-    #[default]
-    Https,
-    /// Without encryption.
-    Http,
-}
-
 /// A message that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidMessage {
@@ -214,6 +193,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
+    use weka_types::WekaProtocol;
 
     fn example() -> Value {
         json!({

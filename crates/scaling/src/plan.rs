@@ -4,10 +4,7 @@ mod refusal;
 
 pub use refusal::Refusal;
 
-use crate::calls::Call;
 use crate::cluster_view::{ClusterView, ContainerHealth, Machine, MachineState};
-use crate::ids::{DriveUuid, HostId};
-use crate::lists::{DriveStatus, HostState, HostStatus, Lists};
 use crate::messages::{Instance, Role};
 use crate::policy::{Group, UNHEALTHY_AT_ONCE};
 use crate::report::{Action, Blocked, Counts, Decision, Reason, Report, Unmanaged};
@@ -15,6 +12,9 @@ use crate::termination::never_joined_limit;
 use jiff::Timestamp;
 use std::cmp::Reverse;
 use std::net::IpAddr;
+use weka_types::calls::Call;
+use weka_types::ids::{DriveUuid, HostId};
+use weka_types::lists::{DriveStatus, HostState, HostStatus, Lists};
 
 /// What is done, machine by machine. Tasks do not depend on each other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,9 +2,7 @@
 
 use crate::messages::{HostGroupInfo, Instance, Role};
 use jiff::SignedDuration;
-
-/// The smallest cluster of backends that Weka can run.
-pub const MINIMUM_BACKENDS: u32 = 5;
+use weka_types::MINIMUM_BACKENDS;
 
 /// How many machines may be on their way out at a time because they are unhealthy. Two is what a Weka cluster of the
 /// usual protection survives.

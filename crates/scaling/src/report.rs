@@ -1,10 +1,10 @@
 //! What a run decided about each machine, and why: for the log, for people, for tests.
 
 use crate::cluster_view::{Anomaly, MachineState};
-use crate::ids::{DriveUuid, HostId};
 use jiff::Timestamp;
 use std::fmt;
 use std::net::IpAddr;
+use weka_types::ids::{DriveUuid, HostId};
 
 /// The report of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use weka_types::Credentials;
 use zeroize::{Zeroize, Zeroizing};
 
 /// The length of the key in bytes.
@@ -45,15 +46,6 @@ impl std::fmt::Debug for SealKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SealKey(hidden)")
     }
-}
-
-/// With whom wekactl logs in to Weka.
-#[derive(Debug, Clone)]
-pub struct Credentials {
-    /// The user.
-    pub username: String,
-    /// The password.
-    pub password: SecretString,
 }
 
 /// Where sealed credentials are valid. It is not part of what is sealed: both sides know it.

@@ -14,9 +14,9 @@ pub use facts::{Ec2, Lifecycle, Member, State};
 pub use plan::{Refusal, plan};
 pub use report::{Action, Decision, DetachReason, Report, SkipReason};
 
-use crate::ids::InstanceId;
 use jiff::{SignedDuration, Timestamp};
 use std::fmt;
+use weka_types::ids::InstanceId;
 
 /// How many instances a run terminates at most: what AWS's APIs take in one call each, and little enough for an operator
 /// to step in.

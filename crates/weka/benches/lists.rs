@@ -13,13 +13,13 @@
 
 use jiff::Timestamp;
 use scaling::check::check;
-use scaling::lists::{Drives, Hosts, Lists, Nodes, Status};
 use scaling::messages::{Instance, Role};
 use scaling::plan::plan;
 use scaling::policy::{GracePeriods, Group};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
 use weka::answer::read;
+use weka_types::lists::{Drives, Hosts, Lists, Nodes, Status};
 
 const TIMES: usize = 7;
 

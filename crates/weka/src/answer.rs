@@ -142,7 +142,7 @@ pub(crate) fn shown(text: &str) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use scaling::lists::{Drives, Hosts, Nodes, Overrides, Status};
+    use weka_types::lists::{Drives, Hosts, Nodes, Overrides, Status};
 
     fn said<T: DeserializeOwned + std::fmt::Debug>(text: &str) -> (String, String) {
         match read::<T>(text.as_bytes()).unwrap_err() {
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(said::<IgnoredAny>("{}"), ("result".into(), "is missing".into()));
         assert_eq!(
             said::<Hosts>(r#"{"result":null}"#),
-            ("result".into(), "is not a map by id".into())
+            ("result".into(), "is not a map keyed by id".into())
         );
     }
 
@@ -197,7 +197,7 @@ mod tests {
         );
         assert_eq!(
             said::<Nodes>(r#"{"result":[]}"#),
-            of("result", "is not a map by id")
+            of("result", "is not a map keyed by id")
         );
         assert_eq!(
             said::<Status>(r#"{"result":{"io_status":7,"upgrade":null}}"#),

@@ -7,7 +7,6 @@ use crate::send::{Answer, Limits, NoAnswer, send};
 use crate::tls;
 use reqwest::header::HeaderValue;
 use reqwest::redirect::Policy;
-use scaling::seal::Credentials;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
+use weka_types::Credentials;
 
 /// The port on which Weka's management API listens.
 pub const DEFAULT_PORT: u16 = 14000;

@@ -2,11 +2,11 @@
 
 use crate::client::{Client, Kind};
 use crate::error::Error;
-use scaling::calls::Call;
-use scaling::lists::{Drives, Hosts, Lists, Nodes, Overrides, Status};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
+use weka_types::calls::Call;
+use weka_types::lists::{Drives, Hosts, Lists, Nodes, Overrides, Status};
 
 impl Client {
     /// Reads everything that a run looks at, side by side: with the login six requests.

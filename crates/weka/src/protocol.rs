@@ -1,5 +1,5 @@
 use crate::tls::{Ca, InvalidCa};
-use scaling::messages::{WekaApi, WekaProtocol};
+use weka_types::{WekaApi, WekaProtocol};
 
 /// How backends are spoken to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 use super::batches::{Sorted, sort};
 use crate::error::{Context, Error, Result};
 use aws_sdk_ec2::types::AttributeBooleanValue;
-use scaling::ids::InstanceId;
 use scaling::termination::{AT_ONCE, Plan, Termination};
 use std::collections::HashSet;
 use std::fmt;
 use tokio::time::{Instant, timeout_at};
+use weka_types::ids::InstanceId;
 
 /// How many instances' termination protection is switched off side by side; they are a request each.
 const UNPROTECTED_AT_ONCE: usize = 20;

@@ -19,13 +19,13 @@ use deployment::import::{
 };
 use deployment::plan::{Conflict, Observed, Plan};
 use deployment::resource::Body;
-use deployment::settings::WekaProtocol;
 use deployment::{
     Account, ClusterName, HostGroup, HostName, Names, Output, Outputs, ResourceId, Secret, Settings, Tags,
 };
 use instances::{ComputeMemory, Cores, MountScript, Profile};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
+use weka_types::WekaProtocol;
 
 /// Runs the command.
 pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) -> Result<u8, Failure> {

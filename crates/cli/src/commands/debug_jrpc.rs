@@ -4,10 +4,10 @@ use crate::args::Jrpc;
 use crate::failure::{Failure, USAGE};
 use crate::printer::Printer;
 use crate::{password, weka_ca};
-use scaling::seal::Credentials;
 use std::time::Duration;
 use tokio::time::Instant;
 use weka::{Client, Options, Protocol};
+use weka_types::Credentials;
 
 /// How long a method may take, over all hosts.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,6 +1,6 @@
-use super::MINIMUM_BACKENDS;
 use crate::names::HostGroup;
 use std::collections::BTreeMap;
+use weka_types::MINIMUM_BACKENDS;
 
 /// Why a cluster cannot be imported: one line, with what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -12,10 +12,11 @@ use account::Account;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use lab::lambda_runtime::{Function, FunctionError, Options, StartError};
-use scaling::seal::{Binding, Credentials, SealKey, seal};
+use scaling::seal::{Binding, SealKey, seal};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use weka_types::Credentials;
 
 const USER: &str = "admin-of-the-cluster";
 const PASSWORD: &str = "correct-horse'battery$staple";

@@ -4,7 +4,7 @@ use super::{Account, PASSWORD, SEAL_KEY, USER, assert_no_secrets, started};
 use lab::lambda_runtime::{Function, FunctionError};
 use lab::weka_cluster::{Credentials, Fault, FaultKind, Model, NewBackend, Options, Settings, WekaCluster};
 use scaling::messages::{HostGroupInfo, Instance, Role, ScaleResponse, VERSION, read};
-use scaling::seal::{self, Binding, SealKey, seal};
+use scaling::seal::{Binding, SealKey, seal};
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -73,7 +73,7 @@ impl Scene {
     }
 
     fn told(&self, desired_capacity: u32) -> Value {
-        let credentials = seal::Credentials {
+        let credentials = weka_types::Credentials {
             username: USER.to_owned(),
             password: PASSWORD.into(),
         };
@@ -339,7 +339,7 @@ async fn backends_are_spoken_to_as_the_settings_say() {
 async fn wrong_credentials_are_an_error_of_their_own() {
     let scene = Scene::new(7, 6).await;
     let mut told = scene.told(6);
-    let credentials = seal::Credentials {
+    let credentials = weka_types::Credentials {
         username: USER.to_owned(),
         password: "another".into(),
     };

@@ -1,12 +1,12 @@
 //! How a container and a machine are: the first rule that matches.
 
 use super::Container;
-use crate::ids::DriveUuid;
-use crate::lists::{Drive, DriveStatus, Host, HostState, HostStatus, Node, NodeStatus};
 use crate::messages::Role;
 use crate::policy::Group;
 use jiff::Timestamp;
 use std::fmt;
+use weka_types::ids::DriveUuid;
+use weka_types::lists::{Drive, DriveStatus, Host, HostState, HostStatus, Node, NodeStatus};
 
 /// How a container is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Whether a run may change anything at all.
 
-use crate::lists::{Lists, Mode, SKIP_SCALE_DOWN};
 use crate::policy::Group;
+use weka_types::lists::{Lists, Mode, SKIP_SCALE_DOWN};
 
 /// Reason a run changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -5,10 +5,10 @@
 //! then changes nothing.
 
 use super::{Member, Plan, Reason, State, Termination};
-use crate::ids::InstanceId;
 use crate::messages::ScaleResponse;
 use jiff::{SignedDuration, Timestamp};
 use std::net::IpAddr;
+use weka_types::ids::InstanceId;
 
 /// What is wrong with a plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +27,7 @@ pub enum Violation {
     Unknown(InstanceId, &'static str),
     /// I1.
     #[error("instance {0} is terminated, but {1} of the cluster is on it")]
-    MemberTerminated(InstanceId, crate::ids::HostId),
+    MemberTerminated(InstanceId, weka_types::ids::HostId),
     /// Who is known to Weka is terminated for another reason than that it left.
     #[error("instance {0} is terminated, but Weka knows a host at its address")]
     KnownTerminated(InstanceId),

@@ -1,9 +1,9 @@
 //! The group as EC2 Auto Scaling and EC2 see it.
 
-use crate::ids::InstanceId;
 use jiff::Timestamp;
 use std::fmt;
 use std::net::IpAddr;
+use weka_types::ids::InstanceId;
 
 /// An instance of the group.
 #[derive(Debug, Clone, PartialEq, Eq)]

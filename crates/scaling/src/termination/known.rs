@@ -1,11 +1,11 @@
 //! What the message of *scale* says of the cluster, by address and by instance.
 
 use super::{Reason, SkipReason};
-use crate::ids::InstanceId;
-use crate::lists::HostState;
 use crate::messages::{Container, ScaleResponse};
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use weka_types::ids::InstanceId;
+use weka_types::lists::HostState;
 
 /// The message of *scale* for looking up.
 pub(super) struct Known<'a> {
@@ -40,7 +40,7 @@ impl<'a> Known<'a> {
         let mut active: Vec<_> = response
             .hosts
             .iter()
-            .filter(|host| host.status != HostState::Inactive.word())
+            .filter(|host| host.status != HostState::Inactive.as_str())
             .collect();
         active.sort_unstable_by_key(|host| host.host_id);
         for host in active {

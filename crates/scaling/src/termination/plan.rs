@@ -3,10 +3,10 @@ use super::{
     AT_ONCE, Action, Decision, DetachReason, Ec2, JOIN_TIMEOUT, Member, Plan, Reason, Report, SkipReason,
     State, Termination, never_joined_limit,
 };
-use crate::ids::InstanceId;
 use crate::messages::ScaleResponse;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use weka_types::ids::InstanceId;
 
 /// A message that nothing may be decided by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

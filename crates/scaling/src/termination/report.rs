@@ -1,9 +1,9 @@
 //! What a run decided about each instance with which not all is well: for the log, for people, for tests.
 
 use super::{AT_ONCE, Lifecycle, Reason, State};
-use crate::ids::{HostId, InstanceId};
 use std::fmt;
 use std::net::IpAddr;
+use weka_types::ids::{HostId, InstanceId};
 
 /// The report of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]

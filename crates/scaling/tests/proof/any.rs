@@ -4,13 +4,13 @@ use crate::cluster::{address, ago};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::select;
-use scaling::ids::{DiskId, DriveUuid, HostId, InstanceId, NodeId};
-use scaling::lists::{
+use scaling::messages::{Instance, Role};
+use scaling::policy::{GracePeriods, Group};
+use weka_types::ids::{DiskId, DriveUuid, HostId, InstanceId, NodeId};
+use weka_types::lists::{
     Drive, DriveHost, DriveStatus, Drives, Host, HostState, HostStatus, Hosts, Lists, Mode, Node, NodeStatus,
     Nodes, Overrides, SKIP_SCALE_DOWN, Status,
 };
-use scaling::messages::{Instance, Role};
-use scaling::policy::{GracePeriods, Group};
 
 #[derive(Debug, Clone)]
 struct AnyMachine {

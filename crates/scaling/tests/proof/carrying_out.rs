@@ -2,12 +2,12 @@
 
 use crate::cluster::{Change, address, cluster, drive, group, instance, now};
 use futures::FutureExt;
-use scaling::calls::Call;
 use scaling::execute::{CONTAINERS_IN_A_MESSAGE, Outcome, conclude, execute};
-use scaling::ids::HostId;
-use scaling::lists::{HostState, Mode};
 use scaling::plan::{Plan, Task, plan};
 use std::cell::RefCell;
+use weka_types::calls::Call;
+use weka_types::ids::HostId;
+use weka_types::lists::{HostState, Mode};
 
 /// Carries out the plan for 8 machines of which two are too many and one has left; what `refuses` says of a call is its
 /// answer.

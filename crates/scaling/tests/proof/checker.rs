@@ -1,11 +1,11 @@
 //! The checker refuses what the planner would never plan.
 
 use crate::cluster::{Change, address, cluster, drive, group, instance, now};
-use scaling::calls::Call;
 use scaling::check::{Violation, check};
-use scaling::ids::HostId;
-use scaling::lists::{DriveHost, DriveStatus, Lists, Mode};
 use scaling::plan::{Plan, Task};
+use weka_types::calls::Call;
+use weka_types::ids::HostId;
+use weka_types::lists::{DriveHost, DriveStatus, Lists, Mode};
 
 fn task(machine: u32, calls: Vec<Call>) -> Task {
     Task {

@@ -1,13 +1,13 @@
 //! Clusters to decide about, put together by hand.
 
 use jiff::{SignedDuration, Timestamp};
-use scaling::ids::{DiskId, DriveUuid, HostId, InstanceId, NodeId};
-use scaling::lists::{
-    Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, Node, NodeStatus, Status,
-};
 use scaling::messages::{Instance, Role};
 use scaling::policy::{GracePeriods, Group};
 use std::net::{IpAddr, Ipv4Addr};
+use weka_types::ids::{DiskId, DriveUuid, HostId, InstanceId, NodeId};
+use weka_types::lists::{
+    Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, Node, NodeStatus, Status,
+};
 
 /// The time at which runs decide.
 pub(crate) fn now() -> Timestamp {

@@ -2,12 +2,14 @@
 //! asked of the lists anew, nothing kept.
 
 use jiff::{SignedDuration, Timestamp};
-use scaling::lists::{Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, NodeStatus};
 use scaling::messages::Role;
 use scaling::policy::Group;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use weka_types::lists::{
+    Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, NodeStatus,
+};
 
 pub(crate) struct Oracle<'a> {
     pub(crate) lists: &'a Lists,

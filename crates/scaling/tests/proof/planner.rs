@@ -4,15 +4,15 @@ use crate::any::{any_cluster, shuffled};
 use crate::cluster::now;
 use crate::oracle::{Oracle, State};
 use proptest::prelude::*;
-use scaling::calls::Call;
 use scaling::check::check;
-use scaling::lists::{DriveHost, DriveStatus, HostState, HostStatus, Lists, Mode};
 use scaling::messages::Role;
 use scaling::plan::{Plan, Refusal, plan};
 use scaling::policy::Group;
 use scaling::report::Action;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use weka_types::calls::Call;
+use weka_types::lists::{DriveHost, DriveStatus, HostState, HostStatus, Lists, Mode};
 
 /// The machines that a plan begins or goes on to take out of the cluster.
 fn deactivated(plan: &Plan) -> BTreeSet<IpAddr> {
@@ -191,7 +191,7 @@ proptest! {
         // Everything that is looked at is accounted for, once.
         let told = report.decisions.iter().flat_map(|decision| &decision.hosts).collect::<Vec<_>>();
         prop_assert_eq!(told.iter().collect::<BTreeSet<_>>().len(), told.len());
-        let ours = |host: &&scaling::lists::Host| {
+        let ours = |host: &&weka_types::lists::Host| {
             host.mode == role && (role == Mode::Backend || host.host_ip.is_none_or(|ip| oracle.is_ours(ip)))
         };
         prop_assert_eq!(lists.hosts.0.iter().filter(ours).count(), told.len());

@@ -3,13 +3,13 @@
 mod elsewhere;
 
 use crate::cluster::{Change, address, ago, cluster, drive, group, instance, now};
-use scaling::calls::Call;
-use scaling::ids::HostId;
-use scaling::lists::{DriveHost, DriveStatus, HostState, HostStatus, Lists, Mode, Status};
 use scaling::messages::Role;
 use scaling::plan::{Plan, Task, plan};
 use scaling::policy::Group;
 use scaling::report::{Action, Report};
+use weka_types::calls::Call;
+use weka_types::ids::HostId;
+use weka_types::lists::{DriveHost, DriveStatus, HostState, HostStatus, Lists, Mode, Status};
 
 fn decide(lists: &Lists, group: &Group) -> (Plan, Report) {
     let (plan, report) = plan(lists, group, now()).unwrap();

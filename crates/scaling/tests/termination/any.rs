@@ -4,10 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use scaling::ids::{HostId, InstanceId};
 use scaling::messages::{Container, Instance, ScaleResponse, VERSION};
 use scaling::termination::{Ec2, Lifecycle, Member, State};
 use std::net::{IpAddr, Ipv4Addr};
+use weka_types::ids::{HostId, InstanceId};
 
 /// What a run of *terminate* looks at.
 #[derive(Debug, Clone)]

@@ -2,12 +2,12 @@
 
 use crate::any::{address, ago, id, now};
 use jiff::Timestamp;
-use scaling::ids::HostId;
 use scaling::messages::{Container, Instance, ScaleResponse, VERSION};
 use scaling::termination::{
     Ec2, Lifecycle, Member, Plan, Reason, Refusal, State, Termination, Violation, check, never_joined_limit,
     plan,
 };
+use weka_types::ids::HostId;
 
 /// A running instance that is a member of the cluster since long.
 fn member(number: usize) -> Member {

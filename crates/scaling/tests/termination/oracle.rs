@@ -2,10 +2,10 @@
 
 use crate::any::{Scene, now};
 use jiff::SignedDuration;
-use scaling::ids::InstanceId;
 use scaling::termination::{Lifecycle, Member, Reason, State};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use weka_types::ids::InstanceId;
 
 /// What is to be done; none where the message is refused.
 pub(crate) struct Expected {

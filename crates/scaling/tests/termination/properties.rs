@@ -4,12 +4,12 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use scaling::ids::InstanceId;
 use scaling::termination::{
     Action, Member, Plan, Reason, Report, SkipReason, State, Termination, Violation, check,
     never_joined_limit, plan,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use weka_types::ids::InstanceId;
 
 const WHYS: [Reason; 3] = [Reason::Left, Reason::Stopped, Reason::NeverJoined];
 

@@ -1,12 +1,12 @@
 //! Answers of Weka as they come, and as they must not.
 
 use crate::fleet::{Fleet, Say, empty};
-use scaling::ids::{DiskId, HostId, InstanceId, NodeId};
-use scaling::lists::{
-    DriveHost, DriveStatus, HostState, HostStatus, Lists, Mode, NodeStatus, Overrides, SKIP_SCALE_DOWN,
-};
 use serde_json::Value;
 use std::path::Path;
+use weka_types::ids::{DiskId, HostId, InstanceId, NodeId};
+use weka_types::lists::{
+    DriveHost, DriveStatus, HostState, HostStatus, Lists, Mode, NodeStatus, Overrides, SKIP_SCALE_DOWN,
+};
 
 /// A backend that answers with the files of `tests/answers`, and with `spoiled` to one method.
 async fn fleet(spoiled: Option<(&'static str, &'static str)>) -> Fleet {
@@ -118,17 +118,17 @@ async fn an_answer_that_makes_no_sense_names_method_and_field_and_asks_nobody_el
         (
             "hosts_list",
             r#"{"result":{"HostId<1>":{"mode":7}}}"#,
-            "result.HostId<1>.mode is not a word",
+            "result.HostId<1>.mode is not a string",
         ),
         (
             "hosts_list",
             r#"{"result":{"HostId<1>":{"host_ip":"10.0.0"}}}"#,
-            "result.HostId<1>.host_ip is not an address",
+            "result.HostId<1>.host_ip is not an IP address",
         ),
         (
             "hosts_list",
             r#"{"result":{"HostId<1>":{"aws":{"instance_id":1}}}}"#,
-            "result.HostId<1>.aws.instance_id is not a text",
+            "result.HostId<1>.aws.instance_id is not a string",
         ),
         (
             "hosts_list",
@@ -153,7 +153,7 @@ async fn an_answer_that_makes_no_sense_names_method_and_field_and_asks_nobody_el
         (
             "manual_override_list",
             r#"{"result":[]}"#,
-            "result is not a map by id",
+            "result is not a map keyed by id",
         ),
         ("manual_override_list", "", "the answer breaks off"),
     ] {

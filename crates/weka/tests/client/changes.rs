@@ -1,9 +1,9 @@
 //! What changes something is sent once.
 
 use crate::fleet::{Fleet, Say, client, empty};
-use scaling::calls::Call;
-use scaling::ids::HostId;
 use serde_json::json;
+use weka_types::calls::Call;
+use weka_types::ids::HostId;
 
 fn removal() -> Call {
     Call::RemoveHost(HostId(4))

@@ -6,7 +6,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use scaling::seal::Credentials;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::future::pending;
@@ -19,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use weka::{Client, Options, Protocol};
+use weka_types::Credentials;
 
 /// What stands in no error, log line or `Debug` text.
 pub(crate) const PASSWORD: &str = "hunter2-of-the-admin";

@@ -1,6 +1,6 @@
 use super::super::model::{Credentials, Fault, NewBackend, Settings};
 use super::*;
-use scaling::lists::{Drives, Hosts, Lists, Nodes, Overrides, Status};
+use weka_types::lists::{Drives, Hosts, Lists, Nodes, Overrides, Status};
 
 const TO: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 10, 0, 1));
 
@@ -71,9 +71,9 @@ fn what_it_says_is_what_the_loop_reads() {
     let host = &lists.hosts.0[15];
     assert_eq!(host.host_ip, Some("127.10.0.6".parse().unwrap()));
     assert_eq!(host.instance_id, Some("i-6".into()));
-    assert_eq!(host.status.word(), "DOWN");
-    assert_eq!(host.state.word(), "ACTIVE");
-    assert_eq!(host.mode.word(), "backend");
+    assert_eq!(host.status.as_str(), "DOWN");
+    assert_eq!(host.state.as_str(), "ACTIVE");
+    assert_eq!(host.mode.as_str(), "backend");
     assert_eq!(host.container_name.as_deref(), Some("drives0"));
     assert_eq!(host.added_time, Some(model.now()));
     assert_eq!(host.machine_identifier, lists.hosts.0[16].machine_identifier);

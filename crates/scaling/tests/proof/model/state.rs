@@ -1,12 +1,12 @@
 //! A state of the model, and what Weka and AWS say of it.
 
 use crate::cluster::{address, ago, instance, now};
-use scaling::ids::{DiskId, DriveUuid, HostId, NodeId};
-use scaling::lists::{
-    Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, Node, NodeStatus, Status,
-};
 use scaling::messages::Role;
 use scaling::policy::{GracePeriods, Group};
+use weka_types::ids::{DiskId, DriveUuid, HostId, NodeId};
+use weka_types::lists::{
+    Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, Node, NodeStatus, Status,
+};
 
 /// The most machines there are at a time.
 pub(super) const SLOTS: usize = 7;

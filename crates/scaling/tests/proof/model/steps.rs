@@ -3,10 +3,10 @@
 use super::state::{Down, Ec2, Power, Run, SLOTS, Scaling, Slot, State, Terminating, time};
 use super::weka::weka;
 use crate::cluster::address;
-use scaling::calls::Call;
 use scaling::check::check;
-use scaling::lists::{DriveStatus, HostState};
 use scaling::plan::plan;
+use weka_types::calls::Call;
+use weka_types::lists::{DriveStatus, HostState};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {

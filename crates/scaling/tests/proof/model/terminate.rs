@@ -3,8 +3,8 @@
 use super::state::{Power, State, Terminating, time};
 use crate::cluster::{address, ago, instance};
 use scaling::execute::{Outcome, conclude};
-use scaling::ids::InstanceId;
 use scaling::termination::{Ec2, Lifecycle, Member, State as Ec2State, check, plan};
+use weka_types::ids::InstanceId;
 
 /// The last look at the hosts, and what *terminate* does by it.
 pub(super) fn decide(state: &mut State, left: &[usize]) -> Terminating {

@@ -1,10 +1,10 @@
 //! What Weka does with a call, and whether it may be asked for it.
 
 use super::state::{CONTAINERS, Down, Scaling, Slot, State};
-use scaling::calls::Call;
-use scaling::ids::{DriveUuid, HostId};
-use scaling::lists::{DriveStatus, HostState};
 use scaling::policy::UNHEALTHY_AT_ONCE;
+use weka_types::calls::Call;
+use weka_types::ids::{DriveUuid, HostId};
+use weka_types::lists::{DriveStatus, HostState};
 
 /// Weka refuses to go below this many machines.
 const FAILURE_DOMAINS: usize = 4;

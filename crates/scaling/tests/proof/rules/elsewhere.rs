@@ -2,7 +2,7 @@
 
 use super::{addresses, decide, said};
 use crate::cluster::{Change, cluster, group};
-use scaling::lists::{HostStatus, Lists};
+use weka_types::lists::{HostStatus, Lists};
 
 #[test]
 fn a_backend_that_is_no_instance_of_the_group_goes_only_when_it_is_surely_gone() {

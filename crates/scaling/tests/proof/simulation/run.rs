@@ -1,11 +1,9 @@
 //! A minute of scaling in the simulated world: the real planners and the real executor, one step at a time.
 
 use super::world::{Fault, Seen, World, under_way};
-use scaling::calls::Call;
 use scaling::check::check;
 use scaling::cluster_view::{ClusterView, MachineState};
 use scaling::execute::{conclude, execute};
-use scaling::lists::{Hosts, Lists};
 use scaling::messages::{Role, ScaleResponse};
 use scaling::plan::plan;
 use scaling::policy::{GracePeriods, Group};
@@ -13,6 +11,8 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
+use weka_types::calls::Call;
+use weka_types::lists::{Hosts, Lists};
 
 pub(super) type Shared = Rc<RefCell<World>>;
 

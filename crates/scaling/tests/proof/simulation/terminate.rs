@@ -4,10 +4,10 @@ use super::group::Ec2State;
 use super::run::{Shared, aws_fails, step};
 use super::world::Fault;
 use crate::cluster::address;
-use scaling::ids::InstanceId;
-use scaling::lists::Hosts;
 use scaling::messages::ScaleResponse;
 use scaling::termination::{Action, Ec2, Lifecycle, Member, Reason, SkipReason, State, check, plan};
+use weka_types::ids::InstanceId;
+use weka_types::lists::Hosts;
 
 fn facts(world: &Shared) -> Vec<Member> {
     let world = world.borrow();

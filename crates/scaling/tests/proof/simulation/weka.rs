@@ -1,13 +1,13 @@
 //! The Weka cluster of the simulation: what calls do to its lists, and what time does.
 
 use jiff::{SignedDuration, Timestamp};
-use scaling::calls::Call;
-use scaling::ids::{DiskId, DriveUuid, HostId, InstanceId, NodeId};
-use scaling::lists::{
-    Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, Node, NodeStatus, Status,
-};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use weka_types::calls::Call;
+use weka_types::ids::{DiskId, DriveUuid, HostId, InstanceId, NodeId};
+use weka_types::lists::{
+    Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, Node, NodeStatus, Status,
+};
 
 /// Weka refuses to go below this many machines.
 const FAILURE_DOMAINS: usize = 4;

@@ -5,12 +5,12 @@ use super::random::Random;
 use super::weka::Weka;
 use crate::cluster::address;
 use jiff::{SignedDuration, Timestamp};
-use scaling::calls::Call;
-use scaling::ids::HostId;
-use scaling::lists::{DriveHost, DriveStatus, HostState, HostStatus, Hosts, Lists};
 use scaling::policy::UNHEALTHY_AT_ONCE;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use weka_types::calls::Call;
+use weka_types::ids::HostId;
+use weka_types::lists::{DriveHost, DriveStatus, HostState, HostStatus, Hosts, Lists};
 
 /// In how long steps time passes, and how old a list may be that a backend gives.
 const MINUTES: u32 = 5;
@@ -375,7 +375,7 @@ pub(super) fn under_way(lists: &Lists) -> BTreeSet<IpAddr> {
             *wanted.entry(id).or_default() |= drive.should_be_active != Some(false);
         }
     }
-    let leaves = |host: &&scaling::lists::Host| {
+    let leaves = |host: &&weka_types::lists::Host| {
         host.state != HostState::Active || wanted.get(&host.id) == Some(&false)
     };
     lists

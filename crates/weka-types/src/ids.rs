@@ -1,52 +1,51 @@
-//! A type per kind of id, so that one is never taken for another.
+//! One type for each kind of id, so that ids cannot be confused with each other.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// An id that is not of the form in which Weka writes it.
+/// Text that is not a valid Weka id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{text}' is not of the form {kind}<number>")]
+#[error("'{text}' is not a valid {kind}<number>")]
 pub struct InvalidId {
-    /// What was to be read, such as `HostId`.
+    /// The expected kind, such as `HostId`.
     kind: &'static str,
-    /// What stands there.
     text: String,
 }
 
-/// Reads `kind<n>`: the number, or none for `kind<INVALID>`, which is how Weka writes that there is none.
-fn number(kind: &'static str, text: &str) -> Result<Option<u32>, InvalidId> {
-    let bad = || InvalidId {
+/// Parses `kind<n>`. `kind<INVALID>`, which Weka writes when there is no such object, returns `None`.
+fn parse_number(kind: &'static str, text: &str) -> Result<Option<u32>, InvalidId> {
+    let invalid = || InvalidId {
         kind,
         text: text.chars().take(40).collect(),
     };
     let inner = text
         .strip_prefix(kind)
         .and_then(|rest| rest.strip_prefix('<')?.strip_suffix('>'))
-        .ok_or_else(bad)?;
+        .ok_or_else(invalid)?;
     match inner {
         "INVALID" => Ok(None),
-        // Digits alone: `parse` would take a sign as well.
+        // Only digits: `parse` would also accept a sign.
         digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            digits.parse().map(Some).map_err(|_| bad())
+            digits.parse().map(Some).map_err(|_| invalid())
         }
-        _ => Err(bad()),
+        _ => Err(invalid()),
     }
 }
 
-macro_rules! numbered {
+macro_rules! numeric_id {
     ($(#[$docs:meta])* $name:ident) => {
         $(#[$docs])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub u32);
 
         impl $name {
-            /// Reads an id that may be `INVALID`: then none.
+            /// Parses an id, or `None` if it is `INVALID`.
             ///
             /// # Errors
             /// [`InvalidId`] if the text is neither.
-            pub fn read(text: &str) -> Result<Option<Self>, InvalidId> {
-                Ok(number(stringify!($name), text)?.map(Self))
+            pub fn parse(text: &str) -> Result<Option<Self>, InvalidId> {
+                Ok(parse_number(stringify!($name), text)?.map(Self))
             }
         }
 
@@ -54,7 +53,7 @@ macro_rules! numbered {
             type Err = InvalidId;
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                Self::read(text)?.ok_or_else(|| InvalidId { kind: stringify!($name), text: text.to_owned() })
+                Self::parse(text)?.ok_or_else(|| InvalidId { kind: stringify!($name), text: text.to_owned() })
             }
         }
 
@@ -90,27 +89,28 @@ macro_rules! numbered {
     };
 }
 
-numbered!(
-    /// A container of a Weka cluster, which Weka's API calls a host: `HostId<4>`.
+numeric_id!(
+    /// A container of a Weka cluster, which the API calls a host: `HostId<4>`.
     HostId
 );
-numbered!(
+numeric_id!(
     /// A process of a container: `NodeId<80>`.
     NodeId
 );
-numbered!(
-    /// A drive in Weka's list: `DiskId<7>`.
+numeric_id!(
+    /// A drive in `disks_list`: `DiskId<7>`.
     DiskId
 );
 
 impl NodeId {
-    /// Whether it is the management process of its container: Weka gives each container twenty ids, the first to this.
+    /// Whether this is the management process of its container. Weka reserves twenty ids for each container, and the first
+    /// is the management process.
     pub fn is_management(self) -> bool {
         self.0.is_multiple_of(20)
     }
 }
 
-macro_rules! text {
+macro_rules! text_id {
     ($(#[$docs:meta])* $name:ident) => {
         $(#[$docs])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -118,7 +118,6 @@ macro_rules! text {
         pub struct $name(pub String);
 
         impl $name {
-            /// As AWS or Weka writes it.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -144,12 +143,12 @@ macro_rules! text {
     };
 }
 
-text!(
-    /// The uuid by which Weka's calls name a drive.
+text_id!(
+    /// The UUID that identifies a drive in API calls.
     DriveUuid
 );
-text!(
-    /// An EC2 instance: `i-0123456789abcdef0`.
+text_id!(
+    /// An EC2 instance id: `i-0123456789abcdef0`.
     InstanceId
 );
 
@@ -159,11 +158,11 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn an_id_is_its_kind_and_a_number() {
+    fn ids_parse_and_display_as_kind_and_number() {
         assert_eq!("HostId<4>".parse(), Ok(HostId(4)));
-        assert_eq!(HostId::read("HostId<INVALID>"), Ok(None));
+        assert_eq!(HostId::parse("HostId<INVALID>"), Ok(None));
         assert_eq!(HostId(4).to_string(), "HostId<4>");
-        for bad in [
+        for invalid in [
             "",
             "4",
             "HostId<>x",
@@ -173,30 +172,30 @@ mod tests {
             "NodeId<4>",
             "HostId<99999999999>",
         ] {
-            assert!(bad.parse::<HostId>().is_err(), "{bad}");
+            assert!(invalid.parse::<HostId>().is_err(), "{invalid}");
         }
         let error = "HostId<INVALID>".parse::<HostId>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "'HostId<INVALID>' is not of the form HostId<number>"
+            "'HostId<INVALID>' is not a valid HostId<number>"
         );
     }
 
     #[test]
-    fn a_container_s_first_process_manages_it() {
+    fn first_process_of_a_container_is_the_management_process() {
         assert!(NodeId(0).is_management() && NodeId(80).is_management());
         assert!(!NodeId(81).is_management() && !NodeId(19).is_management());
     }
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(text: String) {
-            let _ = NodeId::read(&text);
+        fn parsing_never_panics(text: String) {
+            let _ = NodeId::parse(&text);
         }
 
         #[test]
-        fn is_written_as_it_is_read(n: u32) {
-            prop_assert_eq!(DiskId::read(&DiskId(n).to_string()), Ok(Some(DiskId(n))));
+        fn display_and_parse_round_trip(n: u32) {
+            prop_assert_eq!(DiskId::parse(&DiskId(n).to_string()), Ok(Some(DiskId(n))));
         }
     }
 }

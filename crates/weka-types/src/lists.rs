@@ -1,8 +1,8 @@
-//! What Weka's lists say, to the field, and no more of them than the loop needs.
+//! Weka's lists, limited to the fields that the scaling loop needs.
 //!
-//! A field that is missing or null is *unknown*, never a default: the planner takes an unknown fact for a reason to
-//! leave a machine alone. A field that is there and makes no sense is an error, and then the run does nothing. Words of
-//! a later Weka (another status, another mode) are unknown too.
+//! A missing or null field is *unknown* and never gets a default value: the planner skips a machine with an unknown fact.
+//! An invalid field is an error, and then the run changes nothing. A value that only a later Weka release has (another
+//! status, another mode) is also unknown.
 
 mod read;
 
@@ -11,138 +11,121 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use std::net::IpAddr;
 
-/// Everything a run looks at, read side by side; a run that could not read one of them has none (invariant I4).
+/// All the lists of one run. They are read concurrently, and if one cannot be read, the run has none (invariant I4).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lists {
-    /// `status`.
     pub status: Status,
-    /// `hosts_list`.
     pub hosts: Hosts,
-    /// `disks_list`.
     pub drives: Drives,
-    /// `nodes_list`.
     pub nodes: Nodes,
-    /// `manual_override_list`.
     pub overrides: Overrides,
 }
 
-/// The answer of `status`.
+/// The result of `status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Status {
-    /// `STARTED` where the cluster serves.
+    /// `STARTED` if the cluster serves I/O.
     pub io_status: String,
-    /// What upgrade is running; none where Weka says null or nothing.
+    /// The upgrade in progress, if any.
     #[serde(deserialize_with = "read::upgrade")]
     pub upgrade: Option<String>,
 }
 
-/// The answer of `hosts_list`: the containers, backends and clients.
+/// The result of `hosts_list`: the containers of backends and clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hosts(pub Vec<Host>);
 
-/// The answer of `disks_list`.
+/// The result of `disks_list`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Drives(pub Vec<Drive>);
 
-/// The answer of `nodes_list`.
+/// The result of `nodes_list`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Nodes(pub Vec<Node>);
 
-/// The answer of `manual_override_list`: the keys that are set.
+/// The result of `manual_override_list`: the keys that are set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides(pub Vec<String>);
 
-/// A container. Weka's API calls it a host.
+/// A container, which the API calls a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
-    /// Its id.
     pub id: HostId,
-    /// Whether it is a member of the cluster.
     pub state: HostState,
-    /// Whether it runs.
     pub status: HostStatus,
-    /// What it is.
     pub mode: Mode,
-    /// The address of its machine.
+    /// The address of the machine that it runs on.
     pub host_ip: Option<IpAddr>,
     /// `aws.instance_id`: the instance that it runs on.
     pub instance_id: Option<InstanceId>,
-    /// `drives0`, `compute0`, `frontend0`, or a client's.
+    /// `drives0`, `compute0`, `frontend0`, or a client's name.
     pub container_name: Option<String>,
     /// The same for all containers of one machine.
     pub machine_identifier: Option<String>,
     /// When it was added to the cluster.
     pub added_time: Option<Timestamp>,
-    /// When its state changed last.
+    /// When its state last changed.
     pub state_changed_time: Option<Timestamp>,
 }
 
-/// A drive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drive {
-    /// Its place in Weka's list.
+    /// The key in `disks_list`.
     pub id: DiskId,
-    /// The container that it belongs to.
     pub host: DriveHost,
-    /// What it does.
     pub status: DriveStatus,
-    /// By what calls name it.
     pub uuid: DriveUuid,
-    /// Whether it is to hold data.
+    /// Whether it is meant to hold data; `false` once it was deactivated.
     pub should_be_active: Option<bool>,
 }
 
-/// Whose a drive is.
+/// The container that a drive belongs to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum DriveHost {
-    /// A container's.
     Host(HostId),
-    /// `HostId<INVALID>`: its container was removed.
+    /// `HostId<INVALID>`: the container was removed.
     None,
-    /// Weka does not say.
+    /// The field is missing or null.
     #[default]
     Unknown,
 }
 
-/// A process of a container.
+/// A process of a container, which the API calls a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
-    /// Its id, which tells whether it is the management process.
     pub id: NodeId,
-    /// Its container.
     pub host: Option<HostId>,
-    /// Whether it runs.
     pub status: NodeStatus,
-    /// When it was last shut out of the cluster.
+    /// When it was last fenced, that is, excluded from the cluster.
     pub last_fencing_time: Option<Timestamp>,
-    /// Since when it runs.
+    /// When it last came up.
     pub up_since: Option<Timestamp>,
 }
 
-macro_rules! words {
+macro_rules! api_enum {
     ($(#[$docs:meta])* $name:ident { $($(#[$variant_docs:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$docs])*
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name {
             $($(#[$variant_docs])* $variant,)*
-            /// Not said, or a word that this version does not know.
+            /// Missing, null, or a value that this version does not know.
             #[default]
             Unknown,
         }
 
         impl $name {
-            /// Every word that Weka has for it, the unknown one left out.
+            /// All known values, without [`Unknown`](Self::Unknown).
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// Weka's word.
-            pub fn word(self) -> &'static str {
+            /// The value in the API.
+            pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)*
                     Self::Unknown => "unknown",
                 }
             }
 
-            fn of(word: &str) -> Self {
+            fn from_api(word: &str) -> Self {
                 match word {
                     $($word => Self::$variant,)*
                     _ => Self::Unknown,
@@ -152,46 +135,46 @@ macro_rules! words {
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.word())
+                f.write_str(self.as_str())
             }
         }
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                read::word(deserializer, Self::of)
+                read::word(deserializer, Self::from_api)
             }
         }
     };
 }
 
-words!(
-    /// Whether a container is a member of the cluster.
+api_enum!(
+    /// The membership of a container in the cluster.
     HostState {
         /// A member.
         Active = "ACTIVE",
-        /// On its way out.
+        /// Its data and its processes are moving to other containers.
         Deactivating = "DEACTIVATING",
-        /// Being removed.
+        /// It is being removed.
         Removing = "REMOVING",
-        /// A member no more: it holds nothing.
+        /// No longer a member: it holds no data.
         Inactive = "INACTIVE",
     }
 );
-words!(
+api_enum!(
     /// Whether a container runs.
     HostStatus {
-        /// All of it runs.
+        /// All its processes run.
         Up = "UP",
-        /// It does not.
+        /// It does not run.
         Down = "DOWN",
-        /// Part of it does.
+        /// Some of its processes run.
         Degraded = "DEGRADED",
-        /// It was stopped after it had been deactivated.
+        /// It stopped after it had been deactivated.
         Inactive = "INACTIVE",
     }
 );
-words!(
-    /// What a container is.
+api_enum!(
+    /// The role of a container.
     Mode {
         /// It holds or serves data.
         Backend = "backend",
@@ -199,27 +182,23 @@ words!(
         Client = "client",
     }
 );
-words!(
-    /// What a drive does.
+api_enum!(
     DriveStatus {
         /// It holds data.
         Active = "ACTIVE",
-        /// It holds none.
+        /// It holds no data.
         Inactive = "INACTIVE",
-        /// Its data is moved away.
+        /// Its data is moving to other drives.
         PhasingOut = "PHASING_OUT",
-        /// Data is moved to it.
+        /// Data is moving to it.
         PhasingIn = "PHASING_IN",
-        /// It broke.
+        /// It is broken.
         Failed = "FAILED",
     }
 );
-words!(
-    /// Whether a process runs.
+api_enum!(
     NodeStatus {
-        /// It does.
         Up = "UP",
-        /// It does not.
         Down = "DOWN",
     }
 );

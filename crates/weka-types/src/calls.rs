@@ -1,4 +1,4 @@
-//! What a run asks Weka to change.
+//! Calls of the Weka management API that change the cluster.
 
 use crate::ids::{DriveUuid, HostId};
 
@@ -7,18 +7,19 @@ use crate::ids::{DriveUuid, HostId};
 pub enum Call {
     /// `cluster_deactivate_drives`: move the data off these drives.
     DeactivateDrives(Vec<DriveUuid>),
-    /// `cluster_remove_drives`: forget these drives, which hold nothing.
+    /// `cluster_remove_drives`: deregister these drives, which hold no data.
     RemoveDrives(Vec<DriveUuid>),
-    /// `cluster_deactivate_hosts`: take these containers out of the cluster. Weka checks that the rest suffices.
+    /// `cluster_deactivate_hosts`: take these containers out of the cluster. Weka checks that the remaining resources
+    /// suffice.
     DeactivateHosts(Vec<HostId>),
-    /// `cluster_remove_host`: forget this container, which is out of the cluster.
+    /// `cluster_remove_host`: deregister this container, which is inactive.
     RemoveHost(HostId),
-    /// `events_trigger_custom`: say in Weka's event log what is done and why.
+    /// `events_trigger_custom`: record an action and its reason in Weka's event log.
     Event(String),
 }
 
 impl Call {
-    /// Weka's name of the method.
+    /// The name of the API method.
     pub fn method(&self) -> &'static str {
         match self {
             Self::DeactivateDrives(_) => "cluster_deactivate_drives",
@@ -29,7 +30,7 @@ impl Call {
         }
     }
 
-    /// Whether its failure is no error: nothing depends on it.
+    /// Whether a failure of this call can be ignored, because no other call depends on it.
     pub fn is_best_effort(&self) -> bool {
         matches!(self, Self::Event(_))
     }

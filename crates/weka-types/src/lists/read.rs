@@ -1,8 +1,9 @@
-//! Reading of the lists' JSON without a copy of what is not kept: the lists of a large cluster are tens of megabytes.
+//! Deserialization of the lists. It does not copy fields that are not kept: the lists of a large cluster are tens of
+//! megabytes.
 
-use super::DriveStatus;
 use super::{
-    Drive, DriveHost, Drives, Host, HostState, HostStatus, Hosts, Mode, Node, NodeStatus, Nodes, Overrides,
+    Drive, DriveHost, DriveStatus, Drives, Host, HostState, HostStatus, Hosts, Mode, Node, NodeStatus, Nodes,
+    Overrides,
 };
 use crate::ids::{DiskId, DriveUuid, HostId, InstanceId, NodeId};
 use jiff::Timestamp;
@@ -15,11 +16,11 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::net::IpAddr;
 
-/// Reads a text that may be null with `of`, which is given no copy of it.
+/// Parses a string that may be null with `parse`, which borrows it.
 fn text<'de, D: Deserializer<'de>, T>(
     deserializer: D,
     expecting: &'static str,
-    of: impl FnOnce(&str) -> Option<T>,
+    parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<Option<T>, D::Error> {
     struct Text<F>(&'static str, F);
     impl<'de, T, F: FnOnce(&str) -> Option<T>> Visitor<'de> for Text<F> {
@@ -48,18 +49,18 @@ fn text<'de, D: Deserializer<'de>, T>(
             deserializer.deserialize_str(self)
         }
     }
-    deserializer.deserialize_option(Text(expecting, of))
+    deserializer.deserialize_option(Text(expecting, parse))
 }
 
-/// A word of a closed list; null is an unknown word.
+/// A value of a closed list; null is the default, which is the unknown value.
 pub(super) fn word<'de, D: Deserializer<'de>, T: Default>(
     deserializer: D,
-    of: impl FnOnce(&str) -> T,
+    from_api: impl FnOnce(&str) -> T,
 ) -> Result<T, D::Error> {
-    Ok(text(deserializer, "a word", |word| Some(of(word)))?.unwrap_or_default())
+    Ok(text(deserializer, "a string", |word| Some(from_api(word)))?.unwrap_or_default())
 }
 
-/// What upgrade runs: null and nothing are none; anything that is not a text is one.
+/// The upgrade in progress. Null, `false` and an empty string mean none; any other value means that one is in progress.
 pub(super) fn upgrade<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(match serde_json::Value::deserialize(deserializer)? {
         serde_json::Value::Null | serde_json::Value::Bool(false) => None,
@@ -68,41 +69,41 @@ pub(super) fn upgrade<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     })
 }
 
-/// A text of which an empty one says nothing.
-fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(text(deserializer, "a text", |text| {
+/// A string; an empty one is treated as missing.
+fn non_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(text(deserializer, "a string", |text| {
         Some((!text.is_empty()).then(|| text.to_owned()))
     })?
     .flatten())
 }
 
-/// A time as `2026-01-31T08:00:00.123456Z`; without an offset it is UTC, empty it is unknown.
+/// A time such as `2026-01-31T08:00:00.123456Z`. Without an offset it is UTC; an empty string is unknown.
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
-    let of = |text: &str| match text {
+    let parse = |text: &str| match text {
         "" => Some(None),
         text => text.parse().ok().map(Some).or_else(|| {
             let local: DateTime = text.parse().ok()?;
             Some(TimeZone::UTC.to_timestamp(local).ok())
         }),
     };
-    Ok(text(deserializer, "a time such as 2026-01-31T08:00:00Z", of)?.flatten())
+    Ok(text(deserializer, "a time such as 2026-01-31T08:00:00Z", parse)?.flatten())
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<IpAddr>, D::Error> {
-    let of = |text: &str| match text {
+    let parse = |text: &str| match text {
         "" => Some(None),
         text => text.parse().ok().map(Some),
     };
-    Ok(text(deserializer, "an address", of)?.flatten())
+    Ok(text(deserializer, "an IP address", parse)?.flatten())
 }
 
 /// The container that a process belongs to.
 fn host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<HostId>, D::Error> {
-    Ok(text(deserializer, "HostId<number>", |text| HostId::read(text).ok())?.flatten())
+    Ok(text(deserializer, "HostId<number>", |text| HostId::parse(text).ok())?.flatten())
 }
 
 fn drive_host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DriveHost, D::Error> {
-    let id = text(deserializer, "HostId<number>", |text| HostId::read(text).ok())?;
+    let id = text(deserializer, "HostId<number>", |text| HostId::parse(text).ok())?;
     Ok(match id {
         Some(Some(id)) => DriveHost::Host(id),
         Some(None) => DriveHost::None,
@@ -111,10 +112,10 @@ fn drive_host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DriveHost, D
 }
 
 fn instance<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<InstanceId>, D::Error> {
-    /// `aws` of a container; null outside of AWS.
+    /// The field `aws` of a container; null outside AWS.
     #[derive(serde::Deserialize)]
     struct Aws {
-        #[serde(default, deserialize_with = "filled")]
+        #[serde(default, deserialize_with = "non_empty")]
         instance_id: Option<String>,
     }
     Ok(Option::<Aws>::deserialize(deserializer)?
@@ -134,9 +135,9 @@ struct HostFields {
     host_ip: Option<IpAddr>,
     #[serde(default, rename = "aws", deserialize_with = "instance")]
     instance_id: Option<InstanceId>,
-    #[serde(default, deserialize_with = "filled")]
+    #[serde(default, deserialize_with = "non_empty")]
     container_name: Option<String>,
-    #[serde(default, deserialize_with = "filled")]
+    #[serde(default, deserialize_with = "non_empty")]
     machine_identifier: Option<String>,
     #[serde(default, deserialize_with = "time")]
     added_time: Option<Timestamp>,
@@ -167,8 +168,8 @@ struct NodeFields {
     up_since: Option<Timestamp>,
 }
 
-/// Reads a map of ids to fields as a list.
-fn entries<'de, D, Id, Fields, T>(deserializer: D, of: fn(Id, Fields) -> T) -> Result<Vec<T>, D::Error>
+/// Reads a JSON object, keyed by id, as a list.
+fn entries<'de, D, Id, Fields, T>(deserializer: D, item: fn(Id, Fields) -> T) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     Id: DeserializeOwned,
@@ -179,7 +180,7 @@ where
         type Value = Vec<T>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a map by id")
+            f.write_str("a map keyed by id")
         }
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<T>, A::Error> {
@@ -190,7 +191,7 @@ where
             Ok(list)
         }
     }
-    deserializer.deserialize_map(Map(of, PhantomData))
+    deserializer.deserialize_map(Map(item, PhantomData))
 }
 
 impl<'de> Deserialize<'de> for Hosts {
@@ -241,7 +242,7 @@ impl<'de> Deserialize<'de> for Overrides {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(serde::Deserialize)]
         struct Fields {
-            #[serde(default, deserialize_with = "filled")]
+            #[serde(default, deserialize_with = "non_empty")]
             key: Option<String>,
         }
         let keys = entries(deserializer, |_: Ignored, fields: Fields| fields.key)?;
@@ -249,7 +250,7 @@ impl<'de> Deserialize<'de> for Overrides {
     }
 }
 
-/// A key that says nothing to us.
+/// A key that is not used.
 struct Ignored;
 
 impl<'de> Deserialize<'de> for Ignored {
