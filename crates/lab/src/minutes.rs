@@ -102,11 +102,11 @@ impl Loop {
                 continue;
             }
             let backend = is_backend(&instance);
-            let founded = this.weka.change(|model| {
+            let founded = this.weka.update(|model| {
                 if backend {
                     let mut backend = NewBackend::new(address, &instance.id);
                     backend.drives = this.hardware.drives;
-                    model.found(&backend);
+                    model.add_backend(&backend);
                 } else {
                     model.join_client(&NewClient {
                         address,
@@ -193,13 +193,13 @@ impl Loop {
         // The functions read this machine's clock.
         let now = real_now();
         self.weka
-            .change(|model| model.show_now_as(now))
+            .update(|model| model.set_displayed_time(now))
             .await
             .map_err(|source| Error::WekaCluster { source })?;
         let executions = self.control.tick(&self.rule).await?;
         terminated.extend(self.notice().await?);
         let group = self.control.group(&self.group).await?;
-        let [healthy, unhealthy, draining] = self.weka.look(count);
+        let [healthy, unhealthy, draining] = self.weka.read(count);
         Ok(Tick {
             number: self.minutes,
             desired: group.desired,
@@ -230,7 +230,7 @@ impl Loop {
             }
             known.running = running;
             let address = known.address;
-            let changed = self.weka.change(|model| {
+            let changed = self.weka.update(|model| {
                 if running {
                     model.machine_up(address);
                 } else {

@@ -1,18 +1,14 @@
-//! A simulated Weka cluster, which answers on its backends' own addresses as Weka's management API does.
+//! Serves a simulated Weka cluster ([`weka_sim`]) on its backends' addresses.
 //!
-//! [`Model`] is the cluster: a plain value without a network or a clock of its own, for tests to look at and to change.
-//! [`WekaCluster`] serves it, on the port of each backend that runs, and to the stand-in programs of a
-//! machine that joins on a control address of its own.
+//! [`WekaCluster`] serves the management API on the port of each running backend. A separate control port runs the
+//! commands that the stand-in `weka` of a joining machine forwards.
 
-mod api;
-mod command;
-mod model;
 mod server;
 mod tls;
 
-pub use model::{
+pub use weka_sim::{
     Container, Credentials, Drive, DriveStatus, Event, Fault, FaultKind, Machine, Mode, Model, NewBackend,
-    NewClient, NewContainer, Process, Refusal, Request, Settings, State, Status,
+    NewClient, NewContainer, Process, Request, RpcError, Settings, State, Status,
 };
 
 use crate::lambda_runtime::http::{self, Answer};
@@ -27,31 +23,27 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// What a backend gives as `/dist/v1/install`: it leaves the mark by which the stand-in `weka` sees that it is installed.
+/// The installer that a backend serves at `/dist/v1/install`. It creates the file that the stand-in `weka` needs.
 const INSTALLER: &str =
     "#!/bin/sh\nset -e\nmkdir -p \"$WEKACTL_ROOT/opt/weka\"\n: >\"$WEKACTL_ROOT/opt/weka/agent\"\n";
 
-/// How often a fast clock is moved on.
-const TICK: Duration = Duration::from_millis(50);
+/// How often a fast clock is advanced.
+const CLOCK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How the cluster's clock goes.
+/// How the cluster's clock advances.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Clock {
-    /// It stands until it is [moved](WekaCluster::advance).
-    Moved,
-    /// It goes this many times as fast as the real one.
+    /// Only by [`WekaCluster::advance`].
+    Manual,
+    /// This many times as fast as real time.
     Fast(u32),
 }
 
-/// How a cluster is served.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The port of every backend. Weka's is 14000; with 0 it is one that no other program has, so that tests run side by
-    /// side.
+    /// The port of all backends. Weka uses 14000. 0 selects a free port, so that tests can run concurrently.
     pub port: u16,
-    /// How the clock goes.
     pub clock: Clock,
-    /// The cluster.
     pub settings: Settings,
 }
 
@@ -59,13 +51,13 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             port: 14000,
-            clock: Clock::Moved,
+            clock: Clock::Manual,
             settings: Settings::default(),
         }
     }
 }
 
-/// A running cluster, of no backends at first. Dropping it closes all its ports.
+/// A running cluster. Dropping it closes all of its ports.
 pub struct WekaCluster {
     shared: Arc<Shared>,
     control: SocketAddr,
@@ -82,14 +74,14 @@ struct Shared {
 }
 
 impl WekaCluster {
-    /// Starts a cluster of no backends.
+    /// Starts a cluster without backends.
     ///
     /// # Errors
-    /// No certificate could be made, or no control port opened.
+    /// The certificate cannot be generated, or the control port cannot be opened.
     pub async fn start(options: Options) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let control = listener.local_addr()?;
-        // No other cluster has the control port's number, nor then does any at the addresses of its backends.
+        // The control port is unique on this machine, so the same number is free on the backends' addresses.
         let port = if options.port == 0 {
             control.port()
         } else {
@@ -109,7 +101,7 @@ impl WekaCluster {
             async move { shared.handle_command(&request).await }
         }));
         if let Clock::Fast(times) = options.clock {
-            tasks.spawn(tick(Arc::clone(&shared), times));
+            tasks.spawn(run_clock(Arc::clone(&shared), times));
         }
         Ok(Self {
             shared,
@@ -118,40 +110,39 @@ impl WekaCluster {
         })
     }
 
-    /// Looks at the cluster.
-    pub fn look<T>(&self, look: impl FnOnce(&Model) -> T) -> T {
-        look(&self.shared.model())
+    pub fn read<T>(&self, read: impl FnOnce(&Model) -> T) -> T {
+        read(&self.shared.model())
     }
 
-    /// Changes the cluster, and opens and closes the ports of the backends accordingly before it returns.
+    /// Changes the cluster, then opens and closes the ports of its backends before it returns.
     ///
     /// # Errors
-    /// A port could not be opened.
-    pub async fn change<T>(&self, change: impl FnOnce(&mut Model) -> T) -> io::Result<T> {
-        let result = change(&mut self.shared.model());
-        self.shared.listen().await?;
+    /// A port cannot be opened.
+    pub async fn update<T>(&self, update: impl FnOnce(&mut Model) -> T) -> io::Result<T> {
+        let result = update(&mut self.shared.model());
+        self.shared.update_ports().await?;
         Ok(result)
     }
 
-    /// Moves the cluster's clock on.
+    /// Advances the cluster's clock.
     ///
     /// # Errors
-    /// As [`change`](Self::change).
+    /// A port cannot be opened.
     pub async fn advance(&self, by: Duration) -> io::Result<()> {
-        self.change(|model| model.advance(by)).await
+        self.update(|model| model.advance(by)).await
     }
 
-    /// The port of every backend.
+    /// The port of all backends.
     pub fn port(&self) -> u16 {
         self.shared.port
     }
 
-    /// The certificate that every backend shows, in PEM. It has signed itself and names no address.
+    /// The self-signed certificate of all backends, in PEM. It names no address.
     pub fn certificate_pem(&self) -> &str {
         &self.shared.identity.pem
     }
 
-    /// Where the stand-in programs of a machine send their commands.
+    /// The URL to which the stand-in programs of a machine send their commands.
     pub fn control_url(&self) -> String {
         format!("http://{}", self.control)
     }
@@ -171,15 +162,15 @@ impl std::fmt::Debug for WekaCluster {
     }
 }
 
-async fn tick(shared: Arc<Shared>, times: u32) {
+async fn run_clock(shared: Arc<Shared>, times: u32) {
     let mut last = Instant::now();
     loop {
-        tokio::time::sleep(TICK).await;
+        tokio::time::sleep(CLOCK_INTERVAL).await;
         let now = Instant::now();
         shared.model().advance((now - last) * times);
         last = now;
-        // Time only closes ports.
-        let _ = shared.listen().await;
+        // An error means that a port cannot be opened, and time only closes ports.
+        let _ = shared.update_ports().await;
     }
 }
 
@@ -192,30 +183,30 @@ impl Shared {
         self.servers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens the ports of the backends that serve, and closes the others'.
-    async fn listen(self: &Arc<Self>) -> io::Result<()> {
-        let _alone = self.listening.lock().await;
-        let (wanted, down) = {
+    /// Opens the ports of the backends that serve the API, and closes the others.
+    async fn update_ports(self: &Arc<Self>) -> io::Result<()> {
+        let _guard = self.listening.lock().await;
+        let (serving, down) = {
             let model = self.model();
             let down = model.machines().iter().filter(|machine| !machine.running);
             let down: Vec<_> = down.map(|machine| machine.address).collect();
             (model.serving(), down)
         };
-        let superfluous: Vec<IpAddr> = {
+        let closing: Vec<IpAddr> = {
             let servers = self.servers();
             servers
                 .keys()
-                .filter(|address| !wanted.contains(address))
+                .filter(|address| !serving.contains(address))
                 .copied()
                 .collect()
         };
-        for address in superfluous {
+        for address in closing {
             let server = self.servers().remove(&address);
             if let Some(server) = server {
                 server.close(down.contains(&address)).await;
             }
         }
-        for address in wanted {
+        for address in serving {
             if !self.servers().contains_key(&address) {
                 let server = Server::start(Arc::downgrade(self), SocketAddr::new(address, self.port))?;
                 self.servers().insert(address, server);
@@ -224,19 +215,19 @@ impl Shared {
         Ok(())
     }
 
-    /// Carries out the command of a stand-in program.
+    /// Runs a command that a stand-in program sends.
     async fn handle_command(self: &Arc<Self>, request: &http::Request) -> Answer {
         let text = |status, text: String| Answer::new(status, "text/plain; charset=utf-8", text.into_bytes());
         if (request.method.as_str(), request.path.as_str()) != ("POST", "/weka") {
-            return text(404, "there is no such path".to_owned());
+            return text(404, "not found".to_owned());
         }
-        let result = command::run(&mut self.model(), self.port, &request.body);
-        if let Err(error) = self.listen().await {
-            return text(500, format!("a port could not be opened: {error}"));
+        let result = weka_sim::command::run(&mut self.model(), self.port, &request.body);
+        if let Err(error) = self.update_ports().await {
+            return text(500, format!("cannot open a port: {error}"));
         }
         match result {
-            Ok(printed) => text(200, printed),
-            Err(refusal) => text(400, refusal.message),
+            Ok(output) => text(200, output),
+            Err(error) => text(400, error.message),
         }
     }
 }

@@ -39,9 +39,9 @@ async fn cluster() -> WekaCluster {
     };
     options.settings.credentials.password = PASSWORD.to_owned();
     let cluster = WekaCluster::start(options).await.unwrap();
-    let found = cluster.change(|model| {
+    let found = cluster.update(|model| {
         for last in 1..=5 {
-            model.found(&NewBackend::new(ip(last), &format!("i-{last}")));
+            model.add_backend(&NewBackend::new(ip(last), &format!("i-{last}")));
         }
     });
     found.await.unwrap();
@@ -125,7 +125,7 @@ async fn a_backend_that_boots_is_a_member() {
     let (boot, asked) = boot_with(options(&cluster, 6, 3), 200, &backend(PASSWORD)).await;
     assert_eq!((boot.outcome, asked), (Outcome::Joined, 1), "{}", boot.log);
     assert!(boot.log.contains("wekactl: joined"), "{}", boot.log);
-    cluster.look(|model| {
+    cluster.read(|model| {
         let names: Vec<_> = model
             .containers_of(ip(6))
             .map(|container| {
@@ -156,7 +156,7 @@ async fn a_client_that_boots_is_a_member() {
     let cluster = cluster().await;
     let (boot, _) = boot_with(options(&cluster, 20, 1), 200, &client()).await;
     assert_eq!(boot.outcome, Outcome::Joined, "{}", boot.log);
-    cluster.look(|model| {
+    cluster.read(|model| {
         let containers: Vec<_> = model.containers_of(ip(20)).collect();
         assert_eq!(containers.len(), 1);
         assert_eq!(
@@ -174,7 +174,7 @@ async fn without_a_script_the_instance_shuts_itself_down() {
     let (boot, asked) = boot_with(options(&cluster, 6, 1), 500, "{}").await;
     assert_eq!((boot.outcome, asked), (Outcome::ShutDown, 7), "{}", boot.log);
     assert!(boot.log.contains("could not join; shutting down"), "{}", boot.log);
-    assert_eq!(cluster.look(|model| model.containers_of(ip(6)).count()), 0);
+    assert_eq!(cluster.read(|model| model.containers_of(ip(6)).count()), 0);
 }
 
 #[tokio::test]
@@ -187,7 +187,7 @@ async fn the_wrong_password_makes_no_member() {
         "{}",
         boot.log
     );
-    assert_eq!(cluster.look(|model| model.containers_of(ip(6)).count()), 0);
+    assert_eq!(cluster.read(|model| model.containers_of(ip(6)).count()), 0);
 }
 
 /// The script by itself, as user data would run it again after each failure.
@@ -200,7 +200,7 @@ async fn a_backend_without_drives_takes_itself_out_again() {
     let boot = boot(options).await.unwrap();
     assert!(matches!(boot.outcome, Outcome::Failed(_)), "{}", boot.log);
     assert!(boot.log.contains("the drives could not be added"), "{}", boot.log);
-    cluster.look(|model| {
+    cluster.read(|model| {
         let states: Vec<_> = model
             .containers_of(ip(6))
             .map(|container| container.state)
@@ -212,7 +212,7 @@ async fn a_backend_without_drives_takes_itself_out_again() {
 #[tokio::test]
 async fn it_waits_for_backends_that_are_not_well() {
     let cluster = cluster().await;
-    let unwell = cluster.change(|model| {
+    let unwell = cluster.update(|model| {
         for last in 1..=5 {
             model.add_fault(
                 ip(last),
@@ -225,7 +225,7 @@ async fn it_waits_for_backends_that_are_not_well() {
     unwell.await.unwrap();
     let (boot, asked) = boot_with(options(&cluster, 6, 3), 200, &backend(PASSWORD)).await;
     assert_eq!((boot.outcome, asked), (Outcome::Joined, 2), "{}", boot.log);
-    assert_eq!(cluster.look(|model| model.containers_of(ip(6)).count()), 3);
+    assert_eq!(cluster.read(|model| model.containers_of(ip(6)).count()), 3);
 }
 
 #[tokio::test]

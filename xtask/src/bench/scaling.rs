@@ -92,7 +92,7 @@ async fn scale(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(), E
         let address = IpAddr::V4(Ipv4Addr::new(127, 30, 0, number));
         let id = format!("i-{number:017}");
         let founded = weka
-            .change(|model| model.found(&NewBackend::new(address, &id)))
+            .update(|model| model.add_backend(&NewBackend::new(address, &id)))
             .await;
         founded.map_err(|error| other(&error))?;
         instances.push(json!({ "Id": id, "PrivateIp": address.to_string() }));
@@ -111,7 +111,7 @@ async fn scale(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(), E
     for _ in 0..TIMES {
         times.push(invoked(&function, &event).await?.0);
         let run = weka
-            .change(Model::take_requests)
+            .update(Model::take_requests)
             .await
             .map_err(|error| other(&error))?;
         requests = requests.max(run.len());

@@ -143,7 +143,7 @@ async fn a_member(minutes: &Loop) -> Result<String, Error> {
 
 async fn fail_a_drive(minutes: &Loop, instance: &str) -> Result<(), Error> {
     let address = minutes.address_of(instance);
-    let failed = minutes.weka().change(|model| {
+    let failed = minutes.weka().update(|model| {
         let drive =
             address.and_then(|address| model.drives_of(address).next().map(|drive| drive.uuid.clone()));
         drive.is_some_and(|drive| model.fail_drive(&drive).is_ok())

@@ -23,7 +23,7 @@ async fn answering(network: u8, password: &str) -> (Lab, WekaCluster) {
     for instance in Control::of(&lab.moto).instances().await.unwrap() {
         if stack.backends.contains(&instance.id) {
             let backend = NewBackend::new(instance.address.unwrap(), &instance.id);
-            weka.change(|model| model.found(&backend)).await.unwrap();
+            weka.update(|model| model.add_backend(&backend)).await.unwrap();
         }
     }
     (lab, weka)

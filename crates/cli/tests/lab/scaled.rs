@@ -81,7 +81,7 @@ impl Scaled {
         }
         for id in &minute.terminated {
             let address = self.minutes.address_of(id).unwrap();
-            let active = self.minutes.weka().look(|model| {
+            let active = self.minutes.weka().read(|model| {
                 let containers = model.containers_of(address);
                 containers
                     .filter(|container| container.state == State::Active)

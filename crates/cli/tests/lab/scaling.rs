@@ -3,7 +3,7 @@
 use crate::scaled::Scaled;
 use lab::InstanceState;
 use lab::machine::Outcome;
-use lab::weka_cluster::{Fault, FaultKind, Mode, Refusal};
+use lab::weka_cluster::{Fault, FaultKind, Mode, RpcError};
 use std::time::Duration;
 
 /// How long what is left of a machine stays in the cluster that is no instance of the group any more.
@@ -33,13 +33,13 @@ async fn it_grows_and_shrinks() {
             .all(|id| grown.contains(id) && !terminated.contains(&id))
     );
     // The client is no business of the backends' functions.
-    cluster.minutes.weka().look(|model| {
+    cluster.minutes.weka().read(|model| {
         let clients = model.containers().filter(|one| one.mode == Mode::Client);
         assert_eq!(clients.count(), 1);
     });
 
     // And stays there.
-    let requests = |cluster: &Scaled| cluster.minutes.weka().look(|model| model.requests().len());
+    let requests = |cluster: &Scaled| cluster.minutes.weka().read(|model| model.requests().len());
     for _ in 0..3 {
         let from = requests(&cluster);
         let minute = cluster.tick().await;
@@ -51,7 +51,7 @@ async fn it_grows_and_shrinks() {
 
 /// The requests since `from` that change something.
 fn changes(cluster: &Scaled, from: usize) -> Vec<String> {
-    cluster.minutes.weka().look(|model| {
+    cluster.minutes.weka().read(|model| {
         let methods = model.requests()[from..]
             .iter()
             .map(|request| request.method.clone());
@@ -96,7 +96,7 @@ async fn a_machine_with_a_broken_drive_is_replaced() {
     let mut cluster = Scaled::start(44).await;
     let broken = cluster.members().await.remove(2);
     let address = cluster.minutes.address_of(&broken).unwrap();
-    let failed = cluster.minutes.weka().change(|model| {
+    let failed = cluster.minutes.weka().update(|model| {
         let drive = model.drives_of(address).next().map(|drive| drive.uuid.clone());
         model.fail_drive(&drive.unwrap())
     });
@@ -112,7 +112,7 @@ async fn too_small_a_capacity_is_refused_and_changes_nothing() {
     let mut cluster = Scaled::start(45).await;
     let before = cluster.members().await;
     cluster.minutes.set_desired(2).await.unwrap();
-    let from = cluster.minutes.weka().look(|model| model.requests().len());
+    let from = cluster.minutes.weka().read(|model| model.requests().len());
     for _ in 0..3 {
         let minute = cluster.tick().await;
         assert_eq!((minute.desired, minute.in_group, minute.healthy), (2, 6, 6));
@@ -131,13 +131,13 @@ async fn what_weka_refuses_is_shown_by_the_failed_execution_and_tried_again() {
     let mut cluster = Scaled::start(46).await;
     cluster.minutes.set_desired(7).await.unwrap();
     cluster.until_settled(7).await;
-    let refusal = Refusal {
-        code: Refusal::REFUSED,
+    let refusal = RpcError {
+        code: RpcError::REJECTED,
         message: "a rebuild is running".to_owned(),
     };
-    let refused = cluster.minutes.weka().change(|model| {
+    let refused = cluster.minutes.weka().update(|model| {
         for address in model.serving() {
-            let fault = Fault::new(FaultKind::Refuse(refusal.clone()));
+            let fault = Fault::new(FaultKind::Error(refusal.clone()));
             model.add_fault(address, fault.on("cluster_deactivate_drives"));
         }
     });
@@ -168,7 +168,7 @@ async fn what_weka_refuses_is_shown_by_the_failed_execution_and_tried_again() {
 #[tokio::test]
 async fn an_instance_that_cannot_join_makes_room_for_another() {
     let mut cluster = Scaled::start(47).await;
-    let unwell = cluster.minutes.weka().change(|model| {
+    let unwell = cluster.minutes.weka().update(|model| {
         for address in model.serving() {
             let fault = Fault::new(FaultKind::Status(503));
             model.add_fault(address, fault.on("client_query_backend"));
@@ -187,7 +187,7 @@ async fn an_instance_that_cannot_join_makes_room_for_another() {
 
 /// Takes away what a test has done to the backends' APIs.
 async fn well(cluster: &Scaled) {
-    let well = cluster.minutes.weka().change(|model| {
+    let well = cluster.minutes.weka().update(|model| {
         for address in model.serving() {
             model.clear_faults(address);
         }

@@ -1,7 +1,6 @@
-//! A backend's port: HTTP and HTTPS on one, told apart by the first byte of a connection.
+//! A backend's port: HTTP and HTTPS on the same port, distinguished by the first byte of a connection.
 
 use super::Shared;
-use super::api::{self, Outcome};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -14,11 +13,12 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
+use weka_sim::api;
 
-/// With what a TLS connection begins: the type of a handshake record.
-const HANDSHAKE: u8 = 0x16;
-/// The most that a request may have, in bytes.
-const MOST: usize = 1 << 20;
+/// The first byte of a TLS connection: the type of a handshake record.
+const TLS_HANDSHAKE: u8 = 0x16;
+/// Bytes.
+const MAX_REQUEST: usize = 1 << 20;
 
 /// The listener of one backend and its connections. Dropping it closes all of them.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn start(shared: Weak<Shared>, address: SocketAddr) -> io::Result<Self> {
-        // Bound before this returns: whoever made the backend may connect at once.
+        // Bind before returning, so that the caller can connect immediately.
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
@@ -44,8 +44,8 @@ impl Server {
                 let mut open = opened.lock().unwrap_or_else(PoisonError::into_inner);
                 while open.try_join_next().is_some() {}
                 open.spawn(async move {
-                    // Connections break off: that is the client's affair.
-                    let _ = converse(stream, shared, address.ip()).await;
+                    // An interrupted connection is an error only for the client.
+                    let _ = accept(stream, shared, address.ip()).await;
                 });
             }
         });
@@ -55,17 +55,17 @@ impl Server {
         })
     }
 
-    /// Refuses new connections from now on. Connections that are open break off at once if `at_once`, or else with
-    /// their next request: one of them may be the very one whose request made the container leave.
-    pub(super) async fn close(mut self, at_once: bool) {
-        if !at_once {
+    /// Refuses new connections. Open connections are closed immediately or with their next request: the response to the
+    /// call that deactivated the container may still be in progress.
+    pub(super) async fn close(mut self, immediately: bool) {
+        if !immediately {
             self.connections
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .detach_all();
         }
         self.accepting.abort();
-        // That it was aborted is what is waited for.
+        // The result is always the error "aborted".
         let _ = (&mut self.accepting).await;
     }
 }
@@ -80,13 +80,13 @@ impl Drop for Server {
     }
 }
 
-async fn converse(stream: TcpStream, shared: Weak<Shared>, to: IpAddr) -> io::Result<()> {
+async fn accept(stream: TcpStream, shared: Weak<Shared>, to: IpAddr) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut first = [0];
     if stream.peek(&mut first).await? == 0 {
         return Ok(());
     }
-    if first[0] != HANDSHAKE {
+    if first[0] != TLS_HANDSHAKE {
         return serve(stream, shared, to).await;
     }
     let Some(acceptor) = shared.upgrade().map(|shared| shared.identity.acceptor.clone()) else {
@@ -110,42 +110,42 @@ async fn serve(
         .map_err(io::Error::other)
 }
 
-/// An error closes the connection without an answer.
+/// An error closes the connection without a response.
 async fn respond(
     request: Request<Incoming>,
     shared: Weak<Shared>,
     to: IpAddr,
 ) -> io::Result<Response<Full<Bytes>>> {
     let (head, body) = request.into_parts();
-    let body = Limited::new(body, MOST)
+    let body = Limited::new(body, MAX_REQUEST)
         .collect()
         .await
         .map_err(io::Error::other)?
         .to_bytes();
-    let shared = shared.upgrade().ok_or_else(hung_up)?;
+    let shared = shared.upgrade().ok_or_else(disconnect)?;
     if !shared.model().serving().contains(&to) {
-        return Err(hung_up());
+        return Err(disconnect());
     }
     match (&head.method, head.uri.path()) {
         (&Method::POST, "/api/v1") => {}
         (&Method::GET, "/dist/v1/install") => {
             return Ok(response(200, "text/plain", super::INSTALLER.to_owned()));
         }
-        _ => return Ok(response(404, "text/plain", "there is no such path\n".to_owned())),
+        _ => return Ok(response(404, "text/plain", "not found\n".to_owned())),
     }
     let authorization = head
         .headers
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
     let token = authorization.and_then(|value| value.strip_prefix("Bearer "));
-    let outcome = api::answer(&mut shared.model(), to, token, &body);
-    // A container that left has no port: whoever asks next is to see that.
-    shared.listen().await?;
-    match outcome {
-        Outcome::HangUp => Err(hung_up()),
-        Outcome::Answer { status, body, after } => {
-            if !after.is_zero() {
-                tokio::time::sleep(after).await;
+    let answer = api::handle(&mut shared.model(), to, token, &body);
+    // Close the ports of removed containers before the caller sees the response.
+    shared.update_ports().await?;
+    match answer {
+        api::Response::Disconnect => Err(disconnect()),
+        api::Response::Http { status, body, delay } => {
+            if !delay.is_zero() {
+                tokio::time::sleep(delay).await;
             }
             Ok(response(status, "application/json", body))
         }
@@ -163,6 +163,6 @@ fn response(status: u16, content_type: &'static str, body: String) -> Response<F
     response
 }
 
-fn hung_up() -> io::Error {
+fn disconnect() -> io::Error {
     io::Error::from(io::ErrorKind::ConnectionAborted)
 }

@@ -46,11 +46,15 @@ impl Scene {
         for number in 1..=backends {
             let instance = scene.instance(number);
             let backend = NewBackend::new(scene.address(number), &instance.id);
-            scene.weka.change(|model| model.found(&backend)).await.unwrap();
+            scene
+                .weka
+                .update(|model| model.add_backend(&backend))
+                .await
+                .unwrap();
         }
         // The drives are old enough to tell a broken one.
         scene.pass(60).await;
-        scene.weka.change(Model::take_requests).await.unwrap();
+        scene.weka.update(Model::take_requests).await.unwrap();
         scene
     }
 
@@ -107,14 +111,14 @@ impl Scene {
 
     /// The methods that were called since the last time, in order.
     async fn called(&self) -> Vec<String> {
-        let requests = self.weka.change(Model::take_requests).await.unwrap();
+        let requests = self.weka.update(Model::take_requests).await.unwrap();
         requests.into_iter().map(|request| request.method).collect()
     }
 
     async fn fault(&self, fault: &Fault) {
         for number in 1..=self.backends {
             self.weka
-                .change(|model| model.add_fault(self.address(number), fault.clone()))
+                .update(|model| model.add_fault(self.address(number), fault.clone()))
                 .await
                 .unwrap();
         }
@@ -201,7 +205,7 @@ async fn what_is_too_many_leaves_and_may_then_be_terminated() {
     assert_eq!(
         scene
             .weka
-            .look(|model| (model.containers().count(), model.drives().count())),
+            .read(|model| (model.containers().count(), model.drives().count())),
         (18, 6)
     );
     assert_no_secrets(scene.function).await;
@@ -224,7 +228,7 @@ async fn a_list_that_cannot_be_read_stops_the_run_before_anything_is_changed() {
         for number in 1..=8 {
             scene
                 .weka
-                .change(|model| model.clear_faults(scene.address(number)))
+                .update(|model| model.clear_faults(scene.address(number)))
                 .await
                 .unwrap();
         }
@@ -243,7 +247,7 @@ async fn a_run_that_is_refused_says_why_by_name() {
     );
     scene
         .weka
-        .change(|model| model.set_override("skip_scale_down"))
+        .update(|model| model.set_override("skip_scale_down"))
         .await
         .unwrap();
     assert_eq!(scene.run(6).await.unwrap_err().error_type, "ScalingSkipped");
@@ -256,7 +260,7 @@ async fn what_weka_refuses_is_a_transient_error_and_the_rest_goes_on() {
     let scene = Scene::new(5, 7).await;
     scene
         .weka
-        .change(|model| model.used_capacity = model.capacity())
+        .update(|model| model.used_capacity = model.capacity())
         .await
         .unwrap();
     let response = scene.run(6).await.unwrap();
@@ -275,7 +279,7 @@ async fn what_weka_refuses_is_a_transient_error_and_the_rest_goes_on() {
 async fn a_change_whose_answer_is_lost_is_not_sent_again() {
     let scene = Scene::new(6, 7).await;
     scene
-        .fault(&Fault::new(FaultKind::HangUp).on("cluster_deactivate_drives"))
+        .fault(&Fault::new(FaultKind::Disconnect).on("cluster_deactivate_drives"))
         .await;
     let response = scene.run(6).await.unwrap();
     let errors = response.transient_errors.unwrap();

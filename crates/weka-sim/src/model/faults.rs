@@ -1,130 +1,131 @@
-//! What goes wrong when a test wants it to.
+//! Faults that a test injects.
 
-use super::{DriveStatus, Mode, Model, Process, Refusal, State};
+use super::{DriveStatus, Mode, Model, Process, RpcError, State};
 use std::net::IpAddr;
 use std::time::Duration;
 
 /// How a backend's API misbehaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultKind {
-    /// It carries the call out and answers this much later, by the real clock.
+    /// Executes the call and delays the response, by the real clock.
     Slow(Duration),
-    /// It answers with this HTTP status and carries nothing out.
+    /// Returns this HTTP status and does not execute the call.
     Status(u16),
-    /// It answers with this refusal and carries nothing out.
-    Refuse(Refusal),
-    /// It carries the call out and closes the connection without an answer.
-    HangUp,
-    /// It carries the call out and answers with something that is not JSON.
+    /// Returns this error and does not execute the call.
+    Error(RpcError),
+    /// Executes the call and closes the connection without a response.
+    Disconnect,
+    /// Executes the call and returns a body that is not JSON.
     Garbage,
 }
 
-/// A fault of a backend's API, until it is cleared or used up.
+/// A fault of a backend's API. It stays until it is cleared or used up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     kind: FaultKind,
     method: Option<String>,
-    spared: u32,
-    left: Option<u32>,
+    skip: u32,
+    remaining: Option<u32>,
 }
 
 impl Fault {
-    /// At every request.
+    /// Applies to every request.
     pub fn new(kind: FaultKind) -> Self {
         Self {
             kind,
             method: None,
-            spared: 0,
-            left: None,
+            skip: 0,
+            remaining: None,
         }
     }
 
-    /// At requests of this method only.
+    /// Applies only to requests of this method.
     #[must_use]
     pub fn on(mut self, method: &str) -> Self {
         self.method = Some(method.to_owned());
         self
     }
 
-    /// Not at the first `count` requests that it concerns.
+    /// Skips the first `count` matching requests.
     #[must_use]
     pub fn after(mut self, count: u32) -> Self {
-        self.spared = count;
+        self.skip = count;
         self
     }
 
-    /// At the next `count` requests that it concerns.
+    /// Applies to at most `count` matching requests.
     #[must_use]
     pub fn times(mut self, count: u32) -> Self {
-        self.left = Some(count);
+        self.remaining = Some(count);
         self
     }
 }
 
 impl Model {
-    /// Adds a fault to the API of the backend at this address. Of several that concern a request, the first counts.
+    /// Adds a fault to the API of the backend at this address. If several match a request, the first one applies.
     pub fn add_fault(&mut self, address: IpAddr, fault: Fault) {
         if let Some(machine) = self.machine_at(address) {
             self.machines[machine].faults.push(fault);
         }
     }
 
-    /// Takes all faults of a backend's API away.
+    /// Removes all faults of a backend's API.
     pub fn clear_faults(&mut self, address: IpAddr) {
         if let Some(machine) = self.machine_at(address) {
             self.machines[machine].faults.clear();
         }
     }
 
-    /// The fault that concerns a request, which is then one time used up.
-    pub(crate) fn use_fault(&mut self, address: IpAddr, method: &str) -> Option<FaultKind> {
+    /// Returns the fault that applies to a request and counts the use.
+    pub(crate) fn take_fault(&mut self, address: IpAddr, method: &str) -> Option<FaultKind> {
         let machine = self.machine_at(address)?;
         let faults = &mut self.machines[machine].faults;
-        let place = faults.iter().position(|fault| {
-            fault.method.as_deref().is_none_or(|only| only == method) && fault.left != Some(0)
+        let index = faults.iter().position(|fault| {
+            fault.method.as_deref().is_none_or(|only| only == method) && fault.remaining != Some(0)
         })?;
-        let fault = &mut faults[place];
-        if fault.spared > 0 {
-            fault.spared -= 1;
+        let fault = &mut faults[index];
+        if fault.skip > 0 {
+            fault.skip -= 1;
             return None;
         }
-        fault.left = fault.left.map(|left| left - 1);
+        fault.remaining = fault.remaining.map(|remaining| remaining - 1);
         Some(fault.kind.clone())
     }
 
-    /// The machine at this address stops, or is cut off: its API refuses connections, its containers go down, and after
-    /// [`away`](super::Settings::away) its drives are taken for failed.
+    /// Stops or disconnects the machine at this address: its API refuses connections, its containers go down, and after
+    /// [`failure_timeout`](super::Settings::failure_timeout) Weka marks its drives as failed.
     pub fn machine_down(&mut self, address: IpAddr) {
         let Some(machine) = self.machine_at(address) else {
             return;
         };
-        // One that has been away keeps the time since which it is.
+        // A machine that is already down keeps the time when it went down.
         if !std::mem::replace(&mut self.machines[machine].running, false) {
             return;
         }
         let containers = self.containers_on(machine);
-        self.shut_out(&containers);
-        let (away, failed) = (self.now + self.settings.away, self.now + self.settings.failed);
+        self.stop_processes(&containers);
+        let failure = self.now + self.settings.failure_timeout;
+        let rebuild = self.now + self.settings.rebuild_delay;
         for drive in self.drives.values_mut() {
             if drive.container.is_none_or(|id| !containers.contains(&id)) {
                 continue;
             }
             match drive.status {
-                DriveStatus::Active => drive.due = Some(away),
-                DriveStatus::PhasingIn => (drive.status, drive.due) = (DriveStatus::Failed, Some(failed)),
-                // What is phased out is rebuilt from the other machines.
+                DriveStatus::Active => drive.due = Some(failure),
+                DriveStatus::PhasingIn => (drive.status, drive.due) = (DriveStatus::Failed, Some(rebuild)),
+                // Weka rebuilds their data from the other machines.
                 DriveStatus::PhasingOut | DriveStatus::Failed | DriveStatus::Inactive => {}
             }
         }
     }
 
-    /// The machine at this address is there again, with what it had.
+    /// Starts the machine at this address again, with its containers and drives.
     pub fn machine_up(&mut self, address: IpAddr) {
         let Some(machine) = self.machine_at(address) else {
             return;
         };
         self.machines[machine].running = true;
-        let (now, in_again) = (self.now, self.now + self.settings.phase_in);
+        let (now, phased_in) = (self.now, self.now + self.settings.phase_in);
         let containers = self.containers_on(machine);
         for id in &containers {
             let Some(container) = self.containers.get_mut(id) else {
@@ -142,39 +143,39 @@ impl Model {
             }
         }
         for drive in self.drives.values_mut() {
-            let here = drive.container.is_some_and(|id| containers.contains(&id));
-            if !here || drive.broken || !drive.should_be_active {
+            let on_machine = drive.container.is_some_and(|id| containers.contains(&id));
+            if !on_machine || drive.broken || !drive.should_be_active {
                 continue;
             }
             if drive.status == DriveStatus::Active {
                 drive.due = None;
             } else {
-                (drive.status, drive.due) = (DriveStatus::PhasingIn, Some(in_again));
+                (drive.status, drive.due) = (DriveStatus::PhasingIn, Some(phased_in));
             }
         }
     }
 
-    /// A container goes down while its machine runs on.
+    /// Stops a container while its machine keeps running.
     ///
     /// # Errors
-    /// There is no such container.
-    pub fn container_down(&mut self, id: u32) -> Result<(), Refusal> {
+    /// The container does not exist.
+    pub fn container_down(&mut self, id: u32) -> Result<(), RpcError> {
         self.container(id)?;
-        self.shut_out(&[id]);
+        self.stop_processes(&[id]);
         Ok(())
     }
 
-    /// A process of a container goes down or comes up; 0 is the management process.
+    /// Stops or starts a process of a container. Process 0 is the management process.
     ///
     /// # Errors
-    /// There is no such container or process.
-    pub fn set_process(&mut self, container: u32, process: usize, up: bool) -> Result<(), Refusal> {
+    /// The container or the process does not exist.
+    pub fn set_process(&mut self, container: u32, process: usize, up: bool) -> Result<(), RpcError> {
         let now = self.now;
         let found = self.container_mut(container)?;
         let process = found
             .processes
             .get_mut(process)
-            .ok_or_else(|| Refusal::refused(format!("HostId<{container}> has no process {process}")))?;
+            .ok_or_else(|| RpcError::rejected(format!("HostId<{container}> has no process {process}")))?;
         if up && !process.up {
             process.up_since = Some(now);
             process.up = true;
@@ -184,12 +185,12 @@ impl Model {
         Ok(())
     }
 
-    /// A drive breaks: `FAILED`, then phased out, then `INACTIVE`, though it still should be active.
+    /// Breaks a drive: it becomes `FAILED`, then `PHASING_OUT`, then `INACTIVE`, but `should_be_active` stays true.
     ///
     /// # Errors
-    /// There is no such drive.
-    pub fn fail_drive(&mut self, uuid: &str) -> Result<(), Refusal> {
-        let due = self.now + self.settings.failed;
+    /// The drive does not exist.
+    pub fn fail_drive(&mut self, uuid: &str) -> Result<(), RpcError> {
+        let due = self.now + self.settings.rebuild_delay;
         let id = self.drive_id(uuid)?;
         if let Some(drive) = self.drives.get_mut(&id) {
             drive.broken = true;
@@ -201,15 +202,14 @@ impl Model {
     }
 
     pub(super) fn containers_on(&self, machine: usize) -> Vec<u32> {
-        let here = self
+        let on_machine = self
             .containers
             .values()
             .filter(|container| container.machine == machine);
-        here.map(|container| container.id).collect()
+        on_machine.map(|container| container.id).collect()
     }
 
-    /// Ends all processes of these containers.
-    pub(super) fn shut_out(&mut self, containers: &[u32]) {
+    pub(super) fn stop_processes(&mut self, containers: &[u32]) {
         let now = self.now;
         for id in containers {
             let Some(container) = self.containers.get_mut(id) else {

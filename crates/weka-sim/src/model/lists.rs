@@ -1,15 +1,17 @@
-//! The lists of the management API, in Weka's words.
+//! The lists that the management API returns, in Weka's format.
 
-use super::{Container, Model, PROCESSES};
+use super::{Container, Model, PROCESS_IDS_PER_CONTAINER};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 impl Model {
-    pub(crate) fn status(&self) -> Value {
+    /// The result of `status`.
+    pub fn status(&self) -> Value {
         json!({ "io_status": self.io_status, "upgrade": self.upgrade })
     }
 
-    pub(crate) fn hosts_list(&self) -> Value {
+    /// The result of `hosts_list`.
+    pub fn hosts_list(&self) -> Value {
         let entries = self
             .containers
             .values()
@@ -17,7 +19,7 @@ impl Model {
         Value::Object(entries.collect())
     }
 
-    /// The containers as the command line lists them.
+    /// The containers as `weka cluster container --json` lists them.
     pub(crate) fn container_list(&self) -> Value {
         let entries = self.containers.values().map(|container| {
             let mut fields = self.host(container);
@@ -27,15 +29,15 @@ impl Model {
         Value::Array(entries.collect())
     }
 
-    fn shown(&self, time: Timestamp) -> String {
-        (time + self.ahead).to_string()
+    fn displayed(&self, time: Timestamp) -> String {
+        (time + self.display_offset).to_string()
     }
 
     fn host(&self, container: &Container) -> Value {
         let machine = &self.machines[container.machine];
         json!({
-            "added_time": self.shown(container.added),
-            "state_changed_time": self.shown(container.state_changed),
+            "added_time": self.displayed(container.added),
+            "state_changed_time": self.displayed(container.state_changed),
             "state": container.state,
             "status": container.status(),
             "host_ip": machine.address.to_string(),
@@ -48,7 +50,8 @@ impl Model {
         })
     }
 
-    pub(crate) fn disks_list(&self) -> Value {
+    /// The result of `disks_list`.
+    pub fn disks_list(&self) -> Value {
         let entries = self.drives.values().map(|drive| {
             let fields = json!({
                 "host_id": drive.container.map_or_else(|| "HostId<INVALID>".to_owned(), host_id),
@@ -61,23 +64,26 @@ impl Model {
         Value::Object(entries.collect())
     }
 
-    pub(crate) fn nodes_list(&self) -> Value {
+    /// The result of `nodes_list`.
+    pub fn nodes_list(&self) -> Value {
         let mut list = Map::new();
         for container in self.containers.values() {
-            for (number, process) in (container.id * PROCESSES..).zip(&container.processes) {
+            let ids = container.id * PROCESS_IDS_PER_CONTAINER..;
+            for (id, process) in ids.zip(&container.processes) {
                 let fields = json!({
                     "host_id": host_id(container.id),
                     "status": if process.up { "UP" } else { "DOWN" },
-                    "last_fencing_time": process.fenced.map(|time| self.shown(time)),
-                    "up_since": process.up_since.map(|time| self.shown(time)),
+                    "last_fencing_time": process.fenced.map(|time| self.displayed(time)),
+                    "up_since": process.up_since.map(|time| self.displayed(time)),
                 });
-                list.insert(format!("NodeId<{number}>"), fields);
+                list.insert(format!("NodeId<{id}>"), fields);
             }
         }
         Value::Object(list)
     }
 
-    pub(crate) fn manual_override_list(&self) -> Value {
+    /// The result of `manual_override_list`.
+    pub fn manual_override_list(&self) -> Value {
         let entries = self.overrides.iter().enumerate();
         let entries = entries.map(|(number, key)| {
             (

@@ -1,57 +1,59 @@
-//! What the management API changes, and what it refuses.
+//! The management API calls that change the cluster. A rejected call changes nothing.
 
-use super::{Container, DriveStatus, Mode, Model, Refusal, State, Status};
+use super::{Container, DriveStatus, Mode, Model, RpcError, State, Status};
 use std::collections::BTreeSet;
 
 impl Model {
-    /// `cluster_deactivate_drives`: moves the data off these drives.
+    /// `cluster_deactivate_drives`: moves the data to other drives.
     ///
     /// # Errors
-    /// One is unknown, or what is left would not suffice; then nothing is changed.
-    pub fn deactivate_drives(&mut self, uuids: &[String]) -> Result<(), Refusal> {
+    /// A drive is unknown, or the remaining drives are not sufficient.
+    pub fn deactivate_drives(&mut self, uuids: &[String]) -> Result<(), RpcError> {
         let ids = self.drive_ids(uuids)?;
-        self.check_rest(&ids)?;
+        self.check_remaining_capacity(&ids)?;
         self.phase_out(&ids);
         Ok(())
     }
 
-    /// `cluster_remove_drives`: forgets these drives.
+    /// `cluster_remove_drives`.
     ///
     /// # Errors
-    /// One is unknown or not `INACTIVE`; then nothing is changed.
-    pub fn remove_drives(&mut self, uuids: &[String]) -> Result<(), Refusal> {
+    /// A drive is unknown or not `INACTIVE`.
+    pub fn remove_drives(&mut self, uuids: &[String]) -> Result<(), RpcError> {
         let ids = self.drive_ids(uuids)?;
         for id in &ids {
             let drive = &self.drives[id];
             if drive.status != DriveStatus::Inactive {
-                return Err(Refusal::refused(format!("drive {} is not inactive", drive.uuid)));
+                return Err(RpcError::rejected(format!(
+                    "drive {} is not inactive",
+                    drive.uuid
+                )));
             }
         }
         self.drives.retain(|id, _| !ids.contains(id));
         Ok(())
     }
 
-    /// `cluster_deactivate_hosts`: takes these containers out, with what drives they have.
+    /// `cluster_deactivate_hosts`: deactivates containers and their drives.
     ///
     /// # Errors
-    /// One is unknown, or what is left would not suffice, unless `skip_resource_validation`; then nothing is changed.
+    /// A container is unknown, or the remaining drives are not sufficient and `skip_resource_validation` is false.
     pub fn deactivate_containers(
         &mut self,
         ids: &[u32],
         skip_resource_validation: bool,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), RpcError> {
         for id in ids {
             self.container(*id)?;
         }
-        let of = |container: Option<u32>| container.is_some_and(|id| ids.contains(&id));
         let drives: BTreeSet<u32> = self
             .drives
             .values()
-            .filter(|drive| of(drive.container))
+            .filter(|drive| drive.container.is_some_and(|id| ids.contains(&id)))
             .map(|drive| drive.id)
             .collect();
         if !skip_resource_validation {
-            self.check_rest(&drives)?;
+            self.check_remaining_capacity(&drives)?;
         }
         self.phase_out(&drives);
         let now = self.now;
@@ -63,34 +65,34 @@ impl Model {
                 container.due = None;
             }
         }
-        self.settle();
+        self.schedule_deactivations();
         Ok(())
     }
 
-    /// `cluster_remove_host`: forgets a container. Its drives then belong to none.
+    /// `cluster_remove_host`. The container's drives stay, without a container.
     ///
     /// # Errors
-    /// It is unknown, not `INACTIVE`, or still runs.
-    pub fn remove_container(&mut self, id: u32, no_wait: bool) -> Result<(), Refusal> {
-        let due = self.now + self.settings.remove;
+    /// The container is unknown, not `INACTIVE`, or still runs.
+    pub fn remove_container(&mut self, id: u32, no_wait: bool) -> Result<(), RpcError> {
+        let due = self.now + self.settings.removal;
         let container = self.container_mut(id)?;
         if container.state != State::Inactive {
-            return Err(Refusal::refused(format!("HostId<{id}> is not inactive")));
+            return Err(RpcError::rejected(format!("HostId<{id}> is not inactive")));
         }
         if matches!(container.status(), Status::Up | Status::Degraded) {
-            return Err(Refusal::refused(format!("HostId<{id}> still runs")));
+            return Err(RpcError::rejected(format!("HostId<{id}> still runs")));
         }
         if no_wait && due > self.now {
             let container = self.container_mut(id)?;
             container.state = State::Removing;
             container.due = Some(due);
         } else {
-            self.forget(id);
+            self.delete_container(id);
         }
         Ok(())
     }
 
-    pub(super) fn forget(&mut self, id: u32) {
+    pub(super) fn delete_container(&mut self, id: u32) {
         self.containers.remove(&id);
         for drive in self
             .drives
@@ -115,32 +117,32 @@ impl Model {
         }
     }
 
-    /// Refuses what would leave too little, unless it takes nothing away.
-    fn check_rest(&self, without: &BTreeSet<u32>) -> Result<(), Refusal> {
+    /// Checks the minimum number of backends and the used capacity. A change that reduces neither is allowed.
+    fn check_remaining_capacity(&self, removed: &BTreeSet<u32>) -> Result<(), RpcError> {
         let in_use = || self.drives.values().filter(|drive| drive.is_in_use());
-        let left = || in_use().filter(|drive| !without.contains(&drive.id));
+        let remaining = || in_use().filter(|drive| !removed.contains(&drive.id));
         let machine = |container: Option<u32>| container.map(|id| self.containers[&id].machine);
         let before: BTreeSet<_> = in_use().filter_map(|drive| machine(drive.container)).collect();
-        let after: BTreeSet<_> = left().filter_map(|drive| machine(drive.container)).collect();
-        let minimum = self.settings.minimum;
+        let after: BTreeSet<_> = remaining().filter_map(|drive| machine(drive.container)).collect();
+        let minimum = self.settings.min_backends;
         if after.len() < before.len() && after.len() < minimum {
-            return Err(Refusal::refused(format!(
-                "not enough failure domains: {} backends with active drives would be left, at least {minimum} are needed",
+            return Err(RpcError::rejected(format!(
+                "not enough failure domains: {} backends with active drives would remain, the minimum is {minimum}",
                 after.len()
             )));
         }
-        let drives = left().count();
+        let drives = remaining().count();
         let capacity = self.settings.drive_capacity * u64::try_from(drives).unwrap_or(u64::MAX);
         if drives < in_use().count() && capacity < self.used_capacity {
-            return Err(Refusal::refused(format!(
-                "not enough capacity: {capacity} bytes would be left, {} are used",
+            return Err(RpcError::rejected(format!(
+                "not enough capacity: {capacity} bytes would remain, {} are used",
                 self.used_capacity
             )));
         }
         Ok(())
     }
 
-    /// The active container of this name on the machine that has this address now.
+    /// The active container with this name on the machine that currently has this address.
     pub fn container_named(&self, address: std::net::IpAddr, name: &str) -> Option<&Container> {
         let machine = self.machine_at(address)?;
         self.containers.values().rev().find(|container| {
@@ -148,26 +150,26 @@ impl Model {
         })
     }
 
-    pub(super) fn container(&self, id: u32) -> Result<&Container, Refusal> {
+    pub(super) fn container(&self, id: u32) -> Result<&Container, RpcError> {
         self.containers.get(&id).ok_or_else(|| unknown_container(id))
     }
 
-    pub(super) fn container_mut(&mut self, id: u32) -> Result<&mut Container, Refusal> {
+    pub(super) fn container_mut(&mut self, id: u32) -> Result<&mut Container, RpcError> {
         self.containers.get_mut(&id).ok_or_else(|| unknown_container(id))
     }
 
-    pub(super) fn drive_id(&self, uuid: &str) -> Result<u32, Refusal> {
+    pub(super) fn drive_id(&self, uuid: &str) -> Result<u32, RpcError> {
         let drive = self.drives.values().find(|drive| drive.uuid == uuid);
         drive
             .map(|drive| drive.id)
-            .ok_or_else(|| Refusal::refused(format!("there is no drive {uuid}")))
+            .ok_or_else(|| RpcError::rejected(format!("drive {uuid} not found")))
     }
 
-    fn drive_ids(&self, uuids: &[String]) -> Result<BTreeSet<u32>, Refusal> {
+    fn drive_ids(&self, uuids: &[String]) -> Result<BTreeSet<u32>, RpcError> {
         uuids.iter().map(|uuid| self.drive_id(uuid)).collect()
     }
 
-    /// How many machines have a backend container that is a member.
+    /// The number of machines with an active backend container.
     pub fn active_backends(&self) -> usize {
         let active = self
             .containers
@@ -180,6 +182,6 @@ impl Model {
     }
 }
 
-fn unknown_container(id: u32) -> Refusal {
-    Refusal::refused(format!("there is no HostId<{id}>"))
+fn unknown_container(id: u32) -> RpcError {
+    RpcError::rejected(format!("HostId<{id}> not found"))
 }

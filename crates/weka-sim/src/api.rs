@@ -1,29 +1,28 @@
 //! The management API: JSON-RPC 2.0, `POST /api/v1`.
 
-use super::model::{FaultKind, Model, Refusal, Request};
+use crate::{FaultKind, Model, Request, RpcError};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// JSON-RPC's own codes.
+/// Codes that JSON-RPC defines.
 const PARSE_ERROR: i64 = -32700;
 const INVALID_REQUEST: i64 = -32600;
 const METHOD_NOT_FOUND: i64 = -32601;
 const INVALID_PARAMS: i64 = -32602;
 
-/// What becomes of a request.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// An answer, this much later.
-    Answer {
+pub enum Response {
+    /// An HTTP response, sent after `delay`.
+    Http {
         status: u16,
         body: String,
-        after: Duration,
+        delay: Duration,
     },
-    /// The connection is closed without one.
-    HangUp,
+    /// The connection is closed without a response.
+    Disconnect,
 }
 
 #[derive(Deserialize)]
@@ -36,69 +35,73 @@ struct Call {
     params: Value,
 }
 
-/// Answers for the backend at `to`. `token` is what came as `Authorization: Bearer`.
-pub(super) fn answer(model: &mut Model, to: IpAddr, token: Option<&str>, body: &[u8]) -> Outcome {
+/// Handles a request to the backend at `to`. `token` is the bearer token of the header `Authorization`.
+pub fn handle(model: &mut Model, to: IpAddr, token: Option<&str>, body: &[u8]) -> Response {
     let call: Call = match serde_json::from_slice::<Value>(body) {
         Err(_) => {
-            return refuse(
+            return error_response(
                 200,
                 Value::Null,
-                &Refusal::new(PARSE_ERROR, "the request is not JSON"),
+                &RpcError::new(PARSE_ERROR, "the request is not JSON"),
             );
         }
         Ok(value) => match serde_json::from_value(value) {
             Ok(call) => call,
             Err(error) => {
-                return refuse(
+                return error_response(
                     200,
                     Value::Null,
-                    &Refusal::new(INVALID_REQUEST, error.to_string()),
+                    &RpcError::new(INVALID_REQUEST, error.to_string()),
                 );
             }
         },
     };
     if call.jsonrpc != "2.0" {
-        return refuse(200, call.id, &Refusal::new(INVALID_REQUEST, "jsonrpc is not 2.0"));
+        return error_response(
+            200,
+            call.id,
+            &RpcError::new(INVALID_REQUEST, "jsonrpc is not 2.0"),
+        );
     }
-    let fault = model.use_fault(to, &call.method);
+    let fault = model.take_fault(to, &call.method);
     let mut request = Request {
         to,
         method: call.method.clone(),
-        // These hold a password or a token.
+        // The parameters of a login are a password or a token: never record them.
         params: if is_login(&call.method) {
             Value::Null
         } else {
             call.params.clone()
         },
-        carried_out: false,
+        executed: false,
     };
-    let kept_back = match &fault {
-        Some(FaultKind::Status(status)) => Some(Outcome::Answer {
+    let failure = match &fault {
+        Some(FaultKind::Status(status)) => Some(Response::Http {
             status: *status,
-            body: "the backend is not well".to_owned(),
-            after: Duration::ZERO,
+            body: "injected fault".to_owned(),
+            delay: Duration::ZERO,
         }),
-        Some(FaultKind::Refuse(refusal)) => Some(refuse(200, call.id.clone(), refusal)),
-        Some(FaultKind::Slow(_) | FaultKind::HangUp | FaultKind::Garbage) | None => None,
+        Some(FaultKind::Error(error)) => Some(error_response(200, call.id.clone(), error)),
+        Some(FaultKind::Slow(_) | FaultKind::Disconnect | FaultKind::Garbage) | None => None,
     };
-    if let Some(outcome) = kept_back {
-        model.note(request);
-        return outcome;
+    if let Some(response) = failure {
+        model.record_request(request);
+        return response;
     }
     let result = execute(model, token, &call.method, call.params);
-    request.carried_out = result.is_ok();
-    model.note(request);
-    match (fault, answered(call.id, result)) {
-        (Some(FaultKind::HangUp), _) => Outcome::HangUp,
-        (Some(FaultKind::Garbage), _) => Outcome::Answer {
+    request.executed = result.is_ok();
+    model.record_request(request);
+    match (fault, response(call.id, result)) {
+        (Some(FaultKind::Disconnect), _) => Response::Disconnect,
+        (Some(FaultKind::Garbage), _) => Response::Http {
             status: 200,
             body: "<html>".to_owned(),
-            after: Duration::ZERO,
+            delay: Duration::ZERO,
         },
-        (Some(FaultKind::Slow(after)), Outcome::Answer { status, body, .. }) => {
-            Outcome::Answer { status, body, after }
+        (Some(FaultKind::Slow(delay)), Response::Http { status, body, .. }) => {
+            Response::Http { status, body, delay }
         }
-        (_, outcome) => outcome,
+        (_, response) => response,
     }
 }
 
@@ -106,30 +109,30 @@ fn is_login(method: &str) -> bool {
     matches!(method, "user_login" | "user_refresh_token")
 }
 
-fn answered(id: Value, result: Result<Value, Refusal>) -> Outcome {
+fn response(id: Value, result: Result<Value, RpcError>) -> Response {
     match result {
-        Ok(result) => Outcome::Answer {
+        Ok(result) => Response::Http {
             status: 200,
             body: json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string(),
-            after: Duration::ZERO,
+            delay: Duration::ZERO,
         },
-        Err(refusal) => {
-            let status = if refusal.code == Refusal::NOT_LOGGED_IN {
+        Err(error) => {
+            let status = if error.code == RpcError::NOT_LOGGED_IN {
                 401
             } else {
                 200
             };
-            refuse(status, id, &refusal)
+            error_response(status, id, &error)
         }
     }
 }
 
-fn refuse(status: u16, id: Value, refusal: &Refusal) -> Outcome {
-    let error = json!({ "code": refusal.code, "message": refusal.message });
-    Outcome::Answer {
+fn error_response(status: u16, id: Value, error: &RpcError) -> Response {
+    let error = json!({ "code": error.code, "message": error.message });
+    Response::Http {
         status,
         body: json!({ "jsonrpc": "2.0", "id": id, "error": error }).to_string(),
-        after: Duration::ZERO,
+        delay: Duration::ZERO,
     }
 }
 
@@ -161,7 +164,7 @@ struct Message {
     message: String,
 }
 
-fn execute(model: &mut Model, token: Option<&str>, method: &str, params: Value) -> Result<Value, Refusal> {
+fn execute(model: &mut Model, token: Option<&str>, method: &str, params: Value) -> Result<Value, RpcError> {
     match method {
         "client_query_backend" => return Ok(json!({ "software_release": model.settings().release })),
         "user_login" => {
@@ -174,8 +177,8 @@ fn execute(model: &mut Model, token: Option<&str>, method: &str, params: Value) 
         }
         _ => {}
     }
-    if !model.is_logged_in(token) {
-        return Err(Refusal::new(Refusal::NOT_LOGGED_IN, "not logged in"));
+    if !model.is_authenticated(token) {
+        return Err(RpcError::new(RpcError::NOT_LOGGED_IN, "not logged in"));
     }
     match method {
         "status" => Ok(model.status()),
@@ -208,29 +211,28 @@ fn execute(model: &mut Model, token: Option<&str>, method: &str, params: Value) 
         }
         "events_trigger_custom" => {
             let Message { message } = read(params)?;
-            model.say(message);
+            model.log_event(message);
             Ok(Value::Null)
         }
-        _ => Err(Refusal::new(
+        _ => Err(RpcError::new(
             METHOD_NOT_FOUND,
-            format!("there is no method {method}"),
+            format!("method {method} not found"),
         )),
     }
 }
 
-fn read<T: DeserializeOwned>(params: Value) -> Result<T, Refusal> {
-    // What serde says of a wrong parameter may hold it, and with it a password.
-    serde_json::from_value(params)
-        .map_err(|_| Refusal::new(INVALID_PARAMS, "the parameters are not the method's"))
+fn read<T: DeserializeOwned>(params: Value) -> Result<T, RpcError> {
+    // serde's message can contain the parameter, which can be a password.
+    serde_json::from_value(params).map_err(|_| RpcError::new(INVALID_PARAMS, "invalid parameters"))
 }
 
-fn host_id(text: &str) -> Result<u32, Refusal> {
+fn host_id(text: &str) -> Result<u32, RpcError> {
     let number = text
         .strip_prefix("HostId<")
         .and_then(|rest| rest.strip_suffix('>'));
     number
         .and_then(|number| number.parse().ok())
-        .ok_or_else(|| Refusal::new(INVALID_PARAMS, format!("'{text}' is no HostId<n>")))
+        .ok_or_else(|| RpcError::new(INVALID_PARAMS, format!("'{text}' is not a HostId<n>")))
 }
 
 #[cfg(test)]

@@ -1,230 +1,206 @@
-//! The cluster itself: a plain value that changes only when it is told to, with a clock that stands until it is moved.
+//! The cluster: a plain value that changes only through its methods. Its clock moves only with [`Model::advance`].
 
-mod changes;
+mod auth;
+mod calls;
+mod clock;
 mod faults;
 mod lists;
-mod logins;
 mod members;
 mod settings;
-mod time;
 
+pub use auth::Credentials;
 pub use faults::{Fault, FaultKind};
-pub use logins::Credentials;
 pub use members::{NewBackend, NewClient, NewContainer};
 pub use settings::Settings;
 
+use auth::Tokens;
 use jiff::{SignedDuration, Timestamp};
-use logins::Logins;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// How many ids of processes a container has: its management process has the first.
-const PROCESSES: u32 = 20;
+/// The number of process ids reserved for each container. The first one is the management process.
+const PROCESS_IDS_PER_CONTAINER: u32 = 20;
 
-/// The simulated cluster.
+/// A simulated Weka cluster.
 #[derive(Debug)]
 pub struct Model {
     settings: Settings,
     now: Timestamp,
-    /// What its lists' times are later than its own clock's.
-    ahead: SignedDuration,
+    /// Added to all times in the lists.
+    display_offset: SignedDuration,
     machines: Vec<Machine>,
     containers: BTreeMap<u32, Container>,
     drives: BTreeMap<u32, Drive>,
     next_container: u32,
     next_drive: u32,
-    logins: Logins,
+    tokens: Tokens,
     overrides: Vec<String>,
     events: Vec<Event>,
     requests: Vec<Request>,
-    /// `io_status`: `STARTED` where the cluster serves.
+    /// `STARTED` if the cluster serves IO.
     pub io_status: String,
-    /// What upgrade is running.
+    /// The upgrade in progress.
     pub upgrade: Option<String>,
-    /// How much of the drives' capacity is in use, in bytes.
+    /// Bytes.
     pub used_capacity: u64,
 }
 
-/// A machine: an instance with an address.
+/// An instance that is or was a member.
 #[derive(Debug, Clone)]
 pub struct Machine {
-    /// Its private address. A later instance may have it again.
+    /// The private address. A later instance can get the same one.
     pub address: IpAddr,
-    /// The instance.
     pub instance_id: String,
-    /// What its containers give as `machine_identifier`.
+    /// The `machine_identifier` of its containers.
     pub identifier: String,
-    /// Whether it runs.
     pub running: bool,
     faults: Vec<Fault>,
-    /// The devices that were signed for Weka and are no drives of the cluster yet.
+    /// Devices that are signed for Weka but not yet drives of the cluster.
     signed: Vec<String>,
 }
 
-/// Weka's words for whether a container is a member.
+/// The membership state of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum State {
-    /// A member.
     Active,
-    /// On its way out.
     Deactivating,
-    /// A member no more.
     Inactive,
-    /// Being removed.
     Removing,
 }
 
-/// Weka's words for whether a container runs.
+/// Whether a container runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
-    /// All its processes run.
+    /// All processes run.
     Up,
-    /// Some do.
+    /// Some processes run.
     Degraded,
-    /// None does.
+    /// No process runs.
     Down,
-    /// It was stopped after it had been deactivated.
+    /// Stopped after deactivation.
     Inactive,
 }
 
-/// What a container is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// It holds or serves data.
     Backend,
-    /// It uses data.
     Client,
 }
 
-/// Weka's words for what a drive does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum DriveStatus {
-    /// It holds data.
     Active,
-    /// Data is moved to it.
+    /// Weka moves data to it.
     PhasingIn,
-    /// Its data is moved away.
+    /// Weka moves its data to other drives.
     PhasingOut,
-    /// It holds none.
+    /// It holds no data.
     Inactive,
-    /// It broke.
     Failed,
 }
 
-/// A container, which Weka's API calls a host.
+/// A container. Weka's API calls it a host.
 #[derive(Debug, Clone)]
 pub struct Container {
     /// The number in `HostId<n>`.
     pub id: u32,
-    /// `drives0`, `compute0`, `frontend0`, `client0`.
+    /// `drives0`, `compute0`, `frontend0` or `client0`.
     pub name: String,
-    /// What it is.
     pub mode: Mode,
-    /// Whether it is a member.
     pub state: State,
-    /// When it was added.
     pub added: Timestamp,
-    /// When its state changed last.
     pub state_changed: Timestamp,
-    /// Its processes, the management process first.
+    /// The management process is the first one.
     pub processes: Vec<Process>,
-    /// How long it may be away before Weka forgets it; a client's.
+    /// How long a client can be down before Weka removes it.
     pub auto_remove: Option<Duration>,
     machine: usize,
     stopped: bool,
+    /// The time of the next change of its state.
     due: Option<Timestamp>,
 }
 
-/// A process of a container, which Weka's API calls a node.
+/// A process of a container. Weka's API calls it a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
-    /// Whether it runs.
     pub up: bool,
-    /// When it was last shut out of the cluster.
+    /// When it was last excluded from the cluster.
     pub fenced: Option<Timestamp>,
-    /// Since when it runs.
     pub up_since: Option<Timestamp>,
 }
 
-/// A drive.
 #[derive(Debug, Clone)]
 pub struct Drive {
     /// The number in `DiskId<n>`.
     pub id: u32,
-    /// By what calls name it.
+    /// The id that API calls use.
     pub uuid: String,
-    /// Its container; none after that was removed.
+    /// `None` after the container is removed.
     pub container: Option<u32>,
-    /// What it does.
     pub status: DriveStatus,
-    /// Whether it is to hold data.
     pub should_be_active: bool,
-    /// Whether its hardware is gone for good.
+    /// The hardware failed permanently.
     broken: bool,
+    /// The time of the next change of its status.
     due: Option<Timestamp>,
 }
 
-/// Something that was said in the cluster's event log.
+/// An entry of the cluster's event log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// When, by the cluster's clock.
-    pub at: Timestamp,
-    /// What.
+    /// By the cluster's clock.
+    pub time: Timestamp,
     pub message: String,
 }
 
-/// A request that a backend was sent.
+/// A request that a backend received.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// The backend.
+    /// The address of the backend.
     pub to: IpAddr,
-    /// The method.
     pub method: String,
-    /// Its parameters; null where they are secret.
+    /// `null` if the parameters contain secrets.
     pub params: Value,
-    /// Whether it was carried out.
-    pub carried_out: bool,
+    pub executed: bool,
 }
 
-/// JSON-RPC's and Weka's way to say no.
+/// A JSON-RPC error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message} ({code})")]
-pub struct Refusal {
-    /// JSON-RPC's code, or one of Weka's own.
+pub struct RpcError {
+    /// A code of JSON-RPC, or one of Weka's.
     pub code: i64,
-    /// Why.
     pub message: String,
 }
 
-impl Refusal {
-    /// The code of what Weka could do and does not.
-    pub const REFUSED: i64 = -32000;
-    /// The code of a request without a good access token.
+impl RpcError {
+    /// Weka cannot execute the call in the cluster's current state.
+    pub const REJECTED: i64 = -32000;
+    /// The access token is missing or not valid.
     pub const NOT_LOGGED_IN: i64 = -32001;
-    /// The code of a login with wrong credentials or a refresh token that is not good.
-    pub const CREDENTIALS: i64 = -32002;
+    /// The username, the password or the refresh token is wrong.
+    pub const INVALID_CREDENTIALS: i64 = -32002;
 
-    pub(super) fn new(code: i64, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: i64, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
         }
     }
 
-    fn refused(message: impl Into<String>) -> Self {
-        Self::new(Self::REFUSED, message)
+    fn rejected(message: impl Into<String>) -> Self {
+        Self::new(Self::REJECTED, message)
     }
 }
 
 impl Container {
-    /// Whether it runs.
     pub fn status(&self) -> Status {
         let up = self.processes.iter().filter(|process| process.up).count();
         match up {
@@ -237,17 +213,17 @@ impl Container {
 }
 
 impl Model {
-    /// A cluster of no machine.
+    /// Creates a cluster without machines.
     pub fn new(settings: Settings) -> Self {
         Self {
             now: settings.start,
-            ahead: SignedDuration::ZERO,
+            display_offset: SignedDuration::ZERO,
             machines: Vec::new(),
             containers: BTreeMap::new(),
             drives: BTreeMap::new(),
             next_container: 0,
             next_drive: 0,
-            logins: Logins::default(),
+            tokens: Tokens::default(),
             overrides: Vec::new(),
             events: Vec::new(),
             requests: Vec::new(),
@@ -258,44 +234,43 @@ impl Model {
         }
     }
 
-    /// What its clock shows.
+    /// The time of the cluster's clock.
     pub fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// Makes what is `now` by this cluster's clock `time` in its lists, and all other times there accordingly: for who
-    /// reads them with another clock, which nobody moves.
-    pub fn show_now_as(&mut self, time: Timestamp) {
-        self.ahead = time.duration_since(self.now);
+    /// Shows the cluster's current time as `time` in the lists, and shifts all other times by the same offset. Use it
+    /// when the reader of the lists has a clock that cannot be moved.
+    pub fn set_displayed_time(&mut self, time: Timestamp) {
+        self.display_offset = time.duration_since(self.now);
     }
 
-    /// How it was made.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// The machines that it ever had.
+    /// All current and former machines.
     pub fn machines(&self) -> &[Machine] {
         &self.machines
     }
 
-    /// The containers, by id.
+    /// All containers, sorted by id.
     pub fn containers(&self) -> impl Iterator<Item = &Container> {
         self.containers.values()
     }
 
-    /// The containers of the machine that has this address now, and of those that had it before.
+    /// The containers of all machines that have or had this address.
     pub fn containers_of(&self, address: IpAddr) -> impl Iterator<Item = &Container> {
         self.containers()
             .filter(move |container| self.machines[container.machine].address == address)
     }
 
-    /// The drives, by id.
+    /// All drives, sorted by id.
     pub fn drives(&self) -> impl Iterator<Item = &Drive> {
         self.drives.values()
     }
 
-    /// The drives of the containers with this address.
+    /// The drives of all containers with this address.
     pub fn drives_of(&self, address: IpAddr) -> impl Iterator<Item = &Drive> {
         self.drives().filter(move |drive| {
             drive
@@ -304,24 +279,24 @@ impl Model {
         })
     }
 
-    /// What was said in the event log.
+    /// The event log.
     pub fn events(&self) -> &[Event] {
         &self.events
     }
 
-    pub(super) fn say(&mut self, message: String) {
+    pub(crate) fn log_event(&mut self, message: String) {
         self.events.push(Event {
-            at: self.now,
+            time: self.now,
             message,
         });
     }
 
-    /// The requests since the start, or since they were [taken](Self::take_requests).
+    /// The requests since the start, or since the last call of [`take_requests`](Self::take_requests).
     pub fn requests(&self) -> &[Request] {
         &self.requests
     }
 
-    /// How many requests of each method there were.
+    /// The number of requests for each method.
     pub fn request_counts(&self) -> BTreeMap<&str, usize> {
         let mut counts = BTreeMap::new();
         for request in &self.requests {
@@ -330,12 +305,12 @@ impl Model {
         counts
     }
 
-    /// The requests so far, of which the cluster then forgets.
+    /// Returns the recorded requests and clears them.
     pub fn take_requests(&mut self) -> Vec<Request> {
         std::mem::take(&mut self.requests)
     }
 
-    pub(super) fn note(&mut self, request: Request) {
+    pub(crate) fn record_request(&mut self, request: Request) {
         self.requests.push(request);
     }
 
@@ -344,12 +319,12 @@ impl Model {
         self.overrides.push(key.to_owned());
     }
 
-    /// Takes a manual override away.
+    /// Removes a manual override.
     pub fn clear_override(&mut self, key: &str) {
         self.overrides.retain(|set| set != key);
     }
 
-    /// The addresses at which the management API is served: those of machines that run and have a container that does.
+    /// The addresses that serve the management API: those of running machines with a running backend container.
     pub fn serving(&self) -> Vec<IpAddr> {
         let serves = |index| {
             self.containers.values().any(|container| {
@@ -363,14 +338,14 @@ impl Model {
             .collect()
     }
 
-    /// The machine that has this address now.
+    /// The index of the machine that currently has this address.
     fn machine_at(&self, address: IpAddr) -> Option<usize> {
         self.machines
             .iter()
             .rposition(|machine| machine.address == address)
     }
 
-    /// How much the active drives hold, in bytes.
+    /// The capacity of the active drives in bytes.
     pub fn capacity(&self) -> u64 {
         let active = self.drives.values().filter(|drive| drive.is_in_use()).count();
         self.settings.drive_capacity * u64::try_from(active).unwrap_or(u64::MAX)

@@ -1,24 +1,24 @@
-//! Becoming a member: machines, their containers and drives.
+//! Machines, containers and drives that join the cluster.
 
-use super::{Container, Drive, DriveStatus, Machine, Mode, Model, PROCESSES, Process, Refusal, State};
+use super::{
+    Container, Drive, DriveStatus, Machine, Mode, Model, PROCESS_IDS_PER_CONTAINER, Process, RpcError, State,
+};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// A backend that the cluster has from the start, or that joins in one go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewBackend {
-    /// Its address, on which its API is served.
+    /// The address that serves the API.
     pub address: IpAddr,
-    /// Its instance.
     pub instance_id: String,
-    /// How many drives it has.
+    /// The number of drives.
     pub drives: u32,
-    /// Whether it has a container `frontend0` beside `drives0` and `compute0`.
+    /// Adds a container `frontend0` to `drives0` and `compute0`.
     pub frontend: bool,
 }
 
 impl NewBackend {
-    /// With one drive and all three containers.
+    /// A backend with one drive and all three containers.
     pub fn new(address: IpAddr, instance_id: &str) -> Self {
         Self {
             address,
@@ -29,42 +29,36 @@ impl NewBackend {
     }
 }
 
-/// A client that joins in one go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewClient {
-    /// Its address.
     pub address: IpAddr,
-    /// Its instance.
     pub instance_id: String,
-    /// How long it may be away before Weka forgets it.
+    /// How long the client can be down before Weka removes it.
     pub auto_remove: Option<Duration>,
 }
 
-/// A container that is set up on a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewContainer {
-    /// Its name.
     pub name: String,
-    /// What it is.
     pub mode: Mode,
-    /// How many cores it has: processes beside the management process, at most 19.
+    /// The number of processes in addition to the management process, at most 19.
     pub cores: u32,
-    /// How long it may be away before Weka forgets it.
+    /// How long a client can be down before Weka removes it.
     pub auto_remove: Option<Duration>,
 }
 
 impl Model {
-    /// Makes a machine with its containers a member from now on, its drives active at once: how a cluster is founded.
-    pub fn found(&mut self, backend: &NewBackend) {
-        self.add_backend(backend, DriveStatus::Active);
+    /// Adds a backend whose drives are active immediately, as when a cluster is created.
+    pub fn add_backend(&mut self, backend: &NewBackend) {
+        self.insert_backend(backend, DriveStatus::Active);
     }
 
-    /// Makes a machine with its containers a member, its drives phasing in: what a join script does, in one go.
+    /// Adds a backend whose drives are phasing in: the result of a join script, in one step.
     pub fn join_backend(&mut self, backend: &NewBackend) {
-        self.add_backend(backend, DriveStatus::PhasingIn);
+        self.insert_backend(backend, DriveStatus::PhasingIn);
     }
 
-    fn add_backend(&mut self, backend: &NewBackend, status: DriveStatus) {
+    fn insert_backend(&mut self, backend: &NewBackend, status: DriveStatus) {
         let machine = self.machine(backend.address, &backend.instance_id);
         let mut names = vec!["drives0", "compute0"];
         names.extend(backend.frontend.then_some("frontend0"));
@@ -84,7 +78,6 @@ impl Model {
         }
     }
 
-    /// Makes a client a member.
     pub fn join_client(&mut self, client: &NewClient) {
         let machine = self.machine(client.address, &client.instance_id);
         let container = NewContainer {
@@ -96,18 +89,18 @@ impl Model {
         self.insert_container(machine, container);
     }
 
-    /// Adds a container to the machine of this instance and tells its id.
+    /// Adds a container to the machine of this instance and returns its id.
     ///
     /// # Errors
-    /// The machine has a running container of that name, or it is to have more cores than ids of processes.
+    /// The machine already has a running container with that name, or `cores` is more than 19.
     pub fn add_container(
         &mut self,
         address: IpAddr,
         instance_id: &str,
         container: NewContainer,
-    ) -> Result<u32, Refusal> {
-        if container.cores >= PROCESSES {
-            return Err(Refusal::refused("a container has at most 19 cores"));
+    ) -> Result<u32, RpcError> {
+        if container.cores >= PROCESS_IDS_PER_CONTAINER {
+            return Err(RpcError::rejected("a container has at most 19 cores"));
         }
         let machine = self.machine(address, instance_id);
         let taken = self
@@ -115,8 +108,8 @@ impl Model {
             .values()
             .any(|other| other.machine == machine && other.name == container.name && other.processes[0].up);
         if taken {
-            return Err(Refusal::refused(format!(
-                "container {} runs on {address} already",
+            return Err(RpcError::rejected(format!(
+                "container {} already runs on {address}",
                 container.name
             )));
         }
@@ -132,15 +125,15 @@ impl Model {
         }
     }
 
-    /// Makes the signed devices of a container's machine drives of that container, and tells how many.
+    /// Adds the signed devices of a container's machine as drives of that container, and returns their number.
     ///
     /// # Errors
-    /// There is no such container, or it is no active backend.
-    pub fn scan_drives(&mut self, container: u32) -> Result<usize, Refusal> {
+    /// The container does not exist or is not an active backend.
+    pub fn scan_drives(&mut self, container: u32) -> Result<usize, RpcError> {
         let found = self.container(container)?;
         if found.mode != Mode::Backend || found.state != State::Active || !found.processes[0].up {
-            return Err(Refusal::refused(format!(
-                "HostId<{container}> is no backend that is up and active"
+            return Err(RpcError::rejected(format!(
+                "HostId<{container}> is not an active backend that is up"
             )));
         }
         let machine = found.machine;
@@ -151,19 +144,19 @@ impl Model {
         Ok(signed.len())
     }
 
-    /// Ends the containers that run on the machine of this instance: what `weka local rm --all` leaves of them in the
-    /// cluster is a member that is down.
+    /// Stops the containers on the machine of this instance. After `weka local rm --all` they are still members of the
+    /// cluster, with the status `DOWN`.
     pub fn stop_containers(&mut self, address: IpAddr, instance_id: &str) {
         let machine = self.machine(address, instance_id);
-        let all: Vec<_> = self.containers_on(machine);
-        self.shut_out(&all);
+        let containers = self.containers_on(machine);
+        self.stop_processes(&containers);
     }
 
-    /// The machine of this instance at this address. Another that had the address before is gone.
+    /// Returns the index of the machine of this instance at this address. Stops any earlier machine with this address.
     fn machine(&mut self, address: IpAddr, instance_id: &str) -> usize {
         if let Some(index) = self.machine_at(address) {
             if self.machines[index].instance_id == instance_id {
-                // What does something runs.
+                // A machine that sends a command is running.
                 self.machines[index].running = true;
                 return index;
             }
@@ -195,7 +188,7 @@ impl Model {
             state: State::Active,
             added: self.now,
             state_changed: self.now,
-            // One manages the others, of which each has a core.
+            // The management process, and one process per core.
             processes: (0..=new.cores).map(|_| process.clone()).collect(),
             auto_remove: new.auto_remove,
             machine,

@@ -9,11 +9,11 @@ fn minutes(count: u64) -> Duration {
     Duration::from_secs(60 * count)
 }
 
-/// A cluster of this many backends, at 127.10.0.1 and so on.
+/// The backends' addresses are 127.10.0.1 and so on.
 fn cluster(backends: u8) -> Model {
     let mut model = Model::new(Settings::default());
     for last in 1..=backends {
-        model.found(&NewBackend::new(ip(last), &format!("i-{last}")));
+        model.add_backend(&NewBackend::new(ip(last), &format!("i-{last}")));
     }
     model
 }
@@ -45,7 +45,7 @@ fn drive(model: &Model, last: u8) -> (DriveStatus, bool) {
 }
 
 #[test]
-fn a_machine_leaves_once_its_drives_hold_nothing() {
+fn containers_become_inactive_after_their_drives() {
     let mut model = cluster(6);
     let (containers, drives) = (ids(&model, 6), uuids(&model, 6));
     model.deactivate_drives(&drives).unwrap();
@@ -53,7 +53,7 @@ fn a_machine_leaves_once_its_drives_hold_nothing() {
     assert_eq!(drive(&model, 6), (DriveStatus::PhasingOut, false));
     assert_eq!(states(&model, 6), [(State::Deactivating, Status::Up); 3]);
 
-    // Only the container that has the drives waits for them.
+    // Only the container with drives waits.
     model.advance(minutes(10) - Duration::from_secs(1));
     assert_eq!(
         states(&model, 6)[..2],
@@ -71,7 +71,7 @@ fn a_machine_leaves_once_its_drives_hold_nothing() {
     assert_eq!(states(&model, 6)[0], (State::Inactive, Status::Up));
     assert!(
         model.remove_container(containers[0], true).is_err(),
-        "it still runs"
+        "the container still runs"
     );
     model.advance(minutes(1));
     assert_eq!(states(&model, 6), [(State::Inactive, Status::Inactive); 3]);
@@ -81,16 +81,19 @@ fn a_machine_leaves_once_its_drives_hold_nothing() {
         model.remove_container(id, true).unwrap();
     }
     assert_eq!(model.containers_of(ip(6)).count(), 0);
-    let left: Vec<_> = model.drives().filter(|drive| drive.container.is_none()).collect();
-    assert_eq!(left.len(), 1);
-    assert_eq!(left[0].uuid, drives[0]);
+    let remaining: Vec<_> = model.drives().filter(|drive| drive.container.is_none()).collect();
+    assert_eq!(remaining.len(), 1);
+    assert_eq!(remaining[0].uuid, drives[0]);
     model.remove_drives(&drives).unwrap();
     assert_eq!(model.drives().count(), 5);
-    assert!(model.remove_drives(&drives).is_err(), "it is known no more");
+    assert!(
+        model.remove_drives(&drives).is_err(),
+        "the drive is already removed"
+    );
 }
 
 #[test]
-fn a_clock_moved_at_once_or_in_steps_shows_the_same() {
+fn result_does_not_depend_on_the_size_of_clock_steps() {
     let run = |steps: u32| {
         let mut model = cluster(7);
         model.deactivate_containers(&ids(&model, 6), false).unwrap();
@@ -109,18 +112,18 @@ fn a_clock_moved_at_once_or_in_steps_shows_the_same() {
 }
 
 #[test]
-fn what_would_leave_too_little_is_refused_and_changes_nothing() {
+fn deactivation_that_leaves_too_little_is_rejected_and_changes_nothing() {
     let mut model = cluster(6);
     let both = [uuids(&model, 5), uuids(&model, 6)].concat();
     let before = model.disks_list();
-    let refusal = model.deactivate_drives(&both).unwrap_err();
+    let error = model.deactivate_drives(&both).unwrap_err();
     assert!(
-        refusal.message.starts_with("not enough failure domains: 4 "),
-        "{refusal}"
+        error.message.starts_with("not enough failure domains: 4 "),
+        "{error}"
     );
     assert_eq!(model.disks_list(), before);
 
-    // Containers are held to the same, and what is on its way out does not count.
+    // The same rule applies to containers. Drives that are phasing out do not count.
     model.deactivate_drives(&uuids(&model, 6)).unwrap();
     model.deactivate_drives(&uuids(&model, 6)).unwrap();
     model.deactivate_containers(&ids(&model, 6), false).unwrap();
@@ -132,14 +135,14 @@ fn what_would_leave_too_little_is_refused_and_changes_nothing() {
     let mut model = cluster(8);
     model.used_capacity = model.capacity() - model.settings().drive_capacity;
     model.deactivate_drives(&uuids(&model, 8)).unwrap();
-    let refusal = model.deactivate_drives(&uuids(&model, 7)).unwrap_err();
-    assert!(refusal.message.starts_with("not enough capacity"), "{refusal}");
+    let error = model.deactivate_drives(&uuids(&model, 7)).unwrap_err();
+    assert!(error.message.starts_with("not enough capacity"), "{error}");
     model.used_capacity = 0;
     model.deactivate_drives(&uuids(&model, 7)).unwrap();
 }
 
 #[test]
-fn a_machine_that_is_down_takes_nothing_away_when_it_is_deactivated() {
+fn machine_that_is_down_can_be_deactivated_at_the_minimum() {
     let mut model = cluster(5);
     model.machine_down(ip(5));
     model.advance(minutes(20));
@@ -150,7 +153,7 @@ fn a_machine_that_is_down_takes_nothing_away_when_it_is_deactivated() {
 }
 
 #[test]
-fn unknown_ids_are_refused() {
+fn unknown_ids_are_rejected() {
     let mut model = cluster(6);
     assert!(model.deactivate_drives(&["x".to_owned()]).is_err());
     assert!(model.remove_drives(&["x".to_owned()]).is_err());
@@ -161,7 +164,7 @@ fn unknown_ids_are_refused() {
 }
 
 #[test]
-fn a_machine_goes_down_and_comes_back() {
+fn machine_goes_down_and_comes_back() {
     let mut model = cluster(6);
     model.advance(minutes(1));
     let fenced = model.now();
@@ -173,7 +176,7 @@ fn a_machine_goes_down_and_comes_back() {
     model.machine_down(ip(6));
     let process = &model.containers_of(ip(6)).next().unwrap().processes[0];
     assert_eq!((process.fenced, process.up_since), (Some(fenced), None));
-    // Five minutes after it went, not after it was said to have gone once more.
+    // Five minutes after the first call of `machine_down`, not the second.
     model.advance(minutes(1));
     assert_eq!(drive(&model, 6), (DriveStatus::Failed, true));
     model.advance(minutes(1));
@@ -186,7 +189,7 @@ fn a_machine_goes_down_and_comes_back() {
     model.advance(minutes(30));
     assert_eq!(drive(&model, 6), (DriveStatus::Active, true));
 
-    // One that was away for a moment only has lost nothing.
+    // A machine that was down only briefly keeps its drives.
     model.machine_down(ip(6));
     model.advance(minutes(1));
     model.machine_up(ip(6));
@@ -196,7 +199,7 @@ fn a_machine_goes_down_and_comes_back() {
 }
 
 #[test]
-fn a_drive_breaks_for_good() {
+fn broken_drive_never_becomes_active() {
     let mut model = cluster(6);
     let uuid = uuids(&model, 6).remove(0);
     model.fail_drive(&uuid).unwrap();
@@ -212,7 +215,7 @@ fn a_drive_breaks_for_good() {
 }
 
 #[test]
-fn a_container_degrades_and_goes_down_by_itself() {
+fn container_degrades_and_goes_down_while_its_machine_runs() {
     let mut model = cluster(6);
     let id = ids(&model, 6)[1];
     model.set_process(id, 1, false).unwrap();
@@ -233,7 +236,7 @@ fn a_container_degrades_and_goes_down_by_itself() {
 }
 
 #[test]
-fn an_address_that_is_given_again_is_another_machine_s() {
+fn reused_address_belongs_to_the_new_machine() {
     let mut model = cluster(6);
     model.join_backend(&NewBackend::new(ip(6), "i-new"));
     let all: Vec<_> = states(&model, 6);
@@ -245,13 +248,13 @@ fn an_address_that_is_given_again_is_another_machine_s() {
         .map(|machine| &machine.identifier)
         .collect();
     assert_eq!(identifiers.len(), 7);
-    // What goes down is the one that has the address now.
+    // The machine that currently has the address goes down.
     model.machine_down(ip(6));
     assert_eq!(states(&model, 6), [(State::Active, Status::Down); 6]);
 }
 
 #[test]
-fn a_machine_joins_step_by_step() {
+fn machine_joins_step_by_step() {
     let mut model = cluster(5);
     let container = |name: &str| NewContainer {
         name: name.to_owned(),
@@ -261,11 +264,11 @@ fn a_machine_joins_step_by_step() {
     };
     let id = model.add_container(ip(9), "i-9", container("drives0")).unwrap();
     assert!(model.add_container(ip(9), "i-9", container("drives0")).is_err());
-    let many = NewContainer {
+    let too_many_cores = NewContainer {
         cores: 20,
         ..container("compute0")
     };
-    assert!(model.add_container(ip(9), "i-9", many).is_err());
+    assert!(model.add_container(ip(9), "i-9", too_many_cores).is_err());
     model.add_container(ip(9), "i-9", container("compute0")).unwrap();
     assert_eq!(model.scan_drives(id).unwrap(), 0);
     model.sign_drive(ip(9), "i-9", "/dev/nvme2n1");
@@ -277,7 +280,7 @@ fn a_machine_joins_step_by_step() {
     assert_eq!(drive(&model, 9), (DriveStatus::Active, true));
     assert_eq!(model.active_backends(), 6);
 
-    // A second try begins with `weka local rm`.
+    // A second attempt starts with `weka local rm`.
     model.stop_containers(ip(9), "i-9");
     assert_eq!(states(&model, 9), [(State::Active, Status::Down); 2]);
     assert!(model.scan_drives(id).is_err());
@@ -286,7 +289,7 @@ fn a_machine_joins_step_by_step() {
 }
 
 #[test]
-fn weka_forgets_a_client_that_stays_away() {
+fn client_is_removed_after_its_auto_remove_timeout() {
     let mut model = cluster(5);
     for (last, auto_remove) in [(20, Some(minutes(60))), (21, None)] {
         model.join_client(&NewClient {
@@ -302,7 +305,7 @@ fn weka_forgets_a_client_that_stays_away() {
     model.advance(minutes(1));
     assert_eq!(states(&model, 20), []);
     assert_eq!(states(&model, 21), [(State::Active, Status::Down)]);
-    // It can be taken out as backends are, and needs nobody's place.
+    // A client can be removed like a backend, regardless of capacity.
     let id = ids(&model, 21)[0];
     model.deactivate_containers(&[id], false).unwrap();
     model.advance(minutes(2));
@@ -310,13 +313,13 @@ fn weka_forgets_a_client_that_stays_away() {
 }
 
 #[test]
-fn removing_without_waiting_shows_for_a_while_where_it_takes_one() {
+fn removal_without_waiting_is_visible_while_it_is_in_progress() {
     let settings = Settings {
-        remove: Duration::from_secs(5),
+        removal: Duration::from_secs(5),
         ..Settings::default()
     };
     let mut model = Model::new(settings);
-    model.found(&NewBackend::new(ip(1), "i-1"));
+    model.add_backend(&NewBackend::new(ip(1), "i-1"));
     model.deactivate_containers(&[2], false).unwrap();
     model.advance(minutes(2));
     model.remove_container(2, true).unwrap();

@@ -1,19 +1,19 @@
-//! What time does: drives phase in and out, containers leave, tokens run out.
+//! Changes that happen as time passes: drives phase in and out, containers are deactivated.
 
 use super::{DriveStatus, Model, State};
 use jiff::Timestamp;
 use std::time::Duration;
 
 impl Model {
-    /// Moves the clock on. What falls due in between happens in its turn, at its time.
+    /// Advances the clock. All changes that become due happen in order, each at its own time.
     pub fn advance(&mut self, by: Duration) {
         let end = self.now + by;
-        self.settle();
+        self.schedule_deactivations();
         while let Some(next) = self.next_due().filter(|next| *next <= end) {
             self.now = next;
             self.drives_due();
             self.containers_due();
-            self.settle();
+            self.schedule_deactivations();
         }
         self.now = end;
     }
@@ -32,9 +32,9 @@ impl Model {
             }
             (drive.status, drive.due) = match drive.status {
                 DriveStatus::PhasingIn => (DriveStatus::Active, None),
-                // Its machine stayed away for too long.
-                DriveStatus::Active => (DriveStatus::Failed, Some(now + self.settings.failed)),
-                // Weka moves what it held to the others, from their copies.
+                // Its machine was down for too long.
+                DriveStatus::Active => (DriveStatus::Failed, Some(now + self.settings.rebuild_delay)),
+                // Weka rebuilds its data on the other drives.
                 DriveStatus::Failed => (DriveStatus::PhasingOut, Some(now + self.settings.phase_out)),
                 DriveStatus::PhasingOut | DriveStatus::Inactive => (DriveStatus::Inactive, None),
             };
@@ -58,30 +58,30 @@ impl Model {
                 State::Deactivating => {
                     container.state = State::Inactive;
                     container.state_changed = now;
-                    container.due = Some(now + self.settings.stop);
+                    container.due = Some(now + self.settings.stop_delay);
                 }
                 State::Inactive => {
                     container.stopped = true;
-                    self.shut_out(&[id]);
+                    self.stop_processes(&[id]);
                 }
-                // An active one is a client that stayed away for too long.
-                State::Removing | State::Active => self.forget(id),
+                // An active container with a due time is a client that was down for too long.
+                State::Removing | State::Active => self.delete_container(id),
             }
         }
     }
 
-    /// A container leaves once its drives hold nothing, and not before.
-    pub(super) fn settle(&mut self) {
+    /// A container becomes inactive only after all of its drives are.
+    pub(super) fn schedule_deactivations(&mut self) {
         let now = self.now;
         for container in self.containers.values_mut() {
             let mut drives = self.drives.values();
-            let leaves = container.state == State::Deactivating
+            let ready = container.state == State::Deactivating
                 && container.due.is_none()
                 && drives.all(|drive| {
                     drive.container != Some(container.id) || drive.status == DriveStatus::Inactive
                 });
-            if leaves {
-                container.due = Some(now + self.settings.leave);
+            if ready {
+                container.due = Some(now + self.settings.deactivation);
             }
         }
     }

@@ -1,5 +1,5 @@
-use super::super::model::{NewBackend, Settings, State};
 use super::*;
+use crate::{NewBackend, Settings, State};
 
 const PORT: u16 = 14000;
 const SET_UP: &str = "local setup container --name drives0 --base-port 14000 --cores 2 --core-ids 1,2 --no-frontends \
@@ -9,7 +9,7 @@ const SET_UP: &str = "local setup container --name drives0 --base-port 14000 --c
 fn cluster() -> Model {
     let mut model = Model::new(Settings::default());
     for last in 1..=5u8 {
-        model.found(&NewBackend::new(
+        model.add_backend(&NewBackend::new(
             IpAddr::from([127, 10, 0, last]),
             &format!("i-{last}"),
         ));
@@ -17,21 +17,21 @@ fn cluster() -> Model {
     model
 }
 
-/// Runs a command whose arguments have no spaces on a new machine.
+/// Runs a command on a new machine. The arguments cannot contain spaces.
 fn weka(model: &mut Model, command: &str) -> Result<String, String> {
     let password = model.settings().credentials.password.clone();
-    as_user(model, &password, command)
+    weka_with_password(model, &password, command)
 }
 
-fn as_user(model: &mut Model, password: &str, command: &str) -> Result<String, String> {
+fn weka_with_password(model: &mut Model, password: &str, command: &str) -> Result<String, String> {
     let caller = ["admin", password, "127.10.0.7", "i-7"];
-    let texts = caller.into_iter().chain(command.split_whitespace());
-    let body: String = texts.map(|text| format!("{text}\0")).collect();
-    run(model, PORT, body.as_bytes()).map_err(|refusal| refusal.message)
+    let fields = caller.into_iter().chain(command.split_whitespace());
+    let body: String = fields.map(|field| format!("{field}\0")).collect();
+    run(model, PORT, body.as_bytes()).map_err(|error| error.message)
 }
 
 #[test]
-fn a_machine_is_set_up_command_by_command() {
+fn commands_of_a_join_script_set_up_a_machine() {
     let mut model = cluster();
     for command in [
         "version get --from 127.10.0.1:14000 4.2.9 --set-current",
@@ -67,9 +67,9 @@ fn a_machine_is_set_up_command_by_command() {
     );
 }
 
-/// The real program refuses these too, or fails later: a join script that sends one is wrong.
+/// The real program rejects these commands or fails later, so a join script must not send them.
 #[test]
-fn what_a_join_script_must_not_send_is_refused() {
+fn invalid_commands_are_rejected() {
     let mut model = cluster();
     for (from, to) in [
         ("--cores 2", "--cores 3"),
@@ -101,7 +101,7 @@ fn what_a_join_script_must_not_send_is_refused() {
         assert!(weka(&mut model, command).is_err(), "{command}");
     }
     assert_eq!(
-        as_user(&mut model, "x", SET_UP).unwrap_err(),
+        weka_with_password(&mut model, "x", SET_UP).unwrap_err(),
         "wrong username or password"
     );
     for body in [&b"admin\0x\0"[..], b"a\0b\0nowhere\0i\0local\0stop\0", b"\xff"] {

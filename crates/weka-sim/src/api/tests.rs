@@ -1,5 +1,5 @@
-use super::super::model::{Credentials, Fault, NewBackend, Settings};
 use super::*;
+use crate::{Credentials, Fault, NewBackend, Settings};
 use weka_types::lists::{Drives, Hosts, Lists, Nodes, Overrides, Status};
 
 const TO: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 10, 0, 1));
@@ -7,7 +7,7 @@ const TO: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 10, 0, 1));
 fn cluster() -> Model {
     let mut model = Model::new(Settings::default());
     for last in 1..=6 {
-        model.found(&NewBackend::new(
+        model.add_backend(&NewBackend::new(
             std::net::Ipv4Addr::new(127, 10, 0, last).into(),
             &format!("i-{last}"),
         ));
@@ -15,11 +15,11 @@ fn cluster() -> Model {
     model
 }
 
-/// The status and the body of an answer.
-fn ask(model: &mut Model, token: Option<&str>, method: &str, params: Value) -> (u16, Value) {
+/// Returns the HTTP status and the body of the response.
+fn call(model: &mut Model, token: Option<&str>, method: &str, params: Value) -> (u16, Value) {
     let body = json!({ "jsonrpc": "2.0", "id": 7, "method": method, "params": params }).to_string();
-    match answer(model, TO, token, body.as_bytes()) {
-        Outcome::Answer { status, body, after } if after.is_zero() => {
+    match handle(model, TO, token, body.as_bytes()) {
+        Response::Http { status, body, delay } if delay.is_zero() => {
             let body: Value = serde_json::from_str(&body).unwrap();
             assert_eq!((&body["jsonrpc"], &body["id"]), (&json!("2.0"), &json!(7)));
             (status, body)
@@ -29,24 +29,24 @@ fn ask(model: &mut Model, token: Option<&str>, method: &str, params: Value) -> (
 }
 
 fn result(model: &mut Model, token: &str, method: &str, params: Value) -> Value {
-    let (status, mut body) = ask(model, Some(token), method, params);
+    let (status, mut body) = call(model, Some(token), method, params);
     assert_eq!((status, &body["error"]), (200, &Value::Null), "{method}");
     body["result"].take()
 }
 
 fn log_in(model: &mut Model) -> String {
     let Credentials { username, password } = Credentials::default();
-    let (_, body) = ask(model, None, "user_login", json!([username, password]));
+    let (_, body) = call(model, None, "user_login", json!([username, password]));
     assert_eq!(body["result"]["expires_in"], 300);
     body["result"]["access_token"].as_str().unwrap().to_owned()
 }
 
-fn code(answer: &(u16, Value)) -> (u16, i64) {
-    (answer.0, answer.1["error"]["code"].as_i64().unwrap())
+fn code(response: &(u16, Value)) -> (u16, i64) {
+    (response.0, response.1["error"]["code"].as_i64().unwrap())
 }
 
 #[test]
-fn what_it_says_is_what_the_loop_reads() {
+fn scaling_parses_every_list() {
     let mut model = cluster();
     model.set_override("skip_scale_down");
     model.upgrade = Some("4.3".to_owned());
@@ -93,14 +93,17 @@ fn what_it_says_is_what_the_loop_reads() {
 }
 
 #[test]
-fn only_who_is_logged_in_is_answered() {
+fn calls_need_a_valid_access_token() {
     let mut model = cluster();
-    let not = (401, Refusal::NOT_LOGGED_IN);
-    assert_eq!(code(&ask(&mut model, None, "status", json!({}))), not);
-    assert_eq!(code(&ask(&mut model, Some("x"), "status", json!({}))), not);
-    let wrong = ask(&mut model, None, "user_login", json!(["admin", "x"]));
-    assert_eq!(code(&wrong), (200, Refusal::CREDENTIALS));
-    let (_, body) = ask(&mut model, None, "client_query_backend", json!({}));
+    let not_logged_in = (401, RpcError::NOT_LOGGED_IN);
+    assert_eq!(code(&call(&mut model, None, "status", json!({}))), not_logged_in);
+    assert_eq!(
+        code(&call(&mut model, Some("x"), "status", json!({}))),
+        not_logged_in
+    );
+    let wrong = call(&mut model, None, "user_login", json!(["admin", "x"]));
+    assert_eq!(code(&wrong), (200, RpcError::INVALID_CREDENTIALS));
+    let (_, body) = call(&mut model, None, "client_query_backend", json!({}));
     assert_eq!(body["result"], json!({ "software_release": "4.2.9" }));
 
     let token = log_in(&mut model);
@@ -108,31 +111,37 @@ fn only_who_is_logged_in_is_answered() {
     model.advance(Duration::from_secs(299));
     result(&mut model, &token, "status", json!({}));
     model.advance(Duration::from_secs(1));
-    assert_eq!(code(&ask(&mut model, Some(&token), "status", json!({}))), not);
+    assert_eq!(
+        code(&call(&mut model, Some(&token), "status", json!({}))),
+        not_logged_in
+    );
     let token = log_in(&mut model);
-    model.log_everyone_out();
-    assert_eq!(code(&ask(&mut model, Some(&token), "status", json!({}))), not);
+    model.revoke_tokens();
+    assert_eq!(
+        code(&call(&mut model, Some(&token), "status", json!({}))),
+        not_logged_in
+    );
 }
 
 #[test]
-fn a_refresh_token_is_good_once_and_not_for_ever() {
+fn refresh_token_works_once_and_expires() {
     let mut model = cluster();
     let Credentials { username, password } = Credentials::default();
-    let (_, body) = ask(&mut model, None, "user_login", json!([username, password]));
+    let (_, body) = call(&mut model, None, "user_login", json!([username, password]));
     let first = body["result"]["refresh_token"].clone();
-    let (_, body) = ask(&mut model, None, "user_refresh_token", json!([first]));
+    let (_, body) = call(&mut model, None, "user_refresh_token", json!([first]));
     let token = body["result"]["access_token"].as_str().unwrap().to_owned();
     result(&mut model, &token, "status", json!({}));
     let second = body["result"]["refresh_token"].clone();
-    let again = ask(&mut model, None, "user_refresh_token", json!([first]));
-    assert_eq!(code(&again), (200, Refusal::CREDENTIALS));
+    let again = call(&mut model, None, "user_refresh_token", json!([first]));
+    assert_eq!(code(&again), (200, RpcError::INVALID_CREDENTIALS));
     model.advance(Duration::from_secs(24 * 3600));
-    let late = ask(&mut model, None, "user_refresh_token", json!([second]));
-    assert_eq!(code(&late), (200, Refusal::CREDENTIALS));
+    let late = call(&mut model, None, "user_refresh_token", json!([second]));
+    assert_eq!(code(&late), (200, RpcError::INVALID_CREDENTIALS));
 }
 
 #[test]
-fn a_machine_is_taken_out_by_calls() {
+fn calls_remove_a_machine() {
     let mut model = cluster();
     let token = log_in(&mut model);
     let uuids: Vec<_> = model
@@ -178,11 +187,11 @@ fn a_machine_is_taken_out_by_calls() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused() {
+fn invalid_requests_return_json_rpc_errors() {
     let mut model = cluster();
     let token = log_in(&mut model);
-    let mut refused = |method, params| code(&ask(&mut model, Some(&token), method, params)).1;
-    assert_eq!(refused("no_such_method", json!({})), METHOD_NOT_FOUND);
+    let mut error_code = |method, params| code(&call(&mut model, Some(&token), method, params)).1;
+    assert_eq!(error_code("no_such_method", json!({})), METHOD_NOT_FOUND);
     for (method, params) in [
         ("cluster_remove_host", json!({ "host_id": "HostId<1>" })),
         ("cluster_deactivate_hosts", json!({ "host_ids": [1] })),
@@ -191,23 +200,23 @@ fn what_makes_no_sense_is_refused() {
         ("cluster_remove_drives", json!({})),
         ("user_login", json!({ "username": "admin" })),
     ] {
-        assert_eq!(refused(method, params), INVALID_PARAMS, "{method}");
+        assert_eq!(error_code(method, params), INVALID_PARAMS, "{method}");
     }
     assert_eq!(
-        refused("cluster_remove_host", json!({ "host_id": 1 })),
-        Refusal::REFUSED
+        error_code("cluster_remove_host", json!({ "host_id": 1 })),
+        RpcError::REJECTED
     );
-    for (body, wanted) in [("{", PARSE_ERROR), ("[]", INVALID_REQUEST)] {
-        let Outcome::Answer { body, .. } = answer(&mut model, TO, None, body.as_bytes()) else {
-            panic!("no answer")
+    for (body, expected) in [("{", PARSE_ERROR), ("[]", INVALID_REQUEST)] {
+        let Response::Http { body, .. } = handle(&mut model, TO, None, body.as_bytes()) else {
+            panic!("no HTTP response")
         };
         let body: Value = serde_json::from_str(&body).unwrap();
-        assert_eq!(body["error"]["code"], wanted);
+        assert_eq!(body["error"]["code"], expected);
     }
 }
 
 #[test]
-fn faults_concern_what_they_are_made_for_and_requests_are_kept() {
+fn faults_apply_to_their_method_and_backend_and_requests_are_recorded() {
     let mut model = cluster();
     let token = log_in(&mut model);
     let event =
@@ -218,7 +227,7 @@ fn faults_concern_what_they_are_made_for_and_requests_are_kept() {
         let token = log_in(&mut model);
         model.add_fault(TO, Fault::new(fault).on("events_trigger_custom").times(1));
         result(&mut model, &token, "status", json!({}));
-        let outcome = answer(&mut model, TO, Some(&token), event.as_bytes());
+        let response = handle(&mut model, TO, Some(&token), event.as_bytes());
         result(
             &mut model,
             &token,
@@ -226,29 +235,29 @@ fn faults_concern_what_they_are_made_for_and_requests_are_kept() {
             json!({ "message": "after it" }),
         );
         let request = &model.requests()[2];
-        assert_eq!((request.to, request.carried_out), (TO, model.events().len() == 2));
-        (outcome, model.events().len() == 2)
+        assert_eq!((request.to, request.executed), (TO, model.events().len() == 2));
+        (response, model.events().len() == 2)
     };
-    assert_eq!(send(FaultKind::HangUp), (Outcome::HangUp, true));
+    assert_eq!(send(FaultKind::Disconnect), (Response::Disconnect, true));
     let second = Duration::from_secs(1);
     let slow = send(FaultKind::Slow(second));
-    assert!(matches!(slow, (Outcome::Answer { after, .. }, true) if after == second));
-    let busy = send(FaultKind::Status(503));
-    assert!(matches!(busy, (Outcome::Answer { status: 503, .. }, false)));
-    let refused = send(FaultKind::Refuse(Refusal::new(
+    assert!(matches!(slow, (Response::Http { delay, .. }, true) if delay == second));
+    let unavailable = send(FaultKind::Status(503));
+    assert!(matches!(unavailable, (Response::Http { status: 503, .. }, false)));
+    let rejected = send(FaultKind::Error(RpcError::new(
         METHOD_NOT_FOUND,
         "an old backend",
     )));
-    assert!(matches!(&refused, (Outcome::Answer { body, .. }, false) if body.contains("an old backend")));
-    assert!(matches!(send(FaultKind::Garbage), (Outcome::Answer { .. }, true)));
+    assert!(matches!(&rejected, (Response::Http { body, .. }, false) if body.contains("an old backend")));
+    assert!(matches!(send(FaultKind::Garbage), (Response::Http { .. }, true)));
 
-    // Another backend's faults are its own.
-    model.add_fault("127.10.0.2".parse().unwrap(), Fault::new(FaultKind::HangUp));
+    // A fault applies to one backend only.
+    model.add_fault("127.10.0.2".parse().unwrap(), Fault::new(FaultKind::Disconnect));
     result(&mut model, &token, "status", json!({}));
-    model.add_fault(TO, Fault::new(FaultKind::HangUp));
+    model.add_fault(TO, Fault::new(FaultKind::Disconnect));
     model.clear_faults(TO);
     result(&mut model, &token, "status", json!({}));
-    // No secret is kept.
+    // Secrets are never recorded.
     assert!(!format!("{:?}", model.take_requests()).contains("password"));
     assert!(model.requests().is_empty());
 }

@@ -1,10 +1,10 @@
-//! The command line `weka`, as far as the join scripts use it. The stand-in program sends its arguments here.
+//! The commands of the program `weka` that the join scripts use. A stand-in program forwards its arguments.
 
-use super::model::{Mode, Model, NewContainer, Refusal};
-use std::collections::HashMap;
+use crate::{Mode, Model, NewContainer, RpcError};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// Who runs a command: a user on a machine.
+/// The user and the machine that run a command.
 struct Caller<'a> {
     username: &'a str,
     password: &'a str,
@@ -12,31 +12,36 @@ struct Caller<'a> {
     instance_id: &'a str,
 }
 
-/// Runs a command and tells what it prints. `body` is a list of texts, each ended by a zero byte: the user's name and
-/// password, the machine's address and instance id, and the arguments.
-pub(super) fn run(model: &mut Model, port: u16, body: &[u8]) -> Result<String, Refusal> {
-    let text = std::str::from_utf8(body).map_err(|_| wrong("the command is not UTF-8"))?;
-    let texts: Vec<&str> = text.strip_suffix('\0').unwrap_or(text).split('\0').collect();
-    let [username, password, address, instance_id, arguments @ ..] = texts.as_slice() else {
-        return Err(wrong("the command does not say who runs it and where"));
+/// Runs a command and returns its output. `body` is a list of strings, each terminated by a zero byte: the username, the
+/// password, the machine's address, its instance id, and the arguments. `port` is the API's port of all backends.
+///
+/// # Errors
+/// The command is not valid, or the cluster rejects it.
+pub fn run(model: &mut Model, port: u16, body: &[u8]) -> Result<String, RpcError> {
+    let text = std::str::from_utf8(body).map_err(|_| invalid("the command is not UTF-8"))?;
+    let fields: Vec<&str> = text.strip_suffix('\0').unwrap_or(text).split('\0').collect();
+    let [username, password, address, instance_id, arguments @ ..] = fields.as_slice() else {
+        return Err(invalid(
+            "the command has no user, password, address and instance id",
+        ));
     };
     let caller = Caller {
         username,
         password,
         address: address
             .parse()
-            .map_err(|_| wrong("the machine's address is none"))?,
+            .map_err(|_| invalid("the machine's address is not valid"))?,
         instance_id,
     };
     caller.run(model, port, arguments)
 }
 
-fn wrong(message: impl Into<String>) -> Refusal {
-    Refusal::new(Refusal::REFUSED, message)
+fn invalid(message: impl Into<String>) -> RpcError {
+    RpcError::new(RpcError::REJECTED, message)
 }
 
 impl Caller<'_> {
-    fn run(&self, model: &mut Model, port: u16, arguments: &[&str]) -> Result<String, Refusal> {
+    fn run(&self, model: &mut Model, port: u16, arguments: &[&str]) -> Result<String, RpcError> {
         let (address, instance) = (self.address, self.instance_id);
         match arguments {
             ["version", "get", "--from", from, release, "--set-current"] => {
@@ -46,11 +51,11 @@ impl Caller<'_> {
                         .flatten()
                 });
                 if !backend.is_some_and(|backend| model.serving().contains(&backend)) {
-                    return Err(wrong(format!("{from} does not answer")));
+                    return Err(invalid(format!("{from} does not respond")));
                 }
-                has_release(model, release)
+                check_release(model, release)
             }
-            ["version", "prepare", release] => has_release(model, release),
+            ["version", "prepare", release] => check_release(model, release),
             ["local", "stop"] | ["local", "rm", "--all", "--force"] => {
                 model.stop_containers(address, instance);
                 Ok(String::new())
@@ -70,7 +75,7 @@ impl Caller<'_> {
                 device,
             ] => {
                 if model.container_named(address, name).is_none() {
-                    return Err(wrong(format!("there is no container {name} here")));
+                    return Err(invalid(format!("container {name} not found on this machine")));
                 }
                 model.sign_drive(address, instance, device);
                 Ok(String::new())
@@ -96,20 +101,20 @@ impl Caller<'_> {
             }
             ["events", "trigger-event", message] => {
                 self.log_in(model)?;
-                model.say((*message).to_owned());
+                model.log_event((*message).to_owned());
                 Ok(String::new())
             }
-            _ => Err(wrong(format!("weka has no command {}", arguments.join(" ")))),
+            _ => Err(invalid(format!("unknown command: weka {}", arguments.join(" ")))),
         }
     }
 
-    fn log_in(&self, model: &Model) -> Result<(), Refusal> {
+    fn log_in(&self, model: &Model) -> Result<(), RpcError> {
         model.check_credentials(self.username, self.password)
     }
 
-    /// Reads the options of `weka local setup container`, and holds them against each other.
-    fn container(&self, model: &Model, options: &[&str]) -> Result<NewContainer, Refusal> {
-        let mut values: HashMap<&str, &str> = HashMap::new();
+    /// Parses the options of `weka local setup container` and checks that they are consistent.
+    fn container(&self, model: &Model, options: &[&str]) -> Result<NewContainer, RpcError> {
+        let mut values: BTreeMap<&str, &str> = BTreeMap::new();
         let (mut nets, mut client) = (0, false);
         let mut rest = options.iter();
         while let Some(option) = rest.next() {
@@ -131,38 +136,38 @@ impl Caller<'_> {
                 | "--net" => {
                     let value = rest
                         .next()
-                        .ok_or_else(|| wrong(format!("{option} has no value")))?;
+                        .ok_or_else(|| invalid(format!("{option} has no value")))?;
                     if *option == "--net" {
                         nets += 1;
                     } else if values.insert(option, value).is_some() {
-                        return Err(wrong(format!("{option} stands there twice")));
+                        return Err(invalid(format!("{option} is given twice")));
                     }
                 }
                 _ => {
-                    return Err(wrong(format!(
-                        "weka local setup container has no option {option}"
+                    return Err(invalid(format!(
+                        "weka local setup container: unknown option {option}"
                     )));
                 }
             }
         }
         let value = |name: &str| {
             let value = values.get(name).copied();
-            value.ok_or_else(|| wrong(format!("weka local setup container lacks {name}")))
+            value.ok_or_else(|| invalid(format!("weka local setup container: {name} is missing")))
         };
         let cores = number(value("--cores")?)?;
         let ids = value("--core-ids")?.split(',').count();
         if usize::try_from(cores).ok() != Some(ids) || ids != nets {
-            return Err(wrong(format!(
+            return Err(invalid(format!(
                 "{cores} cores, but {ids} core ids and {nets} interfaces"
             )));
         }
         if value("--management-ips")?.parse() != Ok(self.address) {
-            return Err(wrong("the management address is not this machine's"));
+            return Err(invalid("the management address is not this machine's"));
         }
         let serving = model.serving();
-        let mut joined = value("--join-ips")?.split(',');
-        if !joined.any(|ip| ip.parse().is_ok_and(|ip: IpAddr| serving.contains(&ip))) {
-            return Err(wrong("none of the addresses to join answers"));
+        let mut join_ips = value("--join-ips")?.split(',');
+        if !join_ips.any(|ip| ip.parse().is_ok_and(|ip: IpAddr| serving.contains(&ip))) {
+            return Err(invalid("no address in --join-ips responds"));
         }
         if !client {
             value("--failure-domain")?;
@@ -176,16 +181,17 @@ impl Caller<'_> {
     }
 }
 
-fn has_release(model: &Model, release: &str) -> Result<String, Refusal> {
+fn check_release(model: &Model, release: &str) -> Result<String, RpcError> {
     if release == model.settings().release {
         Ok(String::new())
     } else {
-        Err(wrong(format!("there is no release {release}")))
+        Err(invalid(format!("release {release} not found")))
     }
 }
 
-fn number(text: &str) -> Result<u32, Refusal> {
-    text.parse().map_err(|_| wrong(format!("'{text}' is no number")))
+fn number(text: &str) -> Result<u32, RpcError> {
+    text.parse()
+        .map_err(|_| invalid(format!("'{text}' is not a number")))
 }
 
 #[cfg(test)]
