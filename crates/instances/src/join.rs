@@ -2,27 +2,22 @@ use crate::template;
 use crate::types::Profile;
 use serde::Serialize;
 
-/// With what a new backend joins.
+/// The parameters of a new backend's join script.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct BackendJoin {
-    /// The addresses of the running backends, in the order in which they are asked.
+    /// Addresses of running backends, in the order in which the script contacts them.
     pub backends: Vec<String>,
-    /// The user to log in as.
     pub username: String,
-    /// The user's password.
     pub password: String,
-    /// Cores and memory.
     pub profile: Profile,
 }
 
-/// With what a new client joins.
+/// The parameters of a new client's join script.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct ClientJoin {
-    /// The addresses of the running backends, in the order in which they are asked.
+    /// Addresses of running backends, in the order in which the script contacts them.
     pub backends: Vec<String>,
-    /// The user to log in as.
     pub username: String,
-    /// The user's password.
     pub password: String,
 }
 
@@ -43,14 +38,14 @@ impl std::fmt::Debug for ClientJoin {
 }
 
 impl BackendJoin {
-    /// The script. It holds the password.
+    /// The script. It contains the password.
     pub fn render(&self) -> String {
         template::render("backend.sh", self)
     }
 }
 
 impl ClientJoin {
-    /// The script. It holds the password.
+    /// The script. It contains the password.
     pub fn render(&self) -> String {
         template::render("client.sh", self)
     }

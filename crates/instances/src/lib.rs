@@ -1,6 +1,7 @@
-//! What runs on an instance: its cores and memory, its user data, and the scripts with which it joins or mounts.
+//! What runs on an instance: its cores and memory, its user data, and the scripts that join it to the cluster or mount a
+//! filesystem.
 //!
-//! Pure: scripts are rendered from the shell files under `templates/`; what is random or secret comes in as an argument.
+//! The crate is pure: it renders the shell files under `templates/`; random values and secrets are arguments.
 
 mod join;
 mod mount;

@@ -22,8 +22,10 @@ const TEMPLATES: [(&str, &str); 14] = [
     ("mount.sh", include_str!("../templates/mount.sh")),
 ];
 
-/// Renders a template that is part of this crate. It cannot fail with values that the crate passes, which the snapshots
-/// hold; were it to, the script says so and fails wherever it is run.
+/// Renders a template that is part of this crate.
+///
+/// The crate's own values render without an error, which the snapshot tests prove. If rendering fails nevertheless, the result is
+/// a script that prints the reason and fails.
 pub(crate) fn render(name: &str, values: impl Serialize) -> String {
     try_render(name, values).unwrap_or_else(|error| {
         let reason = quoted(&format!("wekactl: the script could not be rendered: {error}"));
@@ -34,7 +36,7 @@ pub(crate) fn render(name: &str, values: impl Serialize) -> String {
 fn try_render(name: &str, values: impl Serialize) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    // Jinja's own comments begin as bash's `${#list[@]}` does.
+    // Jinja's default comment delimiter `{#` occurs in bash's `${#list[@]}`.
     let syntax = SyntaxConfig::builder()
         .keep_trailing_newline(true)
         .trim_blocks(true)
@@ -48,7 +50,7 @@ fn try_render(name: &str, values: impl Serialize) -> Result<String, minijinja::E
     environment.get_template(name)?.render(Serde(values))
 }
 
-/// One word for bash, whatever it holds.
+/// Quotes any text as one word for bash.
 pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
@@ -62,7 +64,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn bash_reads_back_what_was_quoted(text in "[^\0]{0,40}") {
+        fn bash_reads_quoted_text_unchanged(text in "[^\0]{0,40}") {
             let script = format!("printf %s {}", quoted(&text));
             let output = Command::new("bash").arg("-c").arg(script).output().unwrap();
             prop_assert_eq!(output.stdout, text.as_bytes());

@@ -1,46 +1,45 @@
-//! How many cores and how much memory Weka gets on an instance, by its type.
+//! How many cores and how much memory Weka uses on each instance type.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// The cores of each kind of container.
+/// The number of cores of each container.
 ///
-/// Read from stored settings they are held to the same limits as from the command line: compute and drive have at least one,
-/// none has more than 128.
+/// Parsing and deserializing apply the same limits: compute and drive have at least one core, and no container has more than 128.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "StoredCores")]
 pub struct Cores {
-    /// Cores of `compute0`.
+    /// Cores of the container `compute0`.
     pub compute: u32,
-    /// Cores of `frontend0`; without any there is no such container.
+    /// Cores of the container `frontend0`; with 0, the container does not exist.
     pub frontend: u32,
-    /// Cores of `drives0`.
+    /// Cores of the container `drives0`.
     pub drive: u32,
 }
 
 impl Cores {
-    /// All of them: an instance has a network interface for each.
+    /// The total: an instance has a secondary network interface for each I/O core.
     pub fn io_cores(self) -> u32 {
         self.compute + self.frontend + self.drive
     }
 
-    /// What is wrong with these numbers, if anything is.
-    fn fault(self) -> Option<&'static str> {
+    /// Why these numbers are invalid; `None` if they are valid.
+    fn invalid_reason(self) -> Option<&'static str> {
         if self.compute == 0 || self.drive == 0 {
-            return Some("give compute or drive no core, and a backend needs one of each");
+            return Some("a backend needs at least one compute core and one drive core");
         }
         [self.compute, self.frontend, self.drive]
             .iter()
             .any(|number| *number > MAX_CORES)
-            .then_some("give a container more than 128, which is taken for a slip")
+            .then_some("a container has more than 128 cores")
     }
 }
 
-/// A number above is taken for a slip: Weka's own sizing gives no container more than 14. The sum of three cannot overflow.
+/// A larger number is treated as a typing error: Weka's own sizing uses at most 14. The sum of three cannot overflow.
 const MAX_CORES: u32 = 128;
 
-/// Cores as they are stored, not looked at yet.
+/// Stored cores, before validation.
 #[derive(Deserialize)]
 struct StoredCores {
     compute: u32,
@@ -62,23 +61,23 @@ impl TryFrom<StoredCores> for Cores {
             frontend,
             drive,
         };
-        match cores.fault() {
+        match cores.invalid_reason() {
             None => Ok(cores),
-            Some(fault) => Err(InvalidProfile(format!(
-                "cores compute={compute},frontend={frontend},drive={drive} {fault}"
+            Some(reason) => Err(InvalidProfile(format!(
+                "cores compute={compute},frontend={frontend},drive={drive}: {reason}"
             ))),
         }
     }
 }
 
-/// The memory of `compute0`, as Weka takes it: `31796436575B`, `32.9GB`. Read from stored settings it is checked as from the
-/// command line.
+/// The memory of the container `compute0` in Weka's notation: `31796436575B`, `32.9GB`. Parsing and deserializing apply the same
+/// check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ComputeMemory(String);
 
 impl ComputeMemory {
-    /// The size with its unit.
+    /// The size with its unit, such as `32.9GB`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -104,16 +103,14 @@ impl TryFrom<String> for ComputeMemory {
     }
 }
 
-/// What Weka gets of an instance.
+/// The cores and the memory that Weka uses on an instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
-    /// Cores.
     pub cores: Cores,
-    /// Memory of the compute container.
     pub compute_memory: ComputeMemory,
 }
 
-/// What is wrong with cores or memory given by hand.
+/// Why cores or memory are invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidProfile(String);
@@ -122,39 +119,39 @@ impl FromStr for Cores {
     type Err = InvalidProfile;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = |reason: String| {
+        let invalid = |reason: String| {
             InvalidProfile(format!(
-                "cores '{text}' {reason}: write them as compute=N,frontend=N,drive=N"
+                "invalid cores '{text}': {reason}; the format is compute=N,frontend=N,drive=N"
             ))
         };
         let (mut compute, mut frontend, mut drive) = (None, None, None);
         for part in text.split(',') {
             let (name, number) = part
                 .split_once('=')
-                .ok_or_else(|| bad(format!("have '{part}', without '='")))?;
+                .ok_or_else(|| invalid(format!("'{part}' has no '='")))?;
             let slot = match name.trim() {
                 "compute" => &mut compute,
                 "frontend" => &mut frontend,
                 "drive" => &mut drive,
-                other => return Err(bad(format!("name '{other}', which is none of the three"))),
+                other => return Err(invalid(format!("unknown container '{other}'"))),
             };
             let number: u32 = number
                 .trim()
                 .parse()
-                .map_err(|_| bad(format!("have '{number}', which is no number")))?;
+                .map_err(|_| invalid(format!("'{number}' is not a number")))?;
             if slot.replace(number).is_some() {
-                return Err(bad(format!("give {} twice", name.trim())));
+                return Err(invalid(format!("{} is given twice", name.trim())));
             }
         }
-        let missing = |name: &str| bad(format!("lack {name}"));
+        let missing = |name: &str| invalid(format!("{name} is missing"));
         let cores = Self {
             compute: compute.ok_or_else(|| missing("compute"))?,
             frontend: frontend.ok_or_else(|| missing("frontend"))?,
             drive: drive.ok_or_else(|| missing("drive"))?,
         };
-        match cores.fault() {
+        match cores.invalid_reason() {
             None => Ok(cores),
-            Some(fault) => Err(bad(fault.to_owned())),
+            Some(reason) => Err(invalid(reason.to_owned())),
         }
     }
 }
@@ -170,18 +167,18 @@ impl FromStr for ComputeMemory {
             None => decimal(number),
             Some((whole, part)) => decimal(whole) && decimal(part),
         };
-        let known = ["B", "MB", "MiB", "GB", "GiB", "TB", "TiB"].contains(&unit);
-        if is_number && known && number.bytes().any(|b| (b'1'..=b'9').contains(&b)) {
+        let has_unit = ["B", "MB", "MiB", "GB", "GiB", "TB", "TiB"].contains(&unit);
+        if is_number && has_unit && number.bytes().any(|b| (b'1'..=b'9').contains(&b)) {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidProfile(format!(
-                "compute memory '{text}' is no size: write it as 31796436575B, 29.6GiB or 32GB"
+                "invalid compute memory '{text}': write it as 31796436575B, 29.6GiB or 32GB"
             )))
         }
     }
 }
 
-/// Type, compute, frontend and drive cores, compute memory. From Weka's sizing of each type.
+/// Instance type; compute, frontend and drive cores; compute memory. The values are Weka's own sizing.
 const TYPES: [(&str, u32, u32, u32, &str); 20] = [
     ("r3.2xlarge", 1, 1, 1, "30905689230B"),
     ("r3.4xlarge", 5, 1, 1, "71507949875B"),
@@ -202,11 +199,11 @@ const TYPES: [(&str, u32, u32, u32, &str); 20] = [
     ("i8ge.18xlarge", 11, 1, 3, "347GB"),
     ("i8ge.24xlarge", 10, 1, 4, "384GB"),
     ("i8ge.48xlarge", 14, 1, 8, "384GB"),
-    // Converged: Weka shares the instance with the user's own work.
+    // Converged: the instance also runs the user's own applications.
     ("z1d.12xlarge", 2, 1, 1, "318122146852B"),
 ];
 
-/// What Weka gets of an instance of this type; `None` for a type that is not known.
+/// The profile of an instance type; `None` if the type is unknown.
 pub fn profile_of(instance_type: &str) -> Option<Profile> {
     TYPES
         .iter()
@@ -221,7 +218,7 @@ pub fn profile_of(instance_type: &str) -> Option<Profile> {
         })
 }
 
-/// The types that are known.
+/// All instance types that have a profile.
 pub fn known_types() -> impl Iterator<Item = &'static str> {
     TYPES.iter().map(|(name, ..)| *name)
 }
@@ -231,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_known_type_is_whole() {
+    fn every_known_type_has_a_valid_profile() {
         for name in known_types() {
             let profile = profile_of(name).unwrap();
             assert!(profile.cores.compute >= 1 && profile.cores.drive >= 1, "{name}");
@@ -246,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_cores_in_any_order() {
+    fn cores_are_parsed_in_any_order() {
         let cores = "drive=2, compute=4,frontend=0".parse::<Cores>().unwrap();
         assert_eq!(
             cores,
@@ -259,16 +256,19 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong_with_cores() {
+    fn invalid_cores_are_rejected_with_the_reason() {
         for (text, reason) in [
-            ("", "without '='"),
-            ("compute=1,frontend=1", "lack drive"),
-            ("compute=1,frontend=1,drive=0", "needs one of each"),
-            ("compute=1,compute=1,drive=1", "compute twice"),
-            ("compute=x,frontend=1,drive=1", "no number"),
-            ("compute=-1,frontend=1,drive=1", "no number"),
+            ("", "has no '='"),
+            ("compute=1,frontend=1", "drive is missing"),
+            (
+                "compute=1,frontend=1,drive=0",
+                "at least one compute core and one drive core",
+            ),
+            ("compute=1,compute=1,drive=1", "compute is given twice"),
+            ("compute=x,frontend=1,drive=1", "is not a number"),
+            ("compute=-1,frontend=1,drive=1", "is not a number"),
             ("compute=1,frontend=129,drive=1", "more than 128"),
-            ("compute=5000000000,frontend=1,drive=1", "no number"),
+            ("compute=5000000000,frontend=1,drive=1", "is not a number"),
             ("compute=1,frontend=1,drive=1,disk=1", "'disk'"),
         ] {
             let error = text.parse::<Cores>().unwrap_err().to_string();
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_is_checked_as_it_is_read() {
+    fn stored_profile_is_validated() {
         let profile = profile_of("i3en.2xlarge").unwrap();
         let stored = serde_json::to_value(&profile).unwrap();
         assert_eq!(
@@ -295,24 +295,34 @@ mod tests {
             profile
         );
         for (field, value, reason) in [
-            ("/cores/drive", serde_json::json!(0), "needs one of each"),
+            (
+                "/cores/drive",
+                serde_json::json!(0),
+                "at least one compute core and one drive core",
+            ),
             ("/cores/frontend", serde_json::json!(1000), "more than 128"),
-            ("/compute_memory", serde_json::json!("much"), "is no size"),
+            (
+                "/compute_memory",
+                serde_json::json!("much"),
+                "invalid compute memory",
+            ),
         ] {
-            let mut bad = stored.clone();
-            *bad.pointer_mut(field).unwrap() = value;
-            let error = serde_json::from_value::<Profile>(bad).unwrap_err().to_string();
+            let mut invalid = stored.clone();
+            *invalid.pointer_mut(field).unwrap() = value;
+            let error = serde_json::from_value::<Profile>(invalid)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(reason), "{field}: {error}");
         }
     }
 
     #[test]
-    fn says_what_is_no_size() {
-        for good in ["1B", "32.9GB", "29.6GiB"] {
-            assert!(good.parse::<ComputeMemory>().is_ok(), "{good}");
+    fn memory_without_valid_number_or_unit_is_rejected() {
+        for valid in ["1B", "32.9GB", "29.6GiB"] {
+            assert!(valid.parse::<ComputeMemory>().is_ok(), "{valid}");
         }
-        for bad in ["", "GB", "0GB", "1", "1 GB", "1.GB", "-1GB", "1GB;rm", "1e3GB"] {
-            assert!(bad.parse::<ComputeMemory>().is_err(), "{bad}");
+        for invalid in ["", "GB", "0GB", "1", "1 GB", "1.GB", "-1GB", "1GB;rm", "1e3GB"] {
+            assert!(invalid.parse::<ComputeMemory>().is_err(), "{invalid}");
         }
     }
 }

@@ -1,20 +1,17 @@
 use crate::template;
 use serde::Serialize;
 
-/// What a new instance runs as root at its first boot.
+/// The script that a new instance runs as root at its first boot.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct UserData {
-    /// The join API's URL.
     pub join_url: String,
-    /// Its key.
     pub api_key: String,
-    /// The region.
     pub region: String,
-    /// The subnet of the additional network interfaces, by id.
+    /// Id of the subnet of the secondary network interfaces.
     pub subnet: String,
-    /// Their security groups, by id.
+    /// Ids of the security groups of the secondary network interfaces.
     pub security_groups: Vec<String>,
-    /// How many of them there are: one for each io core.
+    /// Number of secondary network interfaces: one for each I/O core.
     pub io_cores: u32,
 }
 
@@ -27,7 +24,7 @@ impl std::fmt::Debug for UserData {
 }
 
 impl UserData {
-    /// The script. It holds the API key.
+    /// The script. It contains the API key.
     pub fn render(&self) -> String {
         template::render("user-data.sh", self)
     }

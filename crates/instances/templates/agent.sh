@@ -1,5 +1,5 @@
-# Installs Weka's agent from the host $1. All of the installer is there before any of it runs: of one that broke off
-# half-way, sh would run the half.
+# Installs Weka's agent from the host $1. The installer is downloaded completely before it runs: sh would execute the first
+# part of a download that is interrupted.
 install_agent() {
   local installer status=1
   installer=$(mktemp) || return 1

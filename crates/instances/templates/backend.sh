@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes this instance a backend of the Weka cluster.
+# Joins this instance to the Weka cluster as a backend.
 {% include "credentials.sh" %}
 compute_cores={{ profile.cores.compute }}
 frontend_cores={{ profile.cores.frontend }}
@@ -24,7 +24,7 @@ compute_memory={{ profile.compute_memory|shell }}
 
 {% include "drives.sh" %}
 
-# Sets up the container $1 on port $2 with $3 cores; what follows are options of its own.
+# Sets up the container $1 on port $2 with $3 cores. Further arguments are options for this container.
 set_up_container() {
   local name=$1 port=$2 count=$3
   shift 3
@@ -36,21 +36,21 @@ set_up_container() {
     fail "container $name could not be set up"
 }
 
-# Weka's own images and Amazon Linux have it; jq they may lack.
-command -v python3 >/dev/null || fail "python3 is not installed: it is needed to read what weka answers"
+# Weka's own images and Amazon Linux include python3, but not always jq.
+command -v python3 >/dev/null || fail "python3 is not installed: it is required to parse the output of weka"
 
 start_log_agent
 prepare_filesystem
-find_backend || fail "no backend answers"
+find_backend || fail "no backend responds"
 install_weka
 
-# Both before the first container is set up: with too few, none is.
+# Check both before the first container is set up: set up no container if one of them could not get its resources.
 find_cores $((compute_cores + frontend_cores + drive_cores))
 find_interfaces $((compute_cores + frontend_cores + drive_cores))
 failure_domain=$(printf %s "$address" | sha256sum | cut -c 1-16)
 join_ips=$(IFS=,; echo "${backends[*]}")
 
-# Without --no-frontends, Weka makes one of a container's cores a frontend.
+# Without --no-frontends, Weka uses one of the container's cores as a frontend.
 set_up_container drives0 14000 "$drive_cores" --no-frontends --drives-dedicated-cores "$drive_cores"
 set_up_container compute0 15000 "$compute_cores" --no-frontends --compute-dedicated-cores "$compute_cores" --memory "$compute_memory"
 if ((frontend_cores > 0)); then
@@ -58,5 +58,5 @@ if ((frontend_cores > 0)); then
 fi
 
 wait_ready
-add_drives || give_up
-weka events trigger-event "wekactl: $address has joined the cluster; data may still be on the move to it" || log "Weka's event log was not told"
+add_drives || remove_containers_and_fail
+weka events trigger-event "wekactl: $address has joined the cluster; data may still be migrating to it" || log "the event could not be added to Weka's event log"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes this instance a client of the Weka cluster.
+# Joins this instance to the Weka cluster as a client.
 {% include "credentials.sh" %}
 
 {% include "common.sh" %}
@@ -20,7 +20,7 @@
 
 start_log_agent
 prepare_filesystem
-find_backend || fail "no backend answers"
+find_backend || fail "no backend responds"
 install_weka
 
 find_cores 1
@@ -32,4 +32,4 @@ take_interfaces 1
 weka local setup container --name client0 --base-port 14000 --client --cores 1 --core-ids "$taken" --join-ips "$join_ips" \
   --management-ips "$address" "${nets[@]}" --dedicate || fail "container client0 could not be set up"
 wait_ready
-weka events trigger-event "wekactl: client $address has joined the cluster" || log "Weka's event log was not told"
+weka events trigger-event "wekactl: client $address has joined the cluster" || log "the event could not be added to Weka's event log"

@@ -1,4 +1,4 @@
-# What is traced or echoed goes to logs that others read.
+# Traced commands would appear in logs that other people read: switch tracing off.
 { set +xv; } 2>/dev/null
 set -euo pipefail
 

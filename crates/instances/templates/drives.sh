@@ -1,18 +1,18 @@
-# The local drives that Weka may have, a path each: not rotational, whole disks, not mounted, EC2's own NVMe. A disk of which
-# one of these is not known fails the list: what is signed loses its data.
+# Signing a drive destroys its data. Lists only the drives that are whole, unmounted, non-rotational disks of EC2's instance
+# store, one path per line. Fails if one of these facts is missing for any disk.
 list_drives() {
   weka local exec --container compute0 /usr/local/bin/wapi machine-query-info --info-types=DISKS -J | python3 -c '
 import json, sys
 
-def disks(found):
-    if isinstance(found, dict):
-        if "devName" in found or "devPath" in found:
-            yield found
+def disks(node):
+    if isinstance(node, dict):
+        if "devName" in node or "devPath" in node:
+            yield node
         else:
-            for value in found.values():
+            for value in node.values():
                 yield from disks(value)
-    elif isinstance(found, list):
-        for value in found:
+    elif isinstance(node, list):
+        for value in node:
             yield from disks(value)
 
 for disk in disks(json.load(sys.stdin)):
@@ -23,23 +23,23 @@ for disk in disks(json.load(sys.stdin)):
 '
 }
 
-# The ids of this machine's containers in the cluster: of the one called $1, or with an empty name of all that were just made.
-# AWS gives an address again, so the cluster may still list containers of an instance that had it before: of each name the
-# newest counts, and none that has left or is about to.
-host_ids() {
+# AWS reuses addresses: the cluster may still list containers of an earlier instance with this machine's address. Prints the ids
+# of this machine's containers: the newest container of each name, without those that are inactive or being removed.
+# $1 is the name of one container; if it is empty, all containers that this script creates are printed.
+container_ids() {
   weka cluster container --json | ADDRESS=$address NAME=$1 python3 -c '
 import json, os, re, sys
 
-leaving = ("DEACTIVATING", "REMOVING", "INACTIVE")
+inactive = ("DEACTIVATING", "REMOVING", "INACTIVE")
 names = [os.environ["NAME"]] if os.environ["NAME"] else ["drives0", "compute0", "frontend0"]
 newest = {}
-for host in json.load(sys.stdin):
-    name = host.get("container_name")
-    addresses = [host.get("host_ip")] + (host.get("ips") or [])
-    if os.environ["ADDRESS"] not in addresses or name not in names or host.get("state") in leaving:
+for container in json.load(sys.stdin):
+    name = container.get("container_name")
+    addresses = [container.get("host_ip")] + (container.get("ips") or [])
+    if os.environ["ADDRESS"] not in addresses or name not in names or container.get("state") in inactive:
         continue
-    number = int(re.sub(r"\D", "", str(host.get("host_id") or host.get("id"))))
-    newest[name] = max(newest.get(name, ("", 0)), (host.get("added_time") or "", number))
+    number = int(re.sub(r"\D", "", str(container.get("host_id") or container.get("id"))))
+    newest[name] = max(newest.get(name, ("", 0)), (container.get("added_time") or "", number))
 for name in names:
     if name in newest:
         print(newest[name][1])
@@ -47,18 +47,18 @@ for name in names:
 }
 
 has_partition() { [ -e "$root${1}p1" ] || [ -e "$root${1}1" ]; }
-knows_drives0() { host=$(host_ids drives0) && [ -n "$host" ]; }
-finds_drives() { drives=$(list_drives) && [ -n "$drives" ]; }
+cluster_lists_drives0() { host=$(container_ids drives0) && [ -n "$host" ]; }
+has_drives() { drives=$(list_drives) && [ -n "$drives" ]; }
 
-# Every step says itself whether it failed: bash does not stop at errors in what is called with `||`.
+# bash ignores `set -e` in a function that is called with `||`: every step must return its failure explicitly.
 add_drives() {
   local drive drives="" host=""
-  retry 30 10 knows_drives0 || {
-    log "the cluster does not know this machine's container drives0"
+  retry 30 10 cluster_lists_drives0 || {
+    log "the cluster does not list this machine's container drives0"
     return 1
   }
-  retry 6 10 finds_drives || {
-    log "this machine has no free local NVMe drive, or they could not be listed"
+  retry 6 10 has_drives || {
+    log "this machine has no unused local NVMe drive, or its drives could not be listed"
     return 1
   }
   for drive in $drives; do
@@ -66,19 +66,19 @@ add_drives() {
       log "drive $drive could not be signed"
       return 1
     }
-    # The kernel shows the partition after a while.
+    # The kernel shows the new partition after a short delay.
     retry 30 2 has_partition "$drive" || {
-      log "drive $drive has no partition after it was signed"
+      log "drive $drive has no partition after signing"
       return 1
     }
   done
   retry 60 10 weka cluster drive scan "$host"
 }
 
-# A backend without its drives is none: the containers just made are taken out again.
-give_up() {
+# A backend without drives is useless: deactivate the containers that this script created.
+remove_containers_and_fail() {
   local ids=()
-  mapfile -t ids < <(host_ids "")
+  mapfile -t ids < <(container_ids "")
   if ((${#ids[@]} > 0)); then
     weka cluster container deactivate "${ids[@]}" || log "the new containers could not be deactivated"
   fi

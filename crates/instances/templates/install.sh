@@ -1,8 +1,8 @@
-# The lab and the tests put this folder before the paths of devices, mounts and kernel files, to leave their own machine
-# alone; on an instance it is empty.
+# WEKACTL_ROOT is set only by the lab and the tests. It is prepended to the paths of devices, mounts and kernel files, so that
+# the machine that runs the tests is not changed. On an instance it is empty.
 root="${WEKACTL_ROOT:-}"
 
-# Weka's local filesystem, on the first of these devices that exists.
+# Creates and mounts Weka's local filesystem on the first of these devices that exists.
 prepare_filesystem() {
   local device="" candidate
   for candidate in /dev/xvdp /dev/sdp /dev/nvme1n1; do
@@ -12,7 +12,7 @@ prepare_filesystem() {
     fi
   done
   if [ -z "$device" ]; then fail "no device for /opt/weka: none of /dev/xvdp, /dev/sdp, /dev/nvme1n1 exists"; fi
-  # A second run finds the filesystem that the first has made.
+  # Keep the filesystem that an earlier run created.
   if [ "$(blkid -s LABEL -o value "$device" 2>/dev/null)" != wekaiosw ]; then
     mkfs.ext4 -q -F -L wekaiosw "$device" || fail "mkfs of $device failed"
   fi
@@ -23,29 +23,29 @@ prepare_filesystem() {
   fi
 }
 
-# The log agent is a help and no need.
+# The log agent is optional.
 start_log_agent() {
-  systemctl start amazon-cloudwatch-agent >/dev/null 2>&1 || systemctl start awslogsd >/dev/null 2>&1 || log "no log agent"
+  systemctl start amazon-cloudwatch-agent >/dev/null 2>&1 || systemctl start awslogsd >/dev/null 2>&1 || log "no log agent was started"
 }
 
-# The cluster's version, from the backend $1.
-version_of() {
+# Prints the cluster's version, as reported by the backend $1.
+version_reported_by() {
   curl --fail --silent --show-error --max-time 10 -X POST -H 'Content-Type: application/json' \
     -d '{"jsonrpc":"2.0","id":1,"method":"client_query_backend","params":{}}' "http://$1:14000/api/v1" |
     sed -n 's/.*"software_release" *: *"\([^"]*\)".*/\1/p'
 }
 
-# The first backend that answers, and its version.
+# Puts the first backend that responds into $backend, and its version into $version.
 find_backend() {
   local candidate
   for candidate in "${backends[@]}"; do
-    version=$(version_of "$candidate") || version=""
+    version=$(version_reported_by "$candidate") || version=""
     if [ -n "$version" ]; then
       backend=$candidate
       log "backend $backend runs Weka $version"
       return 0
     fi
-    log "backend $candidate does not answer"
+    log "backend $candidate does not respond"
   done
   return 1
 }
@@ -54,7 +54,7 @@ install_weka() {
   install_agent "$backend" || fail "installing from $backend failed"
   weka version get --from "$backend:14000" "$version" --set-current || fail "weka version get failed"
   weka version prepare "$version" || fail "weka version prepare failed"
-  # The version brings a default container, which would hold the ports.
+  # Preparing a version starts a default container, which would occupy the ports.
   weka local stop || true
   weka local rm --all --force || true
 }

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Mounts a Weka filesystem on a stateless client. Run it as root on a machine that reaches the backends on ports 14000 to 14100.
+# Mounts a Weka filesystem on a stateless client. Run it as root on a machine that can reach the backends on ports 14000 to 14100.
 set -euo pipefail
 
 FILESYSTEM=default
@@ -10,11 +10,11 @@ HOST={{ host|shell }}
 
 {% include "agent.sh" %}
 
-# WEKACTL_ROOT is set only where this script is tested, to leave that machine's folders alone.
+# WEKACTL_ROOT is set only by the tests, so that the machine that runs them is not changed.
 mount_point="${WEKACTL_ROOT:-}$MOUNT_POINT"
 
 if mountpoint -q "$mount_point"; then
-  echo "wekactl: $mount_point is mounted already"
+  echo "wekactl: $mount_point is already mounted"
   exit 0
 fi
 install_agent "$HOST" || fail "installing from $HOST failed"

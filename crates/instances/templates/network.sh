@@ -1,5 +1,5 @@
-# This machine's network interfaces beside the primary, as Weka takes them: name/address/prefix/gateway. All are in one
-# subnet, and so have the primary's gateway. Virtual ones, such as Docker's bridge, are not DPDK's.
+# Lists this machine's secondary network interfaces in Weka's format: name/address/prefix/gateway. All interfaces are in one
+# subnet and therefore share the primary's gateway. DPDK cannot use virtual interfaces, such as Docker's bridge.
 list_interfaces() {
   local gateway name address_and_prefix
   gateway=$(ip -o -4 route show default | awk '$2 == "via" && !found++ { print $3 }')
@@ -7,7 +7,7 @@ list_interfaces() {
     log "there is no default route" >&2
     return 1
   fi
-  # Of an interface with several addresses, the first is its own.
+  # If an interface has several addresses, the first is its primary address.
   ip -o -4 addr show scope global | awk '!seen[$2]++ { print $2, $4 }' | while read -r name address_and_prefix; do
     if [ "${address_and_prefix%/*}" = "$address" ] || [ -e "$root/sys/devices/virtual/net/$name" ]; then continue; fi
     echo "$name/$address_and_prefix/$gateway"
@@ -19,16 +19,16 @@ has_interfaces() {
   ((${#interfaces[@]} >= $1))
 }
 
-# Finds this machine's own address and at least $1 interfaces beside the primary, in the list $interfaces. One that was
-# attached a moment ago has its address after a while.
+# Puts this machine's address into $address and its secondary interfaces into the list $interfaces. Fails if there are fewer
+# than $1 interfaces. A newly attached interface gets its address after a short delay.
 find_interfaces() {
-  token=$(imds_token) || fail "no token of the instance metadata service"
-  address=$(imds_get local-ipv4) || fail "the instance metadata service does not tell the address"
+  token=$(imds_token) || fail "the instance metadata service returned no token"
+  address=$(imds_get local-ipv4) || fail "the instance metadata service returned no address"
   retry 30 2 has_interfaces "$1" ||
-    fail "not enough network interfaces: $1 wanted beside the primary, ${#interfaces[@]} there"
+    fail "not enough network interfaces: $1 needed in addition to the primary, ${#interfaces[@]} available"
 }
 
-# Takes $1 interfaces that are still free: a --net for each, in the list $nets.
+# Takes $1 free interfaces and puts a --net option for each into the list $nets.
 take_interfaces() {
   local wanted=$1 interface
   nets=()

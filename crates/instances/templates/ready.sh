@@ -1,9 +1,9 @@
-# All of the answer is read before it is looked at: a grep that stops at its first match would break weka's pipe, which
-# counts as a failure.
+# Read the output completely before searching it: grep -q exits at the first match, and weka would then fail because of the
+# closed pipe.
 is_ready() {
-  local answer
-  answer=$(weka debug manhole -s 0 operational_status 2>/dev/null) || return 1
-  grep -Eq '"is_ready": *true' <<<"$answer"
+  local output
+  output=$(weka debug manhole -s 0 operational_status 2>/dev/null) || return 1
+  grep -Eq '"is_ready": *true' <<<"$output"
 }
-# For at most half an hour: a cluster that rebalances takes its time.
+# Wait for at most 30 minutes: a cluster that is rebalancing takes long to become ready.
 wait_ready() { retry 180 10 is_ready || fail "the cluster did not become ready"; }

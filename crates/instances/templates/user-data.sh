@@ -1,5 +1,6 @@
 #!/bin/bash
-# What a new instance of the Weka cluster runs at its first boot: a network interface for each io core, then the join script.
+# Runs at the first boot of a new instance of the Weka cluster: attaches a network interface for each I/O core, then runs the join
+# script.
 set -uo pipefail
 
 join_url={{ join_url|shell }}
@@ -7,21 +8,21 @@ region={{ region|shell }}
 subnet={{ subnet|shell }}
 security_groups=({% for group in security_groups %}{{ group|shell }}{% if not loop.last %} {% endif %}{% endfor %})
 io_cores={{ io_cores }}
-# Tracing is switched off, should whoever starts this have switched it on: its output is in the instance's console log.
+# The console log shows traced commands: switch tracing off before the API key is set.
 { set +xv; } 2>/dev/null
 api_key={{ api_key|shell }}
 
 {% include "common.sh" %}
 
-# Sees to the network interface with device index $1: what of it an earlier try has done is found by its description and not
-# done again. The calls are those that the role of Weka's backends allows: DescribeInstances and CreateTags are not
-# among them.
+# Creates and attaches the network interface with device index $1. It finds an interface of an earlier attempt by its
+# description and completes it. Use only calls that the role of Weka's backends allows: DescribeInstances and CreateTags are
+# not allowed.
 add_interface() {
-  local description="wekactl: io core $1 of $instance" found interface attachment deleted
-  found=$(aws ec2 describe-network-interfaces --region "$region" --filters "Name=description,Values=$description" --output text \
+  local description="wekactl: io core $1 of $instance" state interface attachment delete_on_termination
+  state=$(aws ec2 describe-network-interfaces --region "$region" --filters "Name=description,Values=$description" --output text \
     --query 'NetworkInterfaces[0].[NetworkInterfaceId,Attachment.AttachmentId,Attachment.DeleteOnTermination]') || return 1
-  # What is not there is written "None".
-  read -r interface attachment deleted <<<"$found"
+  # The AWS CLI prints "None" for a missing value.
+  read -r interface attachment delete_on_termination <<<"$state"
   if [ "${interface:-None}" = None ]; then
     interface=$(aws ec2 create-network-interface --region "$region" --subnet-id "$subnet" --groups "${security_groups[@]}" \
       --description "$description" --output text --query NetworkInterface.NetworkInterfaceId) || return 1
@@ -29,25 +30,25 @@ add_interface() {
   if [ "${attachment:-None}" = None ]; then
     if ! attachment=$(aws ec2 attach-network-interface --region "$region" --network-interface-id "$interface" \
       --instance-id "$instance" --device-index "$1" --output text --query AttachmentId); then
-      # One that is not attached would outlive the instance.
+      # An interface that is not attached would outlive the instance.
       aws ec2 delete-network-interface --region "$region" --network-interface-id "$interface"
       return 1
     fi
   fi
-  if [ "${deleted:-None}" != True ]; then
+  if [ "${delete_on_termination:-None}" != True ]; then
     aws ec2 modify-network-interface-attribute --region "$region" --network-interface-id "$interface" \
       --attachment "AttachmentId=$attachment,DeleteOnTermination=true" || return 1
   fi
 }
 
-# Asks for the join script and writes it to $1. A redirect or an error page is no script. The key goes by a descriptor, so
-# that neither the process list nor a trace shows it.
-fetch() {
+# Downloads the join script to $1. Rejects redirects and error pages. curl reads the API key from a file descriptor, so that
+# neither the process list nor a trace shows it.
+download_join_script() {
   local status
   status=$(curl --fail --silent --show-error --max-time 60 -H @<(printf 'x-api-key: %s\n' "$api_key") --output "$1" \
     --write-out '%{http_code}' "$join_url") || return 1
   if [[ "$status" != 2?? || "$(head -c 2 "$1")" != '#!' ]]; then
-    log "the join URL answered $status, without a script"
+    log "the join URL returned status $status without a script"
     return 1
   fi
 }
@@ -59,19 +60,19 @@ join() {
   for ((index = 1; index <= io_cores; index++)); do
     add_interface "$index" || return 1
   done
-  fetch "$script" || return 1
+  download_join_script "$script" || return 1
   bash "$script"
   status=$?
-  # It holds the cluster's password.
+  # The script contains the cluster's password.
   : >"$script"
   return "$status"
 }
 
-# Only root can read what mktemp makes.
+# mktemp creates a file that only root can read.
 script=$(mktemp)
 trap 'rm -f "$script"' EXIT
 
-# With what the tries take themselves, some minutes: AWS and the cluster have the time to get over a hiccup.
+# Retry for some minutes, so that AWS and the cluster can recover from a transient failure.
 delay=5
 for attempt in 1 2 3 4 5 6 7; do
   if ((attempt > 1)); then
@@ -84,6 +85,6 @@ for attempt in 1 2 3 4 5 6 7; do
     exit 0
   fi
 done
-echo "wekactl: could not join; shutting down, so that the group replaces this instance" >&2
+echo "wekactl: could not join; shutting down so that the Auto Scaling group replaces this instance" >&2
 shutdown -h now
 exit 1

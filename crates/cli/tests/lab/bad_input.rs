@@ -68,7 +68,7 @@ fn arguments_are_checked_all_at_once_before_anything_is_asked() {
         &lab,
         &["--cores", "compute=1", "--compute-memory", "much"],
         64,
-        &["lack frontend", "'much' is no size"],
+        &["frontend is missing", "invalid compute memory 'much'"],
     );
     refused(
         &lab,

@@ -1,4 +1,4 @@
-//! A backend joins: what it sets up, and where it stops.
+//! The join script of a backend: what it sets up, and when it fails.
 
 use crate::machine::{Machine, PASSWORD};
 use crate::rendered::{backend, backend_join};
@@ -12,29 +12,30 @@ fn option<'a>(call: &'a str, name: &str) -> &'a str {
 }
 
 #[test]
-fn a_backend_joins() {
+fn backend_joins() {
     let machine = Machine::new();
     machine.file("root/sys/devices/virtual/net/docker0/mtu", "1500");
-    let ran = machine.run(&backend());
-    assert!(ran.ok, "{}", ran.printed);
-    ran.assert_no_secret();
+    let run = machine.run(&backend());
+    assert!(run.succeeded, "{}", run.output);
+    run.assert_no_secret();
     assert_eq!(machine.read("seen-password"), PASSWORD);
     assert!(machine.has("installed"));
     assert_eq!(
-        ran.of("weka version"),
+        run.calls_of("weka version"),
         [
             "weka version get --from 127.10.0.4:14000 4.2.9 --set-current",
             "weka version prepare 4.2.9"
         ]
     );
     assert_eq!(
-        ran.of("weka local stop").len() + ran.of("weka local rm --all").len(),
+        run.calls_of("weka local stop").len() + run.calls_of("weka local rm --all").len(),
         2
     );
-    // Half the digits of the address's SHA-256, cores of two NUMA nodes in turn without core 0, interfaces without the first.
+    // The first 16 digits of the address's SHA-256; cores alternating between two NUMA nodes, without core 0; interfaces without the
+    // primary.
     let common = "--join-ips 127.10.0.4\\,127.10.0.5\\,127.10.0.6 --failure-domain 5fa57e4df8ded7ab --management-ips 127.10.0.9";
     assert_eq!(
-        ran.of("weka local setup container"),
+        run.calls_of("weka local setup container"),
         [
             format!(
                 "weka local setup container --name drives0 --base-port 14000 --cores 1 --core-ids 1 --no-frontends --drives-dedicated-cores 1 {common} --net eth1/127.10.0.10/20/127.10.0.1 --dedicate"
@@ -47,23 +48,26 @@ fn a_backend_joins() {
             ),
         ]
     );
-    let signed = ran.of("weka local exec --container drives0");
+    let signed = run.calls_of("weka local exec --container drives0");
     assert_eq!(
         signed,
         ["weka local exec --container drives0 /weka/tools/weka_sign_drive /dev/nvme2n1"]
     );
-    assert_eq!(ran.of("weka cluster drive scan"), ["weka cluster drive scan 21"]);
-    assert_eq!(ran.of("weka events trigger-event").len(), 1);
+    assert_eq!(
+        run.calls_of("weka cluster drive scan"),
+        ["weka cluster drive scan 21"]
+    );
+    assert_eq!(run.calls_of("weka events trigger-event").len(), 1);
     assert_eq!(
         machine.read("root/etc/fstab"),
         "LABEL=wekaiosw /opt/weka ext4 defaults 0 2\n"
     );
-    assert_eq!(machine.left_behind(), 0);
+    assert_eq!(machine.temporary_files(), 0);
 }
 
 #[test]
-fn no_two_containers_share_a_core_or_an_interface() {
-    // Eight cores on two NUMA nodes, of which Weka gets seven; threads side by side, as some kernels number them.
+fn containers_share_no_core_and_no_interface() {
+    // Eight cores on two NUMA nodes, of which Weka uses seven. The threads of a core have adjacent numbers, as with some kernels.
     let machine = Machine::new();
     let cpus: Vec<_> = (0..16)
         .map(|cpu| {
@@ -76,9 +80,9 @@ fn no_two_containers_share_a_core_or_an_interface() {
         .collect();
     machine.cpus(&cpus);
     machine.file("root/sys/devices/virtual/net/docker0/mtu", "1500");
-    let ran = machine.run(&backend_join(profile_of("i3en.12xlarge").unwrap(), PASSWORD).render());
-    assert!(ran.ok, "{}", ran.printed);
-    let containers = ran.of("weka local setup container");
+    let run = machine.run(&backend_join(profile_of("i3en.12xlarge").unwrap(), PASSWORD).render());
+    assert!(run.succeeded, "{}", run.output);
+    let containers = run.calls_of("weka local setup container");
     let ids: Vec<_> = containers.iter().map(|call| option(call, "--core-ids")).collect();
     assert_eq!(ids, ["2\\,8", "4\\,10\\,6\\,12", "14"]);
     let nets: Vec<_> = containers
@@ -91,130 +95,133 @@ fn no_two_containers_share_a_core_or_an_interface() {
 }
 
 #[test]
-fn without_frontend_cores_there_is_no_frontend() {
+fn frontend_container_is_omitted_without_frontend_cores() {
     let profile = Profile {
         cores: "compute=1,frontend=0,drive=1".parse().unwrap(),
         compute_memory: "32GB".parse().unwrap(),
     };
-    let ran = Machine::new().run(&backend_join(profile, PASSWORD).render());
-    assert!(ran.ok, "{}", ran.printed);
-    assert_eq!(ran.of("weka local setup container").len(), 2);
+    let run = Machine::new().run(&backend_join(profile, PASSWORD).render());
+    assert!(run.succeeded, "{}", run.output);
+    assert_eq!(run.calls_of("weka local setup container").len(), 2);
 }
 
 #[test]
-fn the_second_backend_is_asked_when_the_first_does_not_answer() {
+fn second_backend_is_used_when_first_does_not_respond() {
     let machine = Machine::new();
     machine.file("dead", "127.10.0.4\n");
-    let ran = machine.run(&backend());
-    assert!(ran.ok, "{}", ran.printed);
+    let run = machine.run(&backend());
+    assert!(run.succeeded, "{}", run.output);
     assert_eq!(
-        ran.of("weka version get"),
+        run.calls_of("weka version get"),
         ["weka version get --from 127.10.0.5:14000 4.2.9 --set-current"]
     );
 }
 
 #[test]
-fn without_any_backend_it_fails_and_says_so() {
+fn join_fails_when_no_backend_responds() {
     let machine = Machine::new();
     machine.file("dead", "127.10.0.4\n127.10.0.5\n127.10.0.6\n");
-    let ran = machine.run(&backend());
-    ran.assert_failed("no backend answers");
-    assert!(ran.of("weka").is_empty() && !machine.has("installed"));
+    let run = machine.run(&backend());
+    run.assert_failed("no backend responds");
+    assert!(run.calls_of("weka").is_empty() && !machine.has("installed"));
 }
 
 #[test]
-fn an_installer_that_broke_off_is_not_run() {
+fn interrupted_installer_download_is_not_run() {
     let machine = Machine::new();
-    machine.file("installer-breaks-off", "");
-    let ran = machine.run(&backend());
-    ran.assert_failed("installing from 127.10.0.4 failed");
-    assert!(!machine.has("installed") && machine.left_behind() == 0);
+    machine.file("installer-is-interrupted", "");
+    let run = machine.run(&backend());
+    run.assert_failed("installing from 127.10.0.4 failed");
+    assert!(!machine.has("installed") && machine.temporary_files() == 0);
 }
 
 #[test]
-fn without_a_device_it_fails_and_says_so() {
+fn join_fails_without_a_device() {
     let machine = Machine::new();
     std::fs::remove_file(machine.path("root/dev/sdp")).unwrap();
-    let ran = machine.run(&backend());
-    ran.assert_failed("no device for /opt/weka");
-    assert!(ran.of("weka").is_empty());
+    let run = machine.run(&backend());
+    run.assert_failed("no device for /opt/weka");
+    assert!(run.calls_of("weka").is_empty());
 }
 
 #[test]
-fn the_first_device_gets_the_filesystem() {
+fn filesystem_is_created_on_first_device() {
     let machine = Machine::new();
     machine.file("root/dev/xvdp", "");
     machine.file("root/dev/nvme1n1", "");
-    let ran = machine.run(&backend());
+    let run = machine.run(&backend());
     let device = machine.path("root/dev/xvdp");
-    let made = format!("mkfs.ext4 -q -F -L wekaiosw {}", device.display());
-    assert_eq!(ran.of("mkfs.ext4"), [made.as_str()]);
-    let mounted = format!(
+    let mkfs = format!("mkfs.ext4 -q -F -L wekaiosw {}", device.display());
+    assert_eq!(run.calls_of("mkfs.ext4"), [mkfs.as_str()]);
+    let mount = format!(
         "mount {} {}",
         device.display(),
         machine.path("root/opt/weka").display()
     );
-    assert_eq!(ran.of("mount "), [mounted.as_str()]);
+    assert_eq!(run.calls_of("mount "), [mount.as_str()]);
 }
 
 #[test]
-fn a_second_run_keeps_the_filesystem() {
+fn second_run_keeps_the_filesystem() {
     let machine = Machine::new();
-    assert!(machine.run(&backend()).ok);
+    assert!(machine.run(&backend()).succeeded);
     machine.file("label", "wekaiosw\n");
     machine.file("mounted", "");
-    let ran = machine.run(&backend());
-    assert!(ran.ok, "{}", ran.printed);
-    assert!(ran.of("mkfs.ext4").is_empty() && ran.of("mount ").is_empty());
+    let run = machine.run(&backend());
+    assert!(run.succeeded, "{}", run.output);
+    assert!(run.calls_of("mkfs.ext4").is_empty() && run.calls_of("mount ").is_empty());
     assert_eq!(machine.read("root/etc/fstab").lines().count(), 1);
 }
 
 #[test]
-fn without_cores_enough_it_fails_and_says_so() {
-    let ran = Machine::new().run(&backend_join(profile_of("i3en.24xlarge").unwrap(), PASSWORD).render());
-    ran.assert_failed("not enough cores: 14 wanted, 3 there");
-    assert!(ran.of("weka local setup container").is_empty());
+fn join_fails_with_too_few_cores() {
+    let run = Machine::new().run(&backend_join(profile_of("i3en.24xlarge").unwrap(), PASSWORD).render());
+    run.assert_failed("not enough cores: 14 needed, 3 available");
+    assert!(run.calls_of("weka local setup container").is_empty());
 }
 
 #[test]
-fn it_waits_for_interfaces_and_fails_without() {
+fn join_waits_for_interfaces_and_fails_without_them() {
     let machine = Machine::new();
     let late = r#"
         case "$*" in
           *route*) echo 'default via 127.10.0.1 dev eth0' ;;
           *addr*)
-            echo . >>"$MACHINE/looks"
+            echo . >>"$MACHINE/polls"
             echo '2: eth0    inet 127.10.0.9/20 scope global eth0'
-            if [ "$(wc -l <"$MACHINE/looks")" -gt 3 ]; then
+            if [ "$(wc -l <"$MACHINE/polls")" -gt 3 ]; then
               for n in 1 2 3; do echo "$n: eth$n    inet 127.10.0.$((9 + n))/20 scope global eth$n"; done
             fi ;;
         esac"#;
     machine.program("ip", late);
-    let ran = machine.run(&backend());
-    assert!(ran.ok, "{}", ran.printed);
-    assert_eq!(ran.of("ip -o -4 addr").len(), 4);
+    let run = machine.run(&backend());
+    assert!(run.succeeded, "{}", run.output);
+    assert_eq!(run.calls_of("ip -o -4 addr").len(), 4);
 
     machine.program("ip", &late.replace("-gt 3", "-gt 300"));
-    let ran = machine.run(&backend());
-    ran.assert_failed("not enough network interfaces: 3 wanted beside the primary, 0 there");
-    assert!(ran.of("weka local setup container").is_empty());
+    let run = machine.run(&backend());
+    run.assert_failed("not enough network interfaces: 3 needed in addition to the primary, 0 available");
+    assert!(run.calls_of("weka local setup container").is_empty());
 }
 
 #[test]
-fn a_cluster_that_is_not_ready_ends_it() {
+fn join_fails_when_cluster_does_not_become_ready() {
     let machine = Machine::new();
     machine.file("weka-fails", "*operational_status*\n");
-    let ran = machine.run(&backend());
-    ran.assert_failed("the cluster did not become ready");
-    assert!(ran.of("weka local exec").is_empty());
+    let run = machine.run(&backend());
+    run.assert_failed("the cluster did not become ready");
+    assert!(run.calls_of("weka local exec").is_empty());
 }
 
 #[test]
-fn a_container_that_cannot_be_set_up_ends_it() {
+fn join_stops_at_container_that_cannot_be_set_up() {
     let machine = Machine::new();
     machine.file("weka-fails", "*--name compute0*\n");
-    let ran = machine.run(&backend());
-    ran.assert_failed("container compute0 could not be set up");
-    assert!(ran.of("weka local setup container --name frontend0").is_empty());
-    ran.assert_no_secret();
+    let run = machine.run(&backend());
+    run.assert_failed("container compute0 could not be set up");
+    assert!(
+        run.calls_of("weka local setup container --name frontend0")
+            .is_empty()
+    );
+    run.assert_no_secret();
 }

@@ -1,4 +1,4 @@
-//! A folder that stands for a machine: programs on `bin`, files under `root`, the programs' calls in `calls`.
+//! A simulated machine in a folder: programs in `bin`, files under `root`, the recorded calls of the programs in `calls`.
 
 use std::fmt::Display;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-/// A password with everything that a shell could stumble over.
+/// A password with characters that are special in a shell.
 pub(crate) const PASSWORD: &str = "p'a\"s$s`w\\o rd!";
 pub(crate) const API_KEY: &str = "the-api-key-0123456789";
 
@@ -15,16 +15,16 @@ pub(crate) struct Machine {
     folder: TempDir,
 }
 
-/// What a script did.
-pub(crate) struct Ran {
-    pub(crate) ok: bool,
-    pub(crate) printed: String,
+/// The result of a script.
+pub(crate) struct Run {
+    pub(crate) succeeded: bool,
+    pub(crate) output: String,
     pub(crate) calls: Vec<String>,
 }
 
 impl Machine {
-    /// A machine on which everything goes well: an EBS volume, one free drive, four cores on two NUMA nodes, seven
-    /// interfaces beside the primary, and backends that answer.
+    /// A machine on which everything succeeds: an EBS volume, one unused drive, four cores on two NUMA nodes, seven secondary
+    /// interfaces, and backends that respond.
     pub(crate) fn new() -> Self {
         let machine = Self {
             folder: TempDir::new().unwrap(),
@@ -44,8 +44,8 @@ impl Machine {
             (4, "0,4", 0),
             (5, "1,5", 0),
         ]);
-        let quiet = ["mkfs.ext4", "mount", "systemctl", "shutdown", "sleep"].map(|name| (name, "exit 0"));
-        for (name, body) in quiet.iter().chain(PROGRAMS) {
+        let silent = ["mkfs.ext4", "mount", "systemctl", "shutdown", "sleep"].map(|name| (name, "exit 0"));
+        for (name, body) in silent.iter().chain(PROGRAMS) {
             machine.program(name, body);
         }
         machine
@@ -69,12 +69,12 @@ impl Machine {
         self.path(name).exists()
     }
 
-    /// The files that a script has left in the folder for temporary ones.
-    pub(crate) fn left_behind(&self) -> usize {
+    /// The number of temporary files that scripts left behind.
+    pub(crate) fn temporary_files(&self) -> usize {
         fs::read_dir(self.path("tmp")).unwrap().count()
     }
 
-    /// Gives it these cpus, as the kernel shows them: number, threads of its core, NUMA node.
+    /// Sets the CPUs as the kernel lists them: number, threads of its core, NUMA node.
     pub(crate) fn cpus(&self, cpus: &[(u32, impl Display, u32)]) {
         let all = self.path("root/sys/devices/system/cpu");
         fs::create_dir_all(&all).unwrap();
@@ -87,16 +87,16 @@ impl Machine {
         }
     }
 
-    /// A program that notes its call and then runs `body`.
+    /// Adds a program that records its call and then runs `body`.
     pub(crate) fn program(&self, name: &str, body: &str) {
         let path = self.path("bin").join(name);
-        let note = "{ printf '%s' \"${0##*/}\"; printf ' %q' \"$@\"; echo; } >>\"$MACHINE/calls\"";
-        fs::write(&path, format!("#!/bin/bash\n{note}\n{body}\n")).unwrap();
+        let record = "{ printf '%s' \"${0##*/}\"; printf ' %q' \"$@\"; echo; } >>\"$MACHINE/calls\"";
+        fs::write(&path, format!("#!/bin/bash\n{record}\n{body}\n")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// Runs a script, traced where it lets itself be. The calls are those of this run.
-    pub(crate) fn run(&self, script: &str) -> Ran {
+    /// Runs a script with bash's tracing enabled. The result has only the calls of this run.
+    pub(crate) fn run(&self, script: &str) -> Run {
         let path = self.path("script.sh");
         fs::write(&path, script).unwrap();
         self.file("calls", "");
@@ -117,40 +117,40 @@ impl Machine {
             .env("WEKACTL_PAUSE", "0")
             .output()
             .unwrap();
-        let printed = [stdout, stderr]
+        let output = [stdout, stderr]
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .concat();
         let calls = self.read("calls").lines().map(str::to_owned).collect();
-        Ran {
-            ok: status.success(),
-            printed,
+        Run {
+            succeeded: status.success(),
+            output,
             calls,
         }
     }
 }
 
-impl Ran {
-    /// The calls that begin so.
-    pub(crate) fn of(&self, head: &str) -> Vec<&str> {
+impl Run {
+    /// The calls that start with `head`.
+    pub(crate) fn calls_of(&self, head: &str) -> Vec<&str> {
         let calls = self.calls.iter().map(String::as_str);
         calls.filter(|call| call.starts_with(head)).collect()
     }
 
-    /// Fails unless the script has failed and said this.
-    pub(crate) fn assert_failed(&self, saying: &str) {
-        let said = !self.ok && self.printed.contains(saying);
-        assert!(said, "not '{saying}':\n{}", self.printed);
+    /// Asserts that the script failed and printed `message`.
+    pub(crate) fn assert_failed(&self, message: &str) {
+        let failed = !self.succeeded && self.output.contains(message);
+        assert!(failed, "no failure with '{message}':\n{}", self.output);
     }
 
     pub(crate) fn assert_no_secret(&self) {
-        let seen = [self.printed.clone(), self.calls.join("\n")].concat();
+        let seen = [self.output.clone(), self.calls.join("\n")].concat();
         for secret in [API_KEY, PASSWORD, "p'a", "s$s", "w\\o"] {
             assert!(!seen.contains(secret), "{secret} in:\n{seen}");
         }
     }
 }
 
-/// Of these only the first is free, local and a drive.
+/// Only the first is a whole, unmounted, local drive.
 const DISKS: &str = r#"{"disks": [
   {"devPath": "/dev/nvme2n1", "isRotational": false, "type": "DISK", "isMounted": false, "model": "Amazon EC2 NVMe Instance Storage"},
   {"devPath": "/dev/rotating", "isRotational": true, "type": "DISK", "isMounted": false, "model": "Amazon EC2 NVMe Instance Storage"},
@@ -160,7 +160,7 @@ const DISKS: &str = r#"{"disks": [
   {"devPath": "/dev/nameless", "isRotational": false, "type": "DISK", "isMounted": false, "model": null}]}
 "#;
 
-/// This machine's containers, one that another instance with its address has left, and another machine's.
+/// The containers of this machine, of an earlier instance with the same address, and of another machine.
 const HOSTS: &str = r#"[
   {"host_id": "HostId<99>", "host_ip": "127.10.0.9", "container_name": "drives0", "state": "INACTIVE", "added_time": "2026-01-01T00:00:00Z"},
   {"host_id": "HostId<98>", "host_ip": "127.10.0.9", "container_name": "compute0", "state": "ACTIVE", "added_time": "2026-01-01T00:00:00Z"},
@@ -170,8 +170,8 @@ const HOSTS: &str = r#"[
   {"host_id": "HostId<3>", "host_ip": "127.10.0.4", "container_name": "drives0", "state": "ACTIVE", "added_time": "2026-03-01T00:00:00Z"}]
 "#;
 
-/// Programs that answer. Files of the machine say what goes wrong: `dead` holds hosts that do not answer, `weka-fails` commands
-/// that fail, `join-answer` is how the join URL answers, a piece of bash that may set `$code` and write to `$file`.
+/// Simulated programs. Files of the machine control them: `dead` lists hosts that do not respond, `weka-fails` lists patterns of
+/// weka commands that fail, and `join-response` is bash code for the join URL, which may set `$code` and write to `$file`.
 const PROGRAMS: &[(&str, &str)] = &[
     ("blkid", r#"[ -e "$MACHINE/label" ] && cat "$MACHINE/label""#),
     ("mountpoint", r#"[ -e "$MACHINE/mounted" ]"#),
@@ -188,7 +188,7 @@ const PROGRAMS: &[(&str, &str)] = &[
           shift
         done
         host=${url#http://} host=${host%%:*}
-        if grep -qsx "$host" "$MACHINE/dead"; then echo 'curl: (7) no answer' >&2; exit 7; fi
+        if grep -qsx "$host" "$MACHINE/dead"; then echo 'curl: (7) no response' >&2; exit 7; fi
         case "$url" in
           */latest/api/token) echo a-token ;;
           */meta-data/*)
@@ -197,10 +197,10 @@ const PROGRAMS: &[(&str, &str)] = &[
           */api/v1) echo '{"jsonrpc":"2.0","id":1,"result":{"software_release":"4.2.9"}}' ;;
           */dist/v1/install)
             echo 'touch "$MACHINE/installed"' >"$file"
-            [ ! -e "$MACHINE/installer-breaks-off" ] || exit 18 ;;
+            [ ! -e "$MACHINE/installer-is-interrupted" ] || exit 18 ;;
           */default/wekactl-*)
             [ "$header" = "$API_KEY_EXPECTED" ] || exit 22
-            . "$MACHINE/join-answer"
+            . "$MACHINE/join-response"
             [ -z "$write" ] || printf %s "$code" ;;
           *) exit 22 ;;
         esac"#,
@@ -228,7 +228,7 @@ const PROGRAMS: &[(&str, &str)] = &[
           done <"$MACHINE/weka-fails"
         fi
         case "$*" in
-          # As long as the real one's: more than a pipe holds.
+          # As long as the real output: more than a pipe buffers.
           *operational_status*) echo '{"is_ready": true,'; printf '"filler": "%0200000d"}' 0 ;;
           *machine-query-info*) cat "$MACHINE/disks" ;;
           *weka_sign_drive*) touch "$WEKACTL_ROOT${*: -1}p1" ;;

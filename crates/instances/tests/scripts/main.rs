@@ -1,12 +1,9 @@
-//! The scripts as they are rendered, as shellcheck sees them, and as bash runs them on a machine of stand-ins.
+//! The scripts: as rendered, as shellcheck sees them, and as bash runs them on a simulated machine.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot set up its machine has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test must panic if its set-up fails")]
 #![expect(
     clippy::disallowed_methods,
-    reason = "the stand-ins go before the machine's own programs on PATH"
+    reason = "the simulated programs precede the real ones on PATH"
 )]
 
 mod backend;

@@ -1,4 +1,4 @@
-//! What is rendered: snapshots, shellcheck, limits, quoting, and what `Debug` tells.
+//! The rendered scripts: snapshots, shellcheck, size limit, quoting and `Debug` output.
 
 use crate::machine::{API_KEY, PASSWORD};
 use instances::{BackendJoin, ClientJoin, MountScript, Profile, UserData, profile_of};
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-/// EC2 takes no more user data than this, before it is encoded.
+/// EC2's limit for user data, before base64 encoding, in bytes.
 const USER_DATA_LIMIT: usize = 16 * 1024;
 
 pub(crate) fn backend_join(profile: Profile, password: &str) -> BackendJoin {
@@ -50,7 +50,7 @@ pub(crate) fn mount() -> MountScript {
 }
 
 fn all() -> [(&'static str, String); 4] {
-    // A plain password: shellcheck would remark on what is quoted in it.
+    // A plain password: shellcheck would report the quotes in it.
     let profile = profile_of("i3en.2xlarge").unwrap();
     [
         ("backend", backend_join(profile, "secret").render()),
@@ -61,21 +61,21 @@ fn all() -> [(&'static str, String); 4] {
 }
 
 #[test]
-fn by_snapshot() {
+fn scripts_match_their_snapshots() {
     for (name, script) in all() {
         insta::assert_snapshot!(name, script);
     }
 }
 
 #[test]
-fn shellcheck_has_nothing_to_say() {
+fn shellcheck_reports_nothing() {
     for (name, script) in all() {
         let mut check = Command::new("shellcheck")
             .args(["--norc", "--shell=bash", "--severity=style", "-"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("shellcheck is needed: `cargo xtask test` installs it");
+            .expect("shellcheck is required: `cargo xtask test` installs it");
         check.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
         let output = check.wait_with_output().unwrap();
         assert!(
@@ -87,13 +87,13 @@ fn shellcheck_has_nothing_to_say() {
 }
 
 #[test]
-fn user_data_is_within_ec2s_limit() {
+fn user_data_fits_ec2_limit() {
     let longest = UserData {
         join_url: "u".repeat(1000),
         api_key: "k".repeat(200),
         region: "ap-southeast-2".into(),
         subnet: "subnet-0123456789abcdef0".into(),
-        // The most that an interface can have.
+        // EC2's maximum for an interface.
         security_groups: vec!["sg-0123456789abcdef0".into(); 16],
         io_cores: 23,
     };
@@ -104,28 +104,28 @@ fn user_data_is_within_ec2s_limit() {
 #[test]
 fn debug_shows_no_secret() {
     let profile = profile_of("i3en.2xlarge").unwrap();
-    let shown = [
+    let debug = [
         format!("{:?}", backend_join(profile, "sesame")),
         format!("{:?}", client_join("sesame")),
         format!("{:?}", user_data()),
     ]
     .concat();
-    assert!(!shown.contains("sesame") && !shown.contains(API_KEY), "{shown}");
+    assert!(!debug.contains("sesame") && !debug.contains(API_KEY), "{debug}");
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever a name or password holds, the script's environment holds the same, and nothing else has been run or said.
+    /// The script's environment has exactly the given name and password, and nothing else is run or printed.
     #[test]
-    fn credentials_arrive_as_they_are(
+    fn any_credentials_reach_the_script_unchanged(
         username in r"[^\x00]{1,20}",
         password in r#"([^\x00]|['"`$\\\n{}%!#]|\$\(echo no\)|\{\{ username \}\}){1,30}"#,
     ) {
         let script = ClientJoin { username: username.clone(), password: password.clone(), ..client_join("") }.render();
         let head = script.split("backends=(").next().unwrap();
-        let ends = r#"printf '%s\0%s\0' "$WEKA_USERNAME" "$WEKA_PASSWORD""#;
-        let output = Command::new("bash").arg("-xvc").arg(format!("{head}\n{ends}")).output().unwrap();
+        let tail = r#"printf '%s\0%s\0' "$WEKA_USERNAME" "$WEKA_PASSWORD""#;
+        let output = Command::new("bash").arg("-xvc").arg(format!("{head}\n{tail}")).output().unwrap();
         prop_assert_eq!(output.stdout, format!("{username}\0{password}\0").into_bytes());
     }
 }

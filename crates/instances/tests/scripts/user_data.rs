@@ -1,13 +1,13 @@
-//! The first boot: network interfaces, the join script, and giving up.
+//! The first boot: network interfaces, the join script, retries and shutdown.
 
-use crate::machine::{Machine, PASSWORD, Ran};
+use crate::machine::{Machine, PASSWORD, Run};
 use crate::rendered::{client_join, user_data};
 
-/// A script from the join URL that notes it was run.
+/// A join script that records that it ran.
 const SCRIPT: &str = r##"printf '%s\n' '#!/bin/bash' 'echo . >>"$MACHINE/joined"' >"$file""##;
 
-/// EC2's network interfaces, a file each under `enis`: id, attachment, whether it is deleted on termination. `aws-fails`
-/// holds commands that fail, each one time less for every line that it has there.
+/// EC2's network interfaces, one file each under `enis`: id, attachment, delete on termination. `aws-fails` lists commands that
+/// fail; each line makes one call fail.
 const AWS: &str = r#"
     mkdir -p "$MACHINE/enis"
     if line=$(grep -nsx "$2" "$MACHINE/aws-fails" | head -n 1) && [ -n "$line" ]; then
@@ -43,18 +43,18 @@ const AWS: &str = r#"
       *) echo 'An error occurred (UnauthorizedOperation)' >&2; exit 254 ;;
     esac"#;
 
-fn machine(join_answer: &str) -> Machine {
+fn machine(join_response: &str) -> Machine {
     let machine = Machine::new();
     machine.program("aws", AWS);
-    machine.file("join-answer", join_answer);
+    machine.file("join-response", join_response);
     machine
 }
 
-fn run(machine: &Machine) -> Ran {
+fn run(machine: &Machine) -> Run {
     machine.run(&user_data().render())
 }
 
-/// The interfaces that EC2 has, as text.
+/// EC2's network interfaces as text.
 fn interfaces(machine: &Machine) -> Vec<String> {
     let entries = std::fs::read_dir(machine.path("enis")).unwrap();
     let mut found: Vec<_> = entries
@@ -78,134 +78,138 @@ fn assert_three_interfaces(machine: &Machine) {
 }
 
 #[test]
-fn it_attaches_interfaces_and_runs_the_join_script() {
+fn interfaces_are_attached_and_join_script_runs() {
     let machine = machine(SCRIPT);
-    let ran = run(&machine);
-    assert!(ran.ok, "{}", ran.printed);
+    let run = run(&machine);
+    assert!(run.succeeded, "{}", run.output);
     assert_eq!(machine.read("joined"), ".\n");
-    ran.assert_no_secret();
+    run.assert_no_secret();
     assert_three_interfaces(&machine);
-    let created = ran.of("aws ec2 create-network-interface");
+    let created = run.calls_of("aws ec2 create-network-interface");
     assert_eq!(created.len(), 3);
     assert!(
         created[0].contains("--region eu-west-1 --subnet-id subnet-1 --groups sg-1 sg-2"),
         "{}",
         created[0]
     );
-    for (index, call) in ran.of("aws ec2 attach-network-interface").iter().enumerate() {
+    for (index, call) in run
+        .calls_of("aws ec2 attach-network-interface")
+        .iter()
+        .enumerate()
+    {
         let device = format!("--instance-id i-0123 --device-index {} ", index + 1);
         assert!(call.contains(&device), "{call}");
     }
-    assert!(ran.of("shutdown").is_empty());
-    assert_eq!(machine.left_behind(), 0);
+    assert!(run.calls_of("shutdown").is_empty());
+    assert_eq!(machine.temporary_files(), 0);
 }
 
-/// What the roles of Weka's backends allow; another call would fail on every instance.
+/// Any call that the role of Weka's backends does not allow would fail on every instance.
 #[test]
-fn it_asks_for_nothing_that_its_role_does_not_allow() {
-    let ran = run(&machine(SCRIPT));
+fn user_data_calls_only_what_the_role_allows() {
+    let run = run(&machine(SCRIPT));
     let allowed = ["describe", "create", "attach", "modify", "delete"]
         .map(|verb| format!("aws ec2 {verb}-network-interface"));
-    for call in ran.of("aws") {
+    for call in run.calls_of("aws") {
         assert!(allowed.iter().any(|allowed| call.starts_with(allowed)), "{call}");
         assert!(!call.contains("--tag-specifications"), "{call}");
     }
 }
 
 #[test]
-fn the_real_join_script_runs_without_its_password_showing() {
+fn real_join_script_runs_without_showing_its_password() {
     let machine = machine(r#"cp "$MACHINE/real-join" "$file""#);
     machine.file("real-join", &client_join(PASSWORD).render());
-    let ran = run(&machine);
-    assert!(ran.ok, "{}", ran.printed);
-    ran.assert_no_secret();
+    let run = run(&machine);
+    assert!(run.succeeded, "{}", run.output);
+    run.assert_no_secret();
     assert_eq!(machine.read("seen-password"), PASSWORD);
-    assert_eq!(machine.left_behind(), 0);
+    assert_eq!(machine.temporary_files(), 0);
 }
 
 #[test]
-fn the_join_script_is_for_nobody_elses_eyes() {
+fn join_script_file_is_readable_by_root_only() {
     let machine = machine(&format!(r#"stat -c %a "$file" >"$MACHINE/mode"; {SCRIPT}"#));
-    assert!(run(&machine).ok);
+    assert!(run(&machine).succeeded);
     assert_eq!(machine.read("mode"), "600\n");
 }
 
 #[test]
-fn what_is_no_script_is_never_run_and_the_instance_shuts_down() {
-    let page = r##"printf '%s\n' '#!/bin/bash' 'touch "$MACHINE/ran-a-page"' >"$file""##;
-    for answer in [
-        // With --fail, curl ends so on 403.
+fn response_without_script_is_not_run_and_instance_shuts_down() {
+    let page = r##"printf '%s\n' '#!/bin/bash' 'touch "$MACHINE/page-was-run"' >"$file""##;
+    for response in [
+        // curl --fail exits with 22 on status 403.
         format!("{page}; exit 22"),
-        // With --fail, a redirect is no failure to curl.
+        // curl --fail does not fail on a redirect.
         format!("{page}; code=302"),
-        // The connection broke off.
+        // The connection was interrupted.
         format!("{page}; exit 18"),
-        r#"echo 'touch "$MACHINE/ran-a-page"' >"$file""#.to_owned(),
+        r#"echo 'touch "$MACHINE/page-was-run"' >"$file""#.to_owned(),
         String::new(),
     ] {
-        let machine = machine(&answer);
-        let ran = run(&machine);
+        let machine = machine(&response);
+        let run = run(&machine);
         assert!(
-            !ran.ok && !machine.has("ran-a-page"),
-            "{answer}:\n{}",
-            ran.printed
+            !run.succeeded && !machine.has("page-was-run"),
+            "{response}:\n{}",
+            run.output
         );
-        ran.assert_no_secret();
-        assert_eq!(ran.of("shutdown"), ["shutdown -h now"]);
-        assert_eq!(ran.printed.matches("wekactl: joining, attempt").count(), 7);
+        run.assert_no_secret();
+        assert_eq!(run.calls_of("shutdown"), ["shutdown -h now"]);
+        assert_eq!(run.output.matches("wekactl: joining, attempt").count(), 7);
         assert_three_interfaces(&machine);
-        assert_eq!(machine.left_behind(), 0);
+        assert_eq!(machine.temporary_files(), 0);
     }
 }
 
 #[test]
-fn a_join_script_that_fails_is_fetched_and_run_again() {
+fn failed_join_script_is_downloaded_and_run_again() {
     let machine = machine(
         r##"printf '%s\n' '#!/bin/bash' 'echo . >>"$MACHINE/joined"' '[ "$(wc -l <"$MACHINE/joined")" = 3 ]' >"$file""##,
     );
-    let ran = run(&machine);
-    assert!(ran.ok, "{}", ran.printed);
+    let run = run(&machine);
+    assert!(run.succeeded, "{}", run.output);
     assert_eq!(machine.read("joined").lines().count(), 3);
-    assert_eq!(ran.of("aws ec2 create-network-interface").len(), 3);
+    assert_eq!(run.calls_of("aws ec2 create-network-interface").len(), 3);
     assert_three_interfaces(&machine);
 }
 
-/// Whatever call fails, and whenever, the next try ends with three interfaces that go when the instance goes.
+/// After any failed call, the next attempt ends with three interfaces that are deleted with the instance.
 #[test]
-fn a_call_that_fails_is_made_good_by_the_next_try() {
+fn next_attempt_recovers_from_any_failed_call() {
     for failing in [
         "describe-network-interfaces",
         "create-network-interface",
         "attach-network-interface",
         "modify-network-interface-attribute",
-        // One that could not be attached could not be deleted either.
+        // Neither attaching nor deleting the interface succeeds.
         "attach-network-interface\ndelete-network-interface",
     ] {
         let machine = machine(SCRIPT);
         machine.file("aws-fails", &format!("{failing}\n"));
-        let ran = run(&machine);
-        assert!(ran.ok, "{failing}:\n{}", ran.printed);
+        let run = run(&machine);
+        assert!(run.succeeded, "{failing}:\n{}", run.output);
         assert_three_interfaces(&machine);
-        assert_eq!(ran.printed.matches("wekactl: joining, attempt").count(), 2);
+        assert_eq!(run.output.matches("wekactl: joining, attempt").count(), 2);
     }
 }
 
 #[test]
-fn interfaces_that_cannot_be_attached_are_not_left_behind() {
+fn interface_that_cannot_be_attached_is_deleted() {
     let machine = machine(SCRIPT);
     machine.file("aws-fails", &"attach-network-interface\n".repeat(7));
-    let ran = run(&machine);
-    assert!(!ran.ok && !machine.has("joined"), "{}", ran.printed);
-    assert_eq!(ran.of("shutdown").len(), 1);
+    let run = run(&machine);
+    assert!(!run.succeeded && !machine.has("joined"), "{}", run.output);
+    assert_eq!(run.calls_of("shutdown").len(), 1);
     assert!(interfaces(&machine).is_empty());
 }
 
 #[test]
-fn it_waits_longer_each_time_and_not_before_shutting_down() {
+fn delay_doubles_after_each_attempt_and_shutdown_is_immediate() {
     let machine = machine("exit 22");
-    let ran = machine.run(&user_data().render().replace("${WEKACTL_PAUSE:-$1}", "$1"));
+    let run = machine.run(&user_data().render().replace("${WEKACTL_PAUSE:-$1}", "$1"));
     assert_eq!(
-        ran.of("sleep"),
+        run.calls_of("sleep"),
         [
             "sleep 5",
             "sleep 10",
