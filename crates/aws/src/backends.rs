@@ -11,7 +11,7 @@ const PAGE: i32 = 1000;
 
 /// A running instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Running {
+pub struct RunningInstance {
     /// Its id, such as `i-0123456789abcdef0`.
     pub id: String,
     /// Its private address.
@@ -23,7 +23,7 @@ pub struct Running {
 ///
 /// # Errors
 /// What AWS answers; a page that fails fails the whole list.
-pub async fn running(client: &Client, cluster: &str) -> Result<Vec<Running>> {
+pub async fn running(client: &Client, cluster: &str) -> Result<Vec<RunningInstance>> {
     let tag = |key: &str, value: &str| Filter::builder().name(format!("tag:{key}")).values(value).build();
     let filters = vec![
         tag(tags::CLUSTER_NAME, cluster),
@@ -33,11 +33,11 @@ pub async fn running(client: &Client, cluster: &str) -> Result<Vec<Running>> {
             .values("running")
             .build(),
     ];
-    Ok(running_of(described(client, filters).await?))
+    Ok(running_instances_of(describe_instances(client, filters).await?))
 }
 
 /// The instances that these filters choose: all pages.
-pub(crate) async fn described(client: &Client, filters: Vec<Filter>) -> Result<Vec<Instance>> {
+pub(crate) async fn describe_instances(client: &Client, filters: Vec<Filter>) -> Result<Vec<Instance>> {
     let request = client
         .describe_instances()
         .set_filters(Some(filters))
@@ -54,12 +54,12 @@ pub(crate) async fn described(client: &Client, filters: Vec<Filter>) -> Result<V
 }
 
 /// Those of the instances that have an address, ordered by id.
-pub(crate) fn running_of(instances: Vec<Instance>) -> Vec<Running> {
+pub(crate) fn running_instances_of(instances: Vec<Instance>) -> Vec<RunningInstance> {
     let running = instances.into_iter().filter_map(|instance| {
         let private_ip = instance
             .private_ip_address
             .filter(|address| !address.is_empty())?;
-        Some(Running {
+        Some(RunningInstance {
             id: instance.instance_id?,
             private_ip,
         })
@@ -72,7 +72,7 @@ pub(crate) fn running_of(instances: Vec<Instance>) -> Vec<Running> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_support::{config, form_of, replay, xml_answer};
+    use crate::test_support::{config, form_of, replay, xml_response};
     use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
     fn page(instances: &[(&str, Option<&str>)], next: Option<&str>) -> HttpResponse {
@@ -90,7 +90,7 @@ mod tests {
         let next = next
             .map(|token| format!("<nextToken>{token}</nextToken>"))
             .unwrap_or_default();
-        xml_answer(
+        xml_response(
             200,
             &format!(
                 "<DescribeInstancesResponse><reservationSet>{items}</reservationSet>{next}</DescribeInstancesResponse>"
@@ -133,7 +133,7 @@ mod tests {
         let refused = "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no</Message></Error></Errors></Response>";
         let replay = replay([
             page(&[("i-1", Some("10.0.0.1"))], Some("more")),
-            xml_answer(403, refused),
+            xml_response(403, refused),
         ]);
         let error = running(&Client::new(&config(replay)), "wk").await.unwrap_err();
         assert_eq!(

@@ -1,6 +1,6 @@
 //! The clients of every service that the CLI talks to, for one cluster.
 
-use crate::requests::{IN_FLIGHT, Log, limited};
+use crate::requests::{LogRequests, MAX_IN_FLIGHT, limited};
 use aws_config::SdkConfig;
 use deployment::{Account, Names};
 use std::sync::Arc;
@@ -19,14 +19,14 @@ macro_rules! clients {
             fn alike(config: &SdkConfig) -> Self {
                 Self {
                     $($name: $sdk::Client::from_conf(
-                        $sdk::config::Builder::from(config).interceptor(Log).build(),
+                        $sdk::config::Builder::from(config).interceptor(LogRequests).build(),
                     ),)*
                 }
             }
 
-            /// The same, with no more than [`IN_FLIGHT`] requests under way at once, whatever service they go to.
+            /// The same, with no more than [`MAX_IN_FLIGHT`] requests under way at once, whatever service they go to.
             fn limited(&self) -> Self {
-                let permits = Arc::new(Semaphore::new(IN_FLIGHT));
+                let permits = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
                 Self {
                     $($name: {
                         let config = self.$name.config();
@@ -118,7 +118,7 @@ impl Cloud {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_support::{config, json_answer, replay};
+    use crate::test_support::{config, json_response, replay};
     use aws_config::retry::RetryConfig;
     use serde_json::json;
     use std::time::Duration;
@@ -126,13 +126,13 @@ mod tests {
     #[tokio::test]
     async fn the_slow_limits_of_api_gateway_are_waited_for() {
         let refused = || {
-            json_answer(
+            json_response(
                 429,
                 &json!({ "__type": "TooManyRequestsException", "message": "slower" }),
             )
         };
         let answers = std::iter::repeat_with(refused).take(8);
-        let made = json_answer(201, &json!({ "id": "d1" }));
+        let made = json_response(201, &json!({ "id": "d1" }));
         let patient = |client| {
             let config = config(client).into_builder();
             let retry = RetryConfig::standard().with_max_attempts(4);

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// A cluster, or a stack that could become one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Listed {
+pub struct ClusterSummary {
     /// Its name.
     pub name: String,
     /// `stack`, or `instances` for one imported by instance ids.
@@ -40,11 +40,11 @@ pub struct Size {
 ///
 /// # Errors
 /// A request failed.
-pub async fn list(clients: &Clients) -> Result<Vec<Listed>> {
+pub async fn list(clients: &Clients) -> Result<Vec<ClusterSummary>> {
     let (stacks, groups) = tokio::try_join!(stacks(clients), imported(clients))?;
     let mut clusters = stacks;
     for (name, (size, version)) in groups {
-        let cluster = clusters.entry(name.clone()).or_insert_with(|| Listed {
+        let cluster = clusters.entry(name.clone()).or_insert_with(|| ClusterSummary {
             name,
             source: "instances",
             state: String::new(),
@@ -59,7 +59,7 @@ pub async fn list(clients: &Clients) -> Result<Vec<Listed>> {
     Ok(clusters.into_values().collect())
 }
 
-async fn stacks(clients: &Clients) -> Result<BTreeMap<String, Listed>> {
+async fn stacks(clients: &Clients) -> Result<BTreeMap<String, ClusterSummary>> {
     let pages = clients
         .cloudformation
         .describe_stacks()
@@ -81,7 +81,7 @@ async fn stacks(clients: &Clients) -> Result<BTreeMap<String, Listed>> {
                 .and_then(|time| Timestamp::from_second(time.secs()).ok());
             Some((
                 name.clone(),
-                Listed {
+                ClusterSummary {
                     name,
                     source: "stack",
                     state: stack
@@ -135,7 +135,7 @@ async fn imported(clients: &Clients) -> Result<BTreeMap<String, (Size, Option<St
 async fn build_version(clients: &Clients, cluster: &str) -> Result<Option<String>> {
     let key = deployment::settings::SETTINGS_KEY;
     let item = crate::table::item(&clients.dynamodb, &format!("wekactl-{cluster}"), key).await;
-    let item = crate::error::ignore_not_found(item, &["ResourceNotFoundException"])?.flatten();
+    let item = crate::error_codes::ignore_not_found(item)?.flatten();
     let version = item
         .as_ref()
         .and_then(|item| item.get("BuildVersion")?.get("S")?.as_str());

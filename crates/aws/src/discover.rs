@@ -2,12 +2,13 @@
 
 mod network;
 
-use crate::backends::described;
+use crate::backends::describe_instances;
 use crate::cloud::Clients;
-use crate::error::{Context, Error, Result, ignore_not_found};
-use crate::group::{FILTER_VALUES, described_by_id, is_gone};
+use crate::error::{Context, Error, Result};
+use crate::error_codes::{ignore_not_found, is_stack_not_found};
+use crate::group::{FILTER_VALUES, describe_instances_by_id, is_terminating};
 use crate::pages::all;
-use crate::resource::{NO_ZONE, tags_from};
+use crate::tags::tags_from;
 use aws_sdk_cloudformation::types::StackResourceSummary;
 use aws_sdk_ec2::types::{Filter, Instance as Found};
 use deployment::ClusterName;
@@ -90,7 +91,7 @@ pub async fn of_stack(clients: &Clients, name: &ClusterName) -> Result<Members, 
             None => others.push(id),
         }
     }
-    found.extend(described_by_id(&clients.ec2, &others).await?);
+    found.extend(describe_instances_by_id(&clients.ec2, &others).await?);
     Ok(Members::new(
         source,
         found,
@@ -105,7 +106,7 @@ async fn tagged_with_stack(clients: &Clients, name: &ClusterName) -> Result<Vec<
         .name("tag:aws:cloudformation:stack-name")
         .values(name.as_str())
         .build();
-    described(&clients.ec2, vec![filter]).await
+    describe_instances(&clients.ec2, vec![filter]).await
 }
 
 /// Finds instances by their ids. Those that are not there are missing in what is found.
@@ -114,7 +115,7 @@ async fn tagged_with_stack(clients: &Clients, name: &ClusterName) -> Result<Vec<
 /// A request failed.
 pub async fn of_instances(clients: &Clients, ids: BTreeSet<String>) -> Result<Members> {
     let list: Vec<_> = ids.iter().cloned().collect();
-    let found = described_by_id(&clients.ec2, &list).await?;
+    let found = describe_instances_by_id(&clients.ec2, &list).await?;
     Ok(Members::new(Source::InstanceIds(ids), found, Vec::new()))
 }
 
@@ -124,13 +125,13 @@ pub async fn of_instances(clients: &Clients, ids: BTreeSet<String>) -> Result<Me
 /// The request failed.
 pub async fn zone_name(clients: &Clients, id: &str) -> Result<Option<String>> {
     let ask = clients.route53.get_hosted_zone().id(id);
-    let found = ignore_not_found(ask.send().await.context("route53 GetHostedZone"), NO_ZONE)?;
+    let found = ignore_not_found(ask.send().await.context("route53 GetHostedZone"))?;
     Ok(found.and_then(|found| found.hosted_zone).map(|zone| zone.name))
 }
 
 impl Members {
     fn new(source: Source, found: Vec<Found>, classic_load_balancers: Vec<String>) -> Self {
-        let mut found: Vec<_> = found.into_iter().filter(|found| !is_gone(found)).collect();
+        let mut found: Vec<_> = found.into_iter().filter(|found| !is_terminating(found)).collect();
         found.sort_by(|a, b| a.instance_id.cmp(&b.instance_id));
         let imported = DiscoveredCluster {
             source,
@@ -142,7 +143,7 @@ impl Members {
     }
 
     /// What is known of the cluster: all but volumes, Auto Scaling groups and the network.
-    pub fn known(&self) -> &DiscoveredCluster {
+    pub fn discovered(&self) -> &DiscoveredCluster {
         &self.imported
     }
 
@@ -190,7 +191,7 @@ async fn stack_resources(clients: &Clients, name: &ClusterName) -> Result<Vec<St
 
 /// A stack that is not there is a ValidationError, as is every other bad argument; the name is checked already.
 fn not_found(name: &ClusterName, error: Error) -> NotFound {
-    if error.is(&["ValidationError"]) {
+    if is_stack_not_found(&error) {
         NotFound::Stack(name.clone())
     } else {
         NotFound::Aws(error)
@@ -209,7 +210,7 @@ pub async fn stack_instances(clients: &Clients, name: &ClusterName) -> Result<Ve
         .filter(|resource| resource.resource_type() == Some("AWS::EC2::Instance"))
         .filter_map(|resource| resource.physical_resource_id)
         .collect();
-    let mut instances = described_by_id(&clients.ec2, &ids).await?;
+    let mut instances = describe_instances_by_id(&clients.ec2, &ids).await?;
     instances.sort_by(|a, b| a.instance_id.cmp(&b.instance_id));
     Ok(instances)
 }

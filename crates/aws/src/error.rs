@@ -180,15 +180,6 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     causes.join(": ")
 }
 
-/// The response, or `None` if AWS reports with one of `codes` that the object does not exist.
-pub(crate) fn ignore_not_found<T>(response: Result<T>, codes: &[&str]) -> Result<Option<T>> {
-    match response {
-        Ok(response) => Ok(Some(response)),
-        Err(error) if error.is(codes) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 /// A field that AWS documents as always present.
 ///
 /// # Errors
@@ -200,7 +191,8 @@ pub(crate) fn required_field<T>(value: Option<T>, operation: &'static str, name:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_support::{config, json_answer, replay, unreachable};
+    use crate::error_codes::ignore_not_found;
+    use crate::test_support::{config, json_response, replay, unreachable};
     use serde_json::json;
 
     async fn failure(config: &aws_config::SdkConfig) -> Error {
@@ -214,7 +206,7 @@ mod tests {
     #[tokio::test]
     async fn service_error_has_code_and_message_but_network_failure_has_no_code() {
         let body = json!({ "__type": "ResourceInUseException", "message": "The table is in use" });
-        let error = failure(&config(replay([json_answer(400, &body)]))).await;
+        let error = failure(&config(replay([json_response(400, &body)]))).await;
         assert!(matches!(error, Error::Service { .. }), "{error:?}");
         assert_eq!(error.code(), Some("ResourceInUseException"));
         assert_eq!(
@@ -230,13 +222,10 @@ mod tests {
 
     #[tokio::test]
     async fn unreadable_server_error_is_neither_not_found_nor_not_ready() {
-        let error = failure(&config(replay([json_answer(503, &json!("<html>"))]))).await;
+        let error = failure(&config(replay([json_response(503, &json!("<html>"))]))).await;
         assert_eq!(error.code(), None);
         assert!(!matches!(error, Error::NotReady { .. }), "{error:?}");
-        assert_eq!(
-            ignore_not_found::<()>(Err(error.clone()), &["ResourceNotFoundException"]),
-            Err(error)
-        );
+        assert_eq!(ignore_not_found::<()>(Err(error.clone())), Err(error));
     }
 
     #[test]

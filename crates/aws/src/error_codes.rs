@@ -1,7 +1,107 @@
 //! AWS's error codes and what each group of them means for a caller.
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
+
+/// The response, or `None` if the object does not exist.
+pub(crate) fn ignore_not_found<T>(response: Result<T>) -> Result<Option<T>> {
+    ignore(response, is_not_found)
+}
+
+/// The response, or `None` if the error is `expected`.
+pub(crate) fn ignore<T>(response: Result<T>, expected: impl Fn(&Error) -> bool) -> Result<Option<T>> {
+    match response {
+        Ok(response) => Ok(Some(response)),
+        Err(error) if expected(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the object of the request does not exist. Each service has its own codes.
+///
+/// EC2 Auto Scaling and CloudFormation have none: see [`is_group_not_found`] and [`is_stack_not_found`].
+pub(crate) fn is_not_found(error: &Error) -> bool {
+    error.is(&[
+        // API Gateway, KMS.
+        "NotFoundException",
+        // CloudWatch Logs, DynamoDB, EventBridge, Lambda.
+        "ResourceNotFoundException",
+        "TableNotFoundException",
+        // EC2.
+        "InvalidInstanceID.NotFound",
+        "InvalidLaunchTemplateId.NotFound",
+        "InvalidLaunchTemplateName.NotFoundException",
+        // Elastic Load Balancing: AWS documents the error types, but its responses have the shorter codes.
+        "AccessPointNotFoundException",
+        "LoadBalancerNotFound",
+        "LoadBalancerNotFoundException",
+        "TargetGroupNotFound",
+        "TargetGroupNotFoundException",
+        "ListenerNotFound",
+        "ListenerNotFoundException",
+        // IAM.
+        "NoSuchEntity",
+        // Route 53.
+        "NoSuchHostedZone",
+        // Step Functions.
+        "StateMachineDoesNotExist",
+        "ExecutionDoesNotExist",
+        "ResourceNotFound",
+    ])
+}
+
+/// Whether an Auto Scaling group does not exist. The service reports this only in the message.
+pub(crate) fn is_group_not_found(error: &Error) -> bool {
+    is_validation_error(error) && error.message().contains("not found")
+}
+
+/// Whether a CloudFormation stack does not exist. The service reports any invalid argument with the same code, so this is
+/// conclusive only if the stack's name is known to be valid.
+pub(crate) fn is_stack_not_found(error: &Error) -> bool {
+    is_validation_error(error)
+}
+
+/// Whether EC2 Auto Scaling or CloudFormation rejected an argument, or the state of an instance.
+pub(crate) fn is_validation_error(error: &Error) -> bool {
+    error.is(&["ValidationError"])
+}
+
+/// Whether a KMS key is scheduled for deletion or deleted.
+pub(crate) fn is_key_deleted(error: &Error) -> bool {
+    is_not_found(error) || error.is(&["KMSInvalidStateException"])
+}
+
+/// Whether a stage is no longer part of an API Gateway usage plan. `BadRequestException` has other causes too, so check the result.
+pub(crate) fn is_stage_removed(error: &Error) -> bool {
+    is_not_found(error) || error.is(&["BadRequestException"])
+}
+
+/// Whether an IAM role still has policies.
+pub(crate) fn is_delete_conflict(error: &Error) -> bool {
+    error.is(&["DeleteConflict"])
+}
+
+/// Whether point-in-time recovery cannot be set yet, because the DynamoDB table was created some seconds ago.
+pub(crate) fn is_backup_unavailable(error: &Error) -> bool {
+    error.is(&["ContinuousBackupsUnavailableException"])
+}
+
+/// Whether EC2 or EC2 Auto Scaling rejected a request because of some of its instances. It may accept the others.
+pub(crate) fn is_about_some_instances(error: &Error) -> bool {
+    error
+        .code()
+        .is_some_and(|code| code.starts_with("InvalidInstanceID"))
+        || error.is(&[
+            // EC2: the instance is protected, in another state, or has tags that the role's policy does not allow.
+            "OperationNotPermitted",
+            "IncorrectInstanceState",
+            "IncorrectState",
+            "UnsupportedOperation",
+            "UnauthorizedOperation",
+        ])
+        // EC2 Auto Scaling: the instance is not in the group, or not in service.
+        || is_validation_error(error)
+}
 
 /// Whether AWS throttled the request. The SDK itself retries a throttled request only for some seconds.
 pub(crate) fn is_throttled(error: &Error) -> bool {
@@ -38,7 +138,7 @@ pub(crate) fn is_role_propagation_error(error: &Error) -> bool {
 /// `The instance i-1 is not in InService or EnteringStandby or Standby.`
 pub(crate) fn is_group_busy(error: &Error) -> bool {
     error.is(&["ResourceContention", "ScalingActivityInProgress"])
-        || (error.is(&["ValidationError"]) && error.message().contains("is not in InService"))
+        || (is_validation_error(error) && error.message().contains("is not in InService"))
 }
 
 /// Whether a resource cannot be deleted yet, because its dependents are still being deleted or it is being changed.
@@ -59,9 +159,9 @@ pub(crate) fn is_retryable_delete(error: &Error) -> bool {
             "ConcurrentModification",
             "ConcurrentModificationException",
             "OperationAbortedException",
-            // IAM: a policy that was just removed from the role is still visible in it.
-            "DeleteConflict",
         ])
+        // IAM: a policy that was just removed from the role is still visible in it.
+        || is_delete_conflict(error)
         // EventBridge: a target that was just removed from the rule is still visible in it.
         || (error.is(&["ValidationException"]) && error.message().contains("has targets"))
 }
@@ -70,7 +170,7 @@ pub(crate) fn is_retryable_delete(error: &Error) -> bool {
 mod tests {
     use super::*;
     use crate::error::Context;
-    use crate::test_support::{config, json_answer, replay, xml_answer};
+    use crate::test_support::{config, json_response, replay, xml_response};
     use serde_json::json;
 
     #[tokio::test]
@@ -98,7 +198,7 @@ mod tests {
             ),
         ] {
             let body = json!({ "__type": code, "message": message });
-            let client = aws_sdk_sfn::Client::new(&config(replay([json_answer(400, &body)])));
+            let client = aws_sdk_sfn::Client::new(&config(replay([json_response(400, &body)])));
             let response = client
                 .update_state_machine()
                 .state_machine_arn("arn:sm")
@@ -126,7 +226,7 @@ mod tests {
             ("AccessDeniedException", "not authorized", false),
         ] {
             let body = json!({ "__type": code, "message": message });
-            let client = aws_sdk_eventbridge::Client::new(&config(replay([json_answer(400, &body)])));
+            let client = aws_sdk_eventbridge::Client::new(&config(replay([json_response(400, &body)])));
             let response = client.delete_rule().name("r").send().await;
             let error = response.context("events DeleteRule").unwrap_err();
             assert_eq!(is_retryable_delete(&error), retried, "{error}");
@@ -152,10 +252,99 @@ mod tests {
             let body = format!(
                 "<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
             );
-            let client = aws_sdk_autoscaling::Client::new(&config(replay([xml_answer(400, &body)])));
+            let client = aws_sdk_autoscaling::Client::new(&config(replay([xml_response(400, &body)])));
             let response = client.set_instance_protection().send().await;
             let error = response.context("autoscaling SetInstanceProtection").unwrap_err();
             assert_eq!(is_group_busy(&error), busy, "{error}");
+        }
+    }
+
+    fn service_error(code: Option<&str>, message: &str) -> Error {
+        Error::Service {
+            operation: "service Operation",
+            code: code.map(str::to_owned),
+            message: message.to_owned(),
+            request_id: None,
+        }
+    }
+
+    #[test]
+    fn not_found_needs_the_code_and_not_the_message() {
+        for code in ["NotFoundException", "NoSuchEntity", "StateMachineDoesNotExist"] {
+            assert_eq!(
+                ignore_not_found::<()>(Err(service_error(Some(code), ""))),
+                Ok(None)
+            );
+        }
+        assert_eq!(ignore_not_found(Ok(1)), Ok(Some(1)));
+        for error in [
+            service_error(Some("AccessDeniedException"), "ResourceNotFoundException"),
+            service_error(None, "not found"),
+            Error::no_response("service Operation", "host not found"),
+            Error::missing_field("service Operation", "table"),
+        ] {
+            assert_eq!(ignore_not_found::<()>(Err(error.clone())), Err(error));
+        }
+    }
+
+    #[test]
+    fn group_is_not_found_only_by_its_own_message() {
+        let code = Some("ValidationError");
+        assert!(is_group_not_found(&service_error(
+            code,
+            "AutoScalingGroup name not found - null"
+        )));
+        assert!(!is_group_not_found(&service_error(code, "Group is in use")));
+        assert!(!is_group_not_found(&service_error(None, "not found")));
+    }
+
+    #[test]
+    fn throttling_is_the_list_of_the_sdk() {
+        for code in [
+            "Throttling",
+            "ThrottlingException",
+            "ThrottledException",
+            "RequestLimitExceeded",
+            "RequestThrottled",
+            "TooManyRequestsException",
+            "LimitExceededException",
+            "SlowDown",
+        ] {
+            let error = service_error(Some(code), "");
+            assert!(
+                is_throttled(&error) && is_not_ready(&error) && is_retryable_delete(&error),
+                "{code}"
+            );
+        }
+        assert!(!is_throttled(&service_error(Some("AccessDenied"), "Throttling")));
+        assert!(!is_throttled(&Error::no_response(
+            "service Operation",
+            "Throttling"
+        )));
+    }
+
+    #[test]
+    fn no_predicate_accepts_a_network_failure() {
+        let error = Error::no_response(
+            "service Operation",
+            "assume not found is not in InService has targets",
+        );
+        for (name, predicate) in [
+            ("is_not_found", is_not_found as fn(&Error) -> bool),
+            ("is_group_not_found", is_group_not_found),
+            ("is_stack_not_found", is_stack_not_found),
+            ("is_key_deleted", is_key_deleted),
+            ("is_stage_removed", is_stage_removed),
+            ("is_delete_conflict", is_delete_conflict),
+            ("is_backup_unavailable", is_backup_unavailable),
+            ("is_about_some_instances", is_about_some_instances),
+            ("is_throttled", is_throttled),
+            ("is_not_ready", is_not_ready),
+            ("is_role_propagation_error", is_role_propagation_error),
+            ("is_group_busy", is_group_busy),
+            ("is_retryable_delete", is_retryable_delete),
+        ] {
+            assert!(!predicate(&error), "{name}");
         }
     }
 }

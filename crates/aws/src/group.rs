@@ -1,9 +1,9 @@
 //! An Auto Scaling group as the functions read it.
 
-use crate::backends::{Running, described, running_of};
+use crate::backends::{RunningInstance, describe_instances, running_instances_of};
 use crate::cloud::Clients;
 use crate::error::{Context, Error, Result};
-use crate::resource::tags_from;
+use crate::tags::tags_from;
 use aws_sdk_autoscaling::types::AutoScalingGroup;
 use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
 use deployment::{HostGroup, Names, Tags, tags};
@@ -29,7 +29,7 @@ pub struct Group {
 /// # Errors
 /// The request failed, or there is no such group: that is no reason to take it for an empty one.
 pub async fn group(client: &aws_sdk_autoscaling::Client, name: &str) -> Result<Group> {
-    let group = standing(client, name).await?;
+    let group = describe_group(client, name).await?;
     let desired_capacity = group
         .desired_capacity
         .and_then(|capacity| u32::try_from(capacity).ok())
@@ -46,7 +46,10 @@ pub async fn group(client: &aws_sdk_autoscaling::Client, name: &str) -> Result<G
 }
 
 /// The group of this name, as EC2 Auto Scaling describes it.
-pub(crate) async fn standing(client: &aws_sdk_autoscaling::Client, name: &str) -> Result<AutoScalingGroup> {
+pub(crate) async fn describe_group(
+    client: &aws_sdk_autoscaling::Client,
+    name: &str,
+) -> Result<AutoScalingGroup> {
     let ask = client
         .describe_auto_scaling_groups()
         .auto_scaling_group_names(name);
@@ -78,7 +81,7 @@ pub struct HostGroupInstances {
 ///
 /// # Errors
 /// The request failed.
-pub async fn of_cluster_or_group(
+pub async fn find_groups(
     client: &aws_sdk_autoscaling::Client,
     name: &str,
 ) -> Result<Vec<HostGroupInstances>> {
@@ -130,7 +133,7 @@ pub struct Member {
 /// # Errors
 /// A request failed.
 pub async fn members(clients: &Clients, names: &Names) -> Result<Vec<Member>> {
-    let groups = of_cluster_or_group(&clients.autoscaling, names.cluster().as_str()).await?;
+    let groups = find_groups(&clients.autoscaling, names.cluster().as_str()).await?;
     let mut host_groups = BTreeMap::new();
     for group in groups {
         let of = HostGroup::ALL.into_iter().find(|&of| names.of(of) == group.group);
@@ -143,8 +146,8 @@ pub async fn members(clients: &Clients, names: &Names) -> Result<Vec<Member>> {
         }
     }
     let ids: Vec<_> = host_groups.keys().cloned().collect();
-    let described = described_by_id(&clients.ec2, &ids).await?;
-    let stays = described.into_iter().filter(|instance| !is_gone(instance));
+    let described = describe_instances_by_id(&clients.ec2, &ids).await?;
+    let stays = described.into_iter().filter(|instance| !is_terminating(instance));
     let members = stays.filter_map(|instance| {
         let tags = tags_from(instance.tags(), |tag| (tag.key(), tag.value()));
         let id = instance.instance_id?;
@@ -155,7 +158,7 @@ pub async fn members(clients: &Clients, names: &Names) -> Result<Vec<Member>> {
 }
 
 /// Whether an instance is gone, or going: EC2 describes it for an hour longer.
-pub(crate) fn is_gone(instance: &Instance) -> bool {
+pub(crate) fn is_terminating(instance: &Instance) -> bool {
     let state = instance.state().and_then(|state| state.name());
     matches!(
         state,
@@ -167,22 +170,24 @@ pub(crate) fn is_gone(instance: &Instance) -> bool {
 ///
 /// # Errors
 /// The request failed.
-pub async fn addresses(client: &aws_sdk_ec2::Client, instances: &[String]) -> Result<Vec<Running>> {
-    Ok(running_of(described_by_id(client, instances).await?))
+pub async fn addresses(client: &aws_sdk_ec2::Client, instances: &[String]) -> Result<Vec<RunningInstance>> {
+    Ok(running_instances_of(
+        describe_instances_by_id(client, instances).await?,
+    ))
 }
 
 /// Instances by their ids. One that EC2 does not know is left out.
 ///
 /// # Errors
 /// A request failed.
-pub async fn described_by_id(client: &aws_sdk_ec2::Client, ids: &[String]) -> Result<Vec<Instance>> {
+pub async fn describe_instances_by_id(client: &aws_sdk_ec2::Client, ids: &[String]) -> Result<Vec<Instance>> {
     // By filter and not by id: an id that is already forgotten would fail the request for all.
     let batches = ids.chunks(FILTER_VALUES).map(|ids| {
         let filter = Filter::builder()
             .name("instance-id")
             .set_values(Some(ids.to_vec()))
             .build();
-        described(client, vec![filter])
+        describe_instances(client, vec![filter])
     });
     Ok(try_join_all(batches).await?.into_iter().flatten().collect())
 }
@@ -190,10 +195,10 @@ pub async fn described_by_id(client: &aws_sdk_ec2::Client, ids: &[String]) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_support::{config, form_of, replay, xml_answer};
+    use crate::test_support::{config, form_of, replay, xml_response};
 
     fn groups(body: &str) -> aws_smithy_runtime_api::client::orchestrator::HttpResponse {
-        xml_answer(
+        xml_response(
             200,
             &format!(
                 "<DescribeAutoScalingGroupsResponse><DescribeAutoScalingGroupsResult><AutoScalingGroups>{body}\
@@ -230,7 +235,7 @@ mod tests {
     #[tokio::test]
     async fn asks_for_addresses_in_batches_of_what_a_filter_takes() {
         let none = || {
-            xml_answer(
+            xml_response(
                 200,
                 "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>",
             )

@@ -4,7 +4,8 @@
 //! asked for once.
 
 use crate::cloud::Clients;
-use crate::error::{Context, Error, Result, ignore_not_found, required_field};
+use crate::error::{Context, Error, Result, required_field};
+use crate::error_codes::ignore_not_found;
 use crate::leftovers::Leftovers;
 use crate::pages::all;
 use crate::resource;
@@ -112,8 +113,7 @@ impl<'a> Inventory<'a> {
                 .send()
                 .await
                 .context("elasticloadbalancing DescribeLoadBalancers");
-            let answer =
-                ignore_not_found(answer, &["LoadBalancerNotFound", "LoadBalancerNotFoundException"])?;
+            let answer = ignore_not_found(answer)?;
             Ok(answer.and_then(|answer| answer.load_balancers.unwrap_or_default().pop()))
         });
         Ok(found.await?.as_ref())
@@ -137,7 +137,7 @@ impl<'a> Inventory<'a> {
                     .send()
                     .await
                     .context("iam GetRole");
-                Ok::<_, Error>(ignore_not_found(answer, &["NoSuchEntity"])?.and_then(|answer| answer.role))
+                Ok::<_, Error>(ignore_not_found(answer)?.and_then(|answer| answer.role))
             });
             Ok::<_, Error>(try_join_all(each).await?.into_iter().flatten().collect())
         });

@@ -5,13 +5,14 @@
 //! of the account would take a request for each. Such a key is the work of an import that was killed between two requests;
 //! it costs a dollar a month and opens nothing.
 
-use crate::backends::described;
-use crate::error::{Context, Error, Result, ignore_not_found};
-use crate::group::described_by_id;
+use crate::backends::describe_instances;
+use crate::error::{Context, Error, Result};
+use crate::error_codes::ignore_not_found;
+use crate::group::describe_instances_by_id;
 use crate::inventory::Inventory;
 use crate::pages::all;
 use crate::resource::{self, tags_from};
-use crate::table::is_sealed;
+use crate::table::is_key_unavailable;
 use aws_sdk_apigateway::types::{ApiKey, RestApi, UsagePlan};
 use aws_sdk_autoscaling::types::AutoScalingGroup;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -152,9 +153,9 @@ impl Inventory<'_> {
             let ask = self.clients.dynamodb.get_item().table_name(self.names.base());
             let ask = ask.key("Key", AttributeValue::S(SETTINGS_KEY.to_owned()));
             let answer = ask.consistent_read(true).send().await.context("dynamodb GetItem");
-            let item = match ignore_not_found(answer, &["ResourceNotFoundException"]) {
+            let item = match ignore_not_found(answer) {
                 Ok(answer) => answer.and_then(|answer| answer.item).unwrap_or_default(),
-                Err(error) if is_sealed(&error) => {
+                Err(error) if is_key_unavailable(&error) => {
                     return Ok(Alias::Unreadable(error.to_string()));
                 }
                 Err(error) => return Err(error),
@@ -182,7 +183,7 @@ impl Inventory<'_> {
             let values = values.iter().map(|&value| value.to_owned()).collect();
             Filter::builder().name(name).set_values(Some(values)).build()
         };
-        let tagged = described(
+        let tagged = describe_instances(
             ec2,
             vec![
                 filter(&format!("tag:{}", tags::CLUSTER_NAME), &[cluster.as_str()]),
@@ -210,7 +211,7 @@ impl Inventory<'_> {
         let others = if others.is_empty() {
             Vec::new()
         } else {
-            described_by_id(ec2, &others).await?
+            describe_instances_by_id(ec2, &others).await?
         };
         let there = |instance: &aws_sdk_ec2::types::Instance| {
             let state = instance.state().and_then(|state| state.name());

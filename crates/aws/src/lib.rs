@@ -24,6 +24,7 @@ mod resource;
 mod retry;
 mod role_consumers;
 pub mod table;
+mod tags;
 pub mod termination;
 
 #[cfg(test)]

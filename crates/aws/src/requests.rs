@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 /// How many requests may be under way at once while something is made, changed or removed. AWS's own limits are per service
 /// and higher; this keeps a burst within what its control planes answer without throttling.
-pub(crate) const IN_FLIGHT: usize = 16;
+pub(crate) const MAX_IN_FLIGHT: usize = 16;
 
 /// Holds an HTTP client to as many requests at once as there are permits, together with whatever else asks for these.
 pub(crate) fn limited(client: SharedHttpClient, permits: &Arc<Semaphore>) -> SharedHttpClient {
@@ -69,7 +69,7 @@ impl HttpConnector for LimitedConnector {
 /// Writes a line at level DEBUG for each attempt of a request: service, operation, status, and its time in milliseconds.
 /// Neither bodies nor headers: they carry passwords and keys.
 #[derive(Debug)]
-pub struct Log;
+pub struct LogRequests;
 
 #[derive(Debug)]
 struct Begun(Instant);
@@ -79,9 +79,9 @@ impl Storable for Begun {
 }
 
 #[dyn_dispatch_hint]
-impl Intercept for Log {
+impl Intercept for LogRequests {
     fn name(&self) -> &'static str {
-        "Log"
+        "LogRequests"
     }
 
     fn read_before_attempt(

@@ -1,7 +1,8 @@
 //! What uses the roles: functions, state machines and rules. Each is asked for once, whether it is looked at itself or for
 //! the role that it uses.
 
-use crate::error::{Context, Error, Result, ignore_not_found};
+use crate::error::{Context, Error, Result};
+use crate::error_codes::ignore_not_found;
 use crate::inventory::Inventory;
 use aws_sdk_eventbridge::types::Target;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
@@ -57,7 +58,7 @@ impl Inventory<'_> {
                 let ask = self.clients.lambda.get_function();
                 let ask = ask.function_name(self.names.function(group, function));
                 let answer = ask.send().await.context("lambda GetFunction");
-                let found = ignore_not_found(answer, &["ResourceNotFoundException"])?;
+                let found = ignore_not_found(answer)?;
                 // Without its tags the function would pass for somebody else's.
                 match found.as_ref().and_then(|found| found.tags_error()) {
                     Some(error) => Err(Error::invalid_state(
@@ -84,7 +85,7 @@ impl Inventory<'_> {
                 let arn = self.account().await?.arn("states", &name);
                 let ask = self.clients.sfn.describe_state_machine().state_machine_arn(arn);
                 let answer = ask.send().await.context("states DescribeStateMachine");
-                ignore_not_found(answer, &["StateMachineDoesNotExist"])
+                ignore_not_found(answer)
             });
         Ok(ask.await?.as_ref())
     }
@@ -94,10 +95,7 @@ impl Inventory<'_> {
         let ask = self.role_consumers.of(group).targets.get_or_try_init(|| async {
             let ask = self.clients.events.list_targets_by_rule();
             let answer = ask.rule(self.names.rule(group)).send().await;
-            let answer = ignore_not_found(
-                answer.context("events ListTargetsByRule"),
-                &["ResourceNotFoundException"],
-            )?;
+            let answer = ignore_not_found(answer.context("events ListTargetsByRule"))?;
             Ok(answer.and_then(|answer| answer.targets).unwrap_or_default())
         });
         Ok(ask.await?)

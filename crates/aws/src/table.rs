@@ -26,7 +26,7 @@ pub async fn item(client: &Client, table: &str, key: &str) -> Result<Option<Map<
         .key("Key", AttributeValue::S(key.to_owned()))
         .consistent_read(true);
     let answer = ask.send().await.context(GET).map_err(|error| {
-        if is_sealed(&error) {
+        if is_key_unavailable(&error) {
             let help = "if it is disabled or to be deleted, bring it back (`aws kms cancel-key-deletion`, `aws kms enable-key`)";
             return error.with_subject(&format!("table {table} cannot be read without its KMS key; {help}"));
         }
@@ -41,7 +41,7 @@ pub async fn item(client: &Client, table: &str, key: &str) -> Result<Option<Map<
 
 /// Whether a table could not be read because its key is gone, disabled or about to be deleted: what is in it cannot be known
 /// without that. Not because the caller may not use the key.
-pub(crate) fn is_sealed(error: &Error) -> bool {
+pub(crate) fn is_key_unavailable(error: &Error) -> bool {
     let message = error.message().to_ascii_lowercase();
     matches!(error, Error::Service { .. }) && message.contains("kms") && !message.contains("not authorized")
 }
@@ -163,7 +163,7 @@ fn to_json(value: AttributeValue) -> Result<Json> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_support::{config, json_answer, replay};
+    use crate::test_support::{config, json_response, replay};
     use secrecy::ExposeSecret;
 
     #[test]
@@ -192,7 +192,7 @@ mod tests {
     }
 
     fn dynamodb(answer: &Json) -> (Client, aws_smithy_http_client::test_util::StaticReplayClient) {
-        let replay = replay([json_answer(200, answer)]);
+        let replay = replay([json_response(200, answer)]);
         (Client::new(&config(replay.clone())), replay)
     }
 
@@ -218,7 +218,7 @@ mod tests {
         let (client, _) = dynamodb(&json!({}));
         assert_eq!(item(&client, "wekactl-wk", "k").await.unwrap(), None);
         let answer = json!({ "__type": "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException", "message": "no" });
-        let replay = replay([json_answer(400, &answer)]);
+        let replay = replay([json_response(400, &answer)]);
         let error = item(&Client::new(&config(replay)), "t", "k").await.unwrap_err();
         assert_eq!(error.code(), Some("ResourceNotFoundException"));
         assert!(error.to_string().starts_with("dynamodb GetItem: "), "{error}");
@@ -227,7 +227,7 @@ mod tests {
     #[tokio::test]
     async fn a_table_whose_key_is_disabled_says_how_to_bring_it_back() {
         let answer = json!({ "__type": "ValidationException", "message": "KMS key disabled error: arn:k is disabled." });
-        let replay = replay([json_answer(400, &answer)]);
+        let replay = replay([json_response(400, &answer)]);
         let error = item(&Client::new(&config(replay)), "t", "k").await.unwrap_err();
         assert!(error.to_string().contains("`aws kms enable-key`"), "{error}");
         assert!(error.to_string().contains("KMS key disabled error"), "{error}");

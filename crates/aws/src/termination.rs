@@ -3,11 +3,11 @@
 pub(crate) mod batches;
 mod execute;
 
-pub(crate) use execute::SCALE_IN_PROTECTED;
-pub use execute::{FailedStep, Outcome, Step, To, detach, execute};
+pub(crate) use execute::PROTECTION_BATCH;
+pub use execute::{FailedStep, Outcome, Step, Target, detach, execute};
 
 use crate::error::Result;
-use crate::group::{described_by_id, standing};
+use crate::group::{describe_group, describe_instances_by_id};
 use aws_sdk_ec2::types::Instance;
 use jiff::Timestamp;
 use scaling::termination::{Ec2, Lifecycle, Member, State};
@@ -23,12 +23,15 @@ pub async fn members(
     ec2: &aws_sdk_ec2::Client,
     group: &str,
 ) -> Result<Vec<Member>> {
-    let members = standing(autoscaling, group).await?.instances.unwrap_or_default();
+    let members = describe_group(autoscaling, group)
+        .await?
+        .instances
+        .unwrap_or_default();
     let ids: Vec<_> = members
         .iter()
         .filter_map(|member| member.instance_id.clone())
         .collect();
-    let known = described_by_id(ec2, &ids).await?;
+    let known = describe_instances_by_id(ec2, &ids).await?;
     let mut known: HashMap<String, Instance> = known
         .into_iter()
         .filter_map(|instance| Some((instance.instance_id.clone()?, instance)))
@@ -36,7 +39,7 @@ pub async fn members(
     let members = members.into_iter().filter_map(|member| {
         let id = member.instance_id?;
         Some(Member {
-            ec2: known.remove(&id).map(ec2_facts),
+            ec2: known.remove(&id).map(ec2_details),
             id: InstanceId(id),
             // AWS knows two words. Only the one leads to something being done.
             healthy: member.health_status.as_deref() != Some("Unhealthy"),
@@ -50,7 +53,7 @@ pub async fn members(
     Ok(members.collect())
 }
 
-fn ec2_facts(instance: Instance) -> Ec2 {
+fn ec2_details(instance: Instance) -> Ec2 {
     let state = instance.state.and_then(|state| state.name);
     Ec2 {
         state: state.map_or(State::Unknown, |name| State::of(name.as_str())),

@@ -25,15 +25,15 @@ pub(crate) fn replay(answers: impl IntoIterator<Item = HttpResponse>) -> StaticR
 
 /// A client whose answers are made of the requests' fields, for what is asked side by side; none: there never is one.
 #[derive(Clone)]
-pub(crate) struct Answering<F>(pub(crate) F);
+pub(crate) struct RespondWith<F>(pub(crate) F);
 
-impl<F> std::fmt::Debug for Answering<F> {
+impl<F> std::fmt::Debug for RespondWith<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Answering")
+        f.write_str("RespondWith")
     }
 }
 
-impl<F> HttpConnector for Answering<F>
+impl<F> HttpConnector for RespondWith<F>
 where
     F: Fn(BTreeMap<String, String>) -> Option<HttpResponse> + Send + Sync,
 {
@@ -45,7 +45,7 @@ where
     }
 }
 
-impl<F> HttpClient for Answering<F>
+impl<F> HttpClient for RespondWith<F>
 where
     F: Fn(BTreeMap<String, String>) -> Option<HttpResponse> + Clone + Send + Sync + 'static,
 {
@@ -82,12 +82,12 @@ pub(crate) fn config(client: impl HttpClient + 'static) -> SdkConfig {
 }
 
 /// An answer in JSON.
-pub(crate) fn json_answer(status: u16, body: &serde_json::Value) -> HttpResponse {
+pub(crate) fn json_response(status: u16, body: &serde_json::Value) -> HttpResponse {
     answer(status, "application/x-amz-json-1.0", &body.to_string())
 }
 
 /// An answer in XML.
-pub(crate) fn xml_answer(status: u16, body: &str) -> HttpResponse {
+pub(crate) fn xml_response(status: u16, body: &str) -> HttpResponse {
     answer(status, "text/xml", body)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::{Clients, Environment, random};
-use aws::backends::Running;
+use aws::backends::RunningInstance;
 use aws::group::Group;
 use deployment::HostGroup;
 use deployment::settings::Settings;
@@ -97,11 +97,11 @@ fn weka(settings: Settings) -> Option<WekaApi> {
 pub fn info(
     host_group: HostGroup,
     group: &Group,
-    instances: Vec<Running>,
-    backends: Vec<Running>,
+    instances: Vec<RunningInstance>,
+    backends: Vec<RunningInstance>,
     sealed: Option<String>,
 ) -> HostGroupInfo {
-    let instance = |member: Running| Instance {
+    let instance = |member: RunningInstance| Instance {
         id: member.id,
         private_ip: member.private_ip,
     };
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_message_has_what_was_read_and_no_credentials_in_the_clear() {
-        let member = |n: u8| Running {
+        let member = |n: u8| RunningInstance {
             id: format!("i-{n}"),
             private_ip: format!("10.0.0.{n}"),
         };

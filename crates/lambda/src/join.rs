@@ -5,7 +5,7 @@
 use crate::failure::chain;
 use crate::proxy::{self, Response};
 use crate::{Clients, Environment, random};
-use aws::backends::Running;
+use aws::backends::RunningInstance;
 use deployment::settings::{InvalidSettings, SETTINGS_KEY};
 use deployment::{HostGroup, Settings};
 use instances::{BackendJoin, ClientJoin};
@@ -86,7 +86,7 @@ pub async fn join(environment: &Environment, clients: &Clients, event: &Value) -
 #[derive(Debug)]
 pub struct Found {
     /// The cluster's running backends, in the order in which the instance is to ask them.
-    pub backends: Vec<Running>,
+    pub backends: Vec<RunningInstance>,
     /// With whom to log in.
     pub credentials: Credentials,
     /// The settings, for a backend: a client's script does not depend on them.
@@ -179,7 +179,7 @@ mod tests {
 
     fn found(instance_type: Option<&str>) -> Found {
         Found {
-            backends: vec![Running {
+            backends: vec![RunningInstance {
                 id: "i-1".into(),
                 private_ip: "10.0.0.1".into(),
             }],

@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, chain};
 use crate::{Clients, Environment, Moment};
-use aws::termination::{Outcome, To, execute, members};
+use aws::termination::{Outcome, Target, execute, members};
 use scaling::messages::{ScaleResponse, TerminateResponse, Terminated, VERSION, read, transient_errors};
 use scaling::termination::{Action, Report, check, plan};
 use serde_json::Value;
@@ -41,7 +41,7 @@ pub async fn terminate(
         .deadline
         .checked_sub(FOR_THE_ANSWER)
         .unwrap_or(moment.deadline);
-    let to = To {
+    let to = Target {
         autoscaling,
         ec2,
         group: &environment.group_name,

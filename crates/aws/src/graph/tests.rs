@@ -279,7 +279,7 @@ async fn in_any_graph_each_step_waits_for_what_it_needs_and_runs_once() {
 }
 
 mod limit {
-    use crate::requests::{IN_FLIGHT, limited};
+    use crate::requests::{MAX_IN_FLIGHT, limited};
     use aws_sdk_sts::config::retry::RetryConfig;
     use aws_sdk_sts::config::{BehaviorVersion, Credentials, Region};
     use aws_smithy_runtime_api::client::http::http_client_fn;
@@ -308,7 +308,7 @@ mod limit {
                 count.most.fetch_max(now, Ordering::SeqCst);
                 super::turns(50).await;
                 count.now.fetch_sub(1, Ordering::SeqCst);
-                Ok(crate::test_support::xml_answer(
+                Ok(crate::test_support::xml_response(
                     200,
                     "<GetCallerIdentityResponse><GetCallerIdentityResult/></GetCallerIdentityResponse>",
                 ))
@@ -327,13 +327,13 @@ mod limit {
             .retry_config(RetryConfig::disabled())
             .http_client(limited(
                 http_client_fn(move |_, _| connector.clone()),
-                &Arc::new(Semaphore::new(IN_FLIGHT)),
+                &Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
             ))
             .build();
         let client = aws_sdk_sts::Client::from_conf(config);
         let answers = join_all((0..48).map(|_| client.get_caller_identity().send())).await;
         assert!(answers.iter().all(Result::is_ok));
-        assert_eq!(count.most.load(Ordering::SeqCst), IN_FLIGHT);
+        assert_eq!(count.most.load(Ordering::SeqCst), MAX_IN_FLIGHT);
         assert_eq!(count.now.load(Ordering::SeqCst), 0);
     }
 }

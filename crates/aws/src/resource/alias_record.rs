@@ -1,6 +1,7 @@
 use super::{From, Given, Left, Resource, Target, each, known};
 use crate::cloud::Cloud;
-use crate::error::{Context, Error, Result, ignore_not_found};
+use crate::error::{Context, Error, Result};
+use crate::error_codes::ignore_not_found;
 use crate::inventory::Inventory;
 use crate::leftovers::Alias;
 use aws_sdk_route53::Client;
@@ -14,8 +15,6 @@ use deployment::resource::{AliasRecord, ResourceId};
 const CHANGE: &str = "route53 ChangeResourceRecordSets";
 
 /// What Route 53 answers of a hosted zone that is not there.
-pub(crate) const NO_ZONE: &[&str] = &["NoSuchHostedZone"];
-
 impl Resource for AliasRecord {
     async fn observe(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
         let Some((zone, alias)) = inventory.alias() else {
@@ -86,7 +85,7 @@ async fn find(route53: &Client, zone: &str, name: &str) -> Result<Option<Resourc
         .start_record_type(RrType::A)
         .max_items(1);
     let found = ask.send().await.context("route53 ListResourceRecordSets");
-    let Some(found) = ignore_not_found(found, NO_ZONE)? else {
+    let Some(found) = ignore_not_found(found)? else {
         return Ok(None);
     };
     // Without the record the list begins with the one that would come after it.

@@ -1,6 +1,7 @@
 use super::{From, Given, Left, Resource, Target, each, known, still_deleting, tags_from};
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result};
+use crate::error_codes::is_group_not_found;
 use crate::inventory::Inventory;
 use aws_sdk_autoscaling::types::{LaunchTemplateSpecification, Tag};
 use deployment::plan::ActualResource;
@@ -179,17 +180,12 @@ impl Resource for AutoScalingGroup {
                 answer.context("autoscaling DeleteAutoScalingGroup").map(drop)
             };
             match answer {
-                Err(error) if is_absent(&error) => Ok(()),
+                Err(error) if is_group_not_found(&error) => Ok(()),
                 answer => answer,
             }
         })
         .await
     }
-}
-
-/// EC2 Auto Scaling has no error of its own for a group that is not there.
-fn is_absent(error: &Error) -> bool {
-    error.is(&["ValidationError"]) && error.message().contains("not found")
 }
 
 async fn suspend(group: &AutoScalingGroup, cloud: &Cloud, name: &str) -> Result<()> {

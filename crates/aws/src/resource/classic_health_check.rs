@@ -1,6 +1,7 @@
 use super::{From, Given, Resource, Target};
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result};
+use crate::error_codes::is_not_found;
 use crate::inventory::Inventory;
 use aws_sdk_elasticloadbalancing::types::HealthCheck;
 use deployment::plan::ActualResource;
@@ -20,7 +21,7 @@ impl Resource for ClassicHealthCheck {
             .await;
         let answer = answer.context("elasticloadbalancing DescribeLoadBalancers");
         let answer = answer.map_err(|error| {
-            if error.is(&["LoadBalancerNotFound"]) {
+            if is_not_found(&error) {
                 return error.with_subject(
                     "the classic load balancer of the stack: import the cluster again if it is gone for good",
                 );

@@ -1,7 +1,7 @@
 use super::{From, Given, Left, Resource, Target, each, known};
 use crate::cloud::Cloud;
-use crate::error::{Context, Error, Result, ignore_not_found};
-use crate::error_codes::{is_not_ready, is_role_propagation_error};
+use crate::error::{Context, Error, Result};
+use crate::error_codes::{ignore_not_found, is_not_ready, is_role_propagation_error};
 use crate::inventory::Inventory;
 use crate::retry;
 use aws_sdk_lambda::primitives::Blob;
@@ -152,7 +152,7 @@ impl Resource for Function {
                 .delete_function()
                 .function_name(&function.name);
             let answer = ask.send().await.context("lambda DeleteFunction");
-            ignore_not_found(answer, &["ResourceNotFoundException"]).map(drop)
+            ignore_not_found(answer).map(drop)
         })
         .await?;
         // Only scale is in the VPC.

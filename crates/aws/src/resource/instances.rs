@@ -7,9 +7,9 @@ use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result};
 use crate::error_codes::is_group_busy;
 use crate::inventory::Inventory;
-use crate::requests::IN_FLIGHT;
+use crate::requests::MAX_IN_FLIGHT;
 use crate::retry;
-use crate::termination::SCALE_IN_PROTECTED;
+use crate::termination::PROTECTION_BATCH;
 use aws_sdk_ec2::types::{AttributeBooleanValue, Tag};
 use backon::Retryable;
 use deployment::plan::ActualResource;
@@ -25,7 +25,7 @@ const ATTACHED_AT_ONCE: usize = 20;
 const TAGGED_AT_ONCE: usize = 1000;
 /// How many instances are protected from termination side by side. They are a request each, and an import is as long as what else
 /// it does in that time: a quarter of the requests is left to that.
-const PROTECTED_AT_ONCE: usize = IN_FLIGHT / 4 * 3;
+const PROTECTED_AT_ONCE: usize = MAX_IN_FLIGHT / 4 * 3;
 
 impl Resource for PreparedInstances {
     async fn observe(_look: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
@@ -109,7 +109,7 @@ impl Resource for AttachedInstances {
         }
         // The group's protection of new instances is said of those that it launches: of others it is set.
         let to_protect: Vec<_> = ids(from, "to_protect_from_scale_in").into_iter().collect();
-        let protected = to_protect.chunks(SCALE_IN_PROTECTED).map(|batch| {
+        let protected = to_protect.chunks(PROTECTION_BATCH).map(|batch| {
             let protect = move || async move {
                 let ask = cloud
                     .clients

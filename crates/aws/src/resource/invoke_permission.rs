@@ -1,6 +1,7 @@
 use super::{From, Given, Resource, Target, known};
 use crate::cloud::Cloud;
-use crate::error::{Context, Error, Result, ignore_not_found};
+use crate::error::{Context, Error, Result};
+use crate::error_codes::ignore_not_found;
 use crate::inventory::Inventory;
 use deployment::plan::ActualResource;
 use deployment::resource::{InvokePermission, ResourceId};
@@ -24,7 +25,7 @@ impl Resource for InvokePermission {
             .function_name(&name)
             .send()
             .await;
-        let answer = ignore_not_found(answer.context("lambda GetPolicy"), &["ResourceNotFoundException"])?;
+        let answer = ignore_not_found(answer.context("lambda GetPolicy"))?;
         let Some(policy) = answer.and_then(|answer| answer.policy) else {
             return Ok(None);
         };
@@ -81,7 +82,7 @@ impl Resource for InvokePermission {
                 .function_name(target.name)
                 .statement_id(sid);
             let answer = ask.send().await.context("lambda RemovePermission");
-            ignore_not_found(answer, &["ResourceNotFoundException"]).map(drop)
+            ignore_not_found(answer).map(drop)
         };
         if from.differs(&["source_arn", "statement_id"]) {
             // A statement cannot be changed. Between the two calls a new instance is turned away, and asks again.

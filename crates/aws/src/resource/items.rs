@@ -2,7 +2,8 @@
 
 use super::{From, Given, Resource, Target};
 use crate::cloud::Cloud;
-use crate::error::{Context, Result, ignore_not_found};
+use crate::error::{Context, Result};
+use crate::error_codes::ignore_not_found;
 use crate::inventory::Inventory;
 use crate::table;
 use base64::Engine;
@@ -16,7 +17,7 @@ use serde_json::{Map, Value as Json, json};
 /// An item of a table that is not there is not there.
 async fn find(inventory: &Inventory<'_>, key: &str) -> Result<Option<Map<String, Json>>> {
     let item = table::item(&inventory.clients.dynamodb, &inventory.names.base(), key).await;
-    Ok(ignore_not_found(item, &["ResourceNotFoundException"])?.flatten())
+    Ok(ignore_not_found(item)?.flatten())
 }
 
 async fn put(cloud: &Cloud, item: &Map<String, Json>) -> Result<Given> {

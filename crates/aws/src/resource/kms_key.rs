@@ -1,6 +1,7 @@
 use super::{From, Given, Left, Resource, Target, tags_from};
 use crate::cloud::Cloud;
-use crate::error::{Context, Error, Result, ignore_not_found, required_field};
+use crate::error::{Context, Result, required_field};
+use crate::error_codes::{ignore, ignore_not_found, is_key_deleted, is_not_found};
 use crate::inventory::Inventory;
 use crate::retry;
 use aws_sdk_kms::types::{KeyState, Tag};
@@ -14,8 +15,6 @@ use deployment::resource::{KmsKey, ResourceId};
 const DAYS_TO_DELETION: i32 = 7;
 
 /// A key that was made just now is not known everywhere in KMS yet.
-const NOT_KNOWN_YET: fn(&Error) -> bool = |error| error.is(&["NotFoundException"]);
-
 impl Resource for KmsKey {
     async fn observe(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
         let kms = &inventory.clients.kms;
@@ -26,7 +25,7 @@ impl Resource for KmsKey {
             .send()
             .await
             .context("kms DescribeKey");
-        let Some(answer) = ignore_not_found(answer, &["NotFoundException"])? else {
+        let Some(answer) = ignore_not_found(answer)? else {
             return Ok(None);
         };
         let key = required_field(answer.key_metadata, "kms DescribeKey", "key")?;
@@ -84,8 +83,8 @@ impl Resource for KmsKey {
         };
         let rotate = || enable_rotation(cloud, &id);
         let (named, rotated) = tokio::join!(
-            name.retry(retry::seconds()).when(NOT_KNOWN_YET),
-            rotate.retry(retry::seconds()).when(NOT_KNOWN_YET),
+            name.retry(retry::seconds()).when(is_not_found),
+            rotate.retry(retry::seconds()).when(is_not_found),
         );
         if let Err(error) = named {
             // A key without its alias would never be found again: it is not left behind.
@@ -146,8 +145,7 @@ impl Resource for KmsKey {
         let kms = &inventory.clients.kms;
         let alias = inventory.names.key_alias();
         let answer = kms.describe_key().key_id(&alias).send().await;
-        let Some(answer) = ignore_not_found(answer.context("kms DescribeKey"), &["NotFoundException"])?
-        else {
+        let Some(answer) = ignore_not_found(answer.context("kms DescribeKey"))? else {
             return Ok(Vec::new());
         };
         let key = required_field(answer.key_metadata, "kms DescribeKey", "key")?;
@@ -165,10 +163,9 @@ impl Resource for KmsKey {
             let ask = kms.schedule_key_deletion().key_id(&key.handle);
             let scheduled = ask.pending_window_in_days(DAYS_TO_DELETION).send().await;
             // A key that waits for its deletion already is in a state that AWS refuses.
-            let absent = &["NotFoundException", "KMSInvalidStateException"];
-            let scheduled = ignore_not_found(scheduled.context("kms ScheduleKeyDeletion"), absent)?;
+            let scheduled = ignore(scheduled.context("kms ScheduleKeyDeletion"), is_key_deleted)?;
             let ask = kms.delete_alias().alias_name(&key.name).send().await;
-            ignore_not_found(ask.context("kms DeleteAlias"), &["NotFoundException"])?;
+            ignore_not_found(ask.context("kms DeleteAlias"))?;
             let date = scheduled.and_then(|scheduled| scheduled.deletion_date);
             let date = date.and_then(|date| jiff::Timestamp::from_second(date.secs()).ok());
             let when = date.map_or_else(

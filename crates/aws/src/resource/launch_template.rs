@@ -1,6 +1,7 @@
 use super::{From, Given, Left, Resource, Target, each, tags_from};
 use crate::cloud::Cloud;
-use crate::error::{Context, Error, Result, ignore_not_found, required_field};
+use crate::error::{Context, Error, Result, required_field};
+use crate::error_codes::ignore_not_found;
 use crate::inventory::Inventory;
 use aws_sdk_ec2::types::{
     InstanceType, LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest,
@@ -15,11 +16,6 @@ use deployment::plan::ActualResource;
 use deployment::removal::{Remnant, Step};
 use deployment::resource::{LaunchTemplate, Mapping, ResourceId, UserData};
 use deployment::{Output, Secret, Tags};
-
-const ABSENT: &[&str] = &[
-    "InvalidLaunchTemplateName.NotFoundException",
-    "InvalidLaunchTemplateId.NotFound",
-];
 
 impl Resource for LaunchTemplate {
     async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
@@ -41,8 +37,7 @@ impl Resource for LaunchTemplate {
                 ask.send().await.context("ec2 DescribeLaunchTemplateVersions")
             },
         );
-        let template =
-            ignore_not_found(template, ABSENT)?.and_then(|t| t.launch_templates.unwrap_or_default().pop());
+        let template = ignore_not_found(template)?.and_then(|t| t.launch_templates.unwrap_or_default().pop());
         let Some(template) = template else { return Ok(None) };
         let version = version?.launch_template_versions.unwrap_or_default().pop();
         let is_default = template.default_version_number == template.latest_version_number;
@@ -152,7 +147,7 @@ impl Resource for LaunchTemplate {
         each(step, async |template: &Remnant| {
             let ask = cloud.clients.ec2.delete_launch_template();
             let answer = ask.launch_template_id(&template.handle).send().await;
-            ignore_not_found(answer.context("ec2 DeleteLaunchTemplate"), ABSENT).map(drop)
+            ignore_not_found(answer.context("ec2 DeleteLaunchTemplate")).map(drop)
         })
         .await
     }

@@ -1,7 +1,8 @@
 use super::{From, Given, Left, Resource, Target, each, known};
 use crate::cloud::Cloud;
 use crate::elbv2;
-use crate::error::{Context, Result, ignore_not_found, required_field};
+use crate::error::{Context, Result, required_field};
+use crate::error_codes::ignore_not_found;
 use crate::inventory::Inventory;
 use crate::pages::all;
 use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ProtocolEnum};
@@ -97,7 +98,7 @@ impl Resource for Listener {
                 .delete_listener()
                 .listener_arn(&listener.handle);
             let answer = ask.send().await.context("elasticloadbalancing DeleteListener");
-            ignore_not_found(answer, &["ListenerNotFound", "ListenerNotFoundException"]).map(drop)
+            ignore_not_found(answer).map(drop)
         })
         .await
     }

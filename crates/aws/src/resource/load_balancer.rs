@@ -1,7 +1,8 @@
 use super::{From, Given, Left, Resource, Target, each};
 use crate::cloud::Cloud;
 use crate::elbv2;
-use crate::error::{Context, Result, ignore_not_found, required_field};
+use crate::error::{Context, Result, required_field};
+use crate::error_codes::ignore_not_found;
 use crate::inventory::Inventory;
 use aws_sdk_elasticloadbalancingv2::types::{
     LoadBalancer as Found, LoadBalancerSchemeEnum, LoadBalancerTypeEnum,
@@ -92,7 +93,7 @@ impl Resource for LoadBalancer {
                 .send()
                 .await
                 .context("elasticloadbalancing DeleteLoadBalancer");
-            ignore_not_found(answer, &["LoadBalancerNotFound", "LoadBalancerNotFoundException"]).map(drop)
+            ignore_not_found(answer).map(drop)
         })
         .await
     }

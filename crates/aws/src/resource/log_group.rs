@@ -1,14 +1,13 @@
 use super::{From, Given, Left, Resource, Target, each};
 use crate::cloud::Cloud;
-use crate::error::{Context, Error, Result, ignore_not_found};
+use crate::error::{Context, Error, Result};
+use crate::error_codes::ignore_not_found;
 use crate::inventory::Inventory;
 use deployment::plan::ActualResource;
 use deployment::removal::{Remnant, Step};
 use deployment::resource::{LogGroup, ResourceId};
 use deployment::{Output, Tags};
 use std::collections::HashMap;
-
-const ABSENT: &[&str] = &["ResourceNotFoundException"];
 
 impl Resource for LogGroup {
     async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
@@ -99,7 +98,7 @@ impl Resource for LogGroup {
             .resource_arn(arn)
             .send()
             .await;
-        let answer = ignore_not_found(answer.context("logs ListTagsForResource"), ABSENT)?;
+        let answer = ignore_not_found(answer.context("logs ListTagsForResource"))?;
         let tags = answer.map(|answer| Tags(answer.tags.unwrap_or_default().into_iter().collect()));
         Ok(tags
             .map(|tags| Remnant::named(name, Some(tags)))
@@ -114,7 +113,7 @@ impl Resource for LogGroup {
                 .logs
                 .delete_log_group()
                 .log_group_name(&group.handle);
-            ignore_not_found(ask.send().await.context("logs DeleteLogGroup"), ABSENT).map(drop)
+            ignore_not_found(ask.send().await.context("logs DeleteLogGroup")).map(drop)
         })
         .await
     }

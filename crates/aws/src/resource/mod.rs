@@ -22,7 +22,7 @@ mod state_machine;
 mod table;
 mod target_group;
 
-pub(crate) use alias_record::NO_ZONE;
+pub(crate) use crate::tags::tags_from;
 
 use crate::cloud::Cloud;
 use crate::error::Result;
@@ -194,19 +194,6 @@ pub(crate) async fn each<'s, F: Future<Output = Result<()>>>(
 ) -> Result<Left> {
     futures::future::try_join_all(step.remnants.iter().map(delete)).await?;
     Ok(None)
-}
-
-/// Tags from the pairs of an answer; an answer without a list has none.
-pub(crate) fn tags_from<'a, T: 'a>(
-    tags: impl IntoIterator<Item = &'a T>,
-    pair: impl Fn(&'a T) -> (Option<&'a str>, Option<&'a str>),
-) -> Tags {
-    tags.into_iter()
-        .filter_map(|tag| match pair(tag) {
-            (Some(key), value) => Some((key.to_owned(), value.unwrap_or_default().to_owned())),
-            _ => None,
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use super::{From, Given, Left, Resource, Target, each, known, tags_from};
 use crate::cloud::Cloud;
-use crate::error::{Context, Error, Result, ignore_not_found};
+use crate::error::{Context, Error, Result};
+use crate::error_codes::ignore_not_found;
 use crate::inventory::Inventory;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::{RuleState, Tag, Target as RuleTarget};
@@ -32,7 +33,7 @@ impl Resource for Rule {
                     .context("events ListTagsForResource")
             },
         );
-        let Some(rule) = ignore_not_found(rule, ABSENT)? else {
+        let Some(rule) = ignore_not_found(rule)? else {
             return Ok(None);
         };
         let targets = targets?;
@@ -105,10 +106,10 @@ impl Resource for Rule {
             events.list_targets_by_rule().rule(&name).send(),
             events.list_tags_for_resource().resource_arn(&arn).send(),
         );
-        let Some(tags) = ignore_not_found(tags.context("events ListTagsForResource"), ABSENT)? else {
+        let Some(tags) = ignore_not_found(tags.context("events ListTagsForResource"))? else {
             return Ok(Vec::new());
         };
-        let targets = ignore_not_found(targets.context("events ListTargetsByRule"), ABSENT)?;
+        let targets = ignore_not_found(targets.context("events ListTargetsByRule"))?;
         let targets = targets.and_then(|answer| answer.targets).unwrap_or_default();
         let targets = targets.iter().map(|target| target.id().to_owned()).collect();
         let tags = tags_from(tags.tags(), |tag| (Some(tag.key()), Some(tag.value())));
@@ -128,7 +129,7 @@ impl Resource for Rule {
                 return remove_targets(events, &rule.handle, ids.clone()).await;
             }
             let answer = events.delete_rule().name(&rule.handle).send().await;
-            ignore_not_found(answer.context("events DeleteRule"), ABSENT).map(drop)
+            ignore_not_found(answer.context("events DeleteRule")).map(drop)
         })
         .await
     }
@@ -139,8 +140,6 @@ const OURS: &str = "state-machine";
 
 /// How many targets a rule can have.
 const MOST: usize = 5;
-
-const ABSENT: &[&str] = &["ResourceNotFoundException"];
 
 fn group_of(id: ResourceId) -> Result<HostGroup> {
     id.group()
@@ -160,7 +159,7 @@ async fn remove_targets(events: &Client, rule: &str, ids: Vec<String>) -> Result
         return Ok(());
     }
     let removed = events.remove_targets().rule(rule).set_ids(Some(ids)).send().await;
-    let failed = ignore_not_found(removed.context(ASK), ABSENT)?.and_then(|answer| answer.failed_entries);
+    let failed = ignore_not_found(removed.context(ASK))?.and_then(|answer| answer.failed_entries);
     let failed = failed.unwrap_or_default();
     none_failed(ASK, failed.first().and_then(|entry| entry.error_message()))
 }

@@ -1,7 +1,7 @@
 use super::{From, Given, Left, Resource, Target, each, known, still_deleting, tags_from};
 use crate::cloud::Cloud;
-use crate::error::{Context, Error, Result, ignore_not_found};
-use crate::error_codes::is_role_propagation_error;
+use crate::error::{Context, Error, Result};
+use crate::error_codes::{ignore_not_found, is_role_propagation_error};
 use crate::inventory::Inventory;
 use crate::pages::all;
 use crate::retry;
@@ -15,8 +15,6 @@ use deployment::removal::{Remnant, Step};
 use deployment::resource::{ResourceId, StateMachine};
 use deployment::{HostGroup, Output, Value};
 use futures::future::try_join_all;
-
-const ABSENT: &[&str] = &["StateMachineDoesNotExist", "ResourceNotFound"];
 
 impl Resource for StateMachine {
     async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
@@ -107,10 +105,10 @@ impl Resource for StateMachine {
             sfn.describe_state_machine().state_machine_arn(&arn).send(),
             sfn.list_tags_for_resource().resource_arn(&arn).send(),
         );
-        let Some(found) = ignore_not_found(found.context("states DescribeStateMachine"), ABSENT)? else {
+        let Some(found) = ignore_not_found(found.context("states DescribeStateMachine"))? else {
             return Ok(Vec::new());
         };
-        let tags = ignore_not_found(tags.context("states ListTagsForResource"), ABSENT)?;
+        let tags = ignore_not_found(tags.context("states ListTagsForResource"))?;
         let tags = tags.and_then(|answer| answer.tags).unwrap_or_default();
         let tags = tags_from(&tags, |tag| (tag.key(), tag.value()));
         Ok(vec![Remnant {
@@ -130,19 +128,15 @@ impl Resource for StateMachine {
                 .into_paginator()
                 .items();
             let running = all(ask.send(), "states ListExecutions").await;
-            let running = ignore_not_found(running, ABSENT)?.unwrap_or_default();
+            let running = ignore_not_found(running)?.unwrap_or_default();
             let stop = running.iter().map(|run| async {
                 let ask = sfn.stop_execution().execution_arn(run.execution_arn());
                 let stopped = ask.cause("wekactl cluster destroy").send().await;
-                ignore_not_found(
-                    stopped.context("states StopExecution"),
-                    &["ExecutionDoesNotExist"],
-                )
-                .map(drop)
+                ignore_not_found(stopped.context("states StopExecution")).map(drop)
             });
             try_join_all(stop).await?;
             let ask = sfn.delete_state_machine().state_machine_arn(&machine.handle);
-            ignore_not_found(ask.send().await.context("states DeleteStateMachine"), ABSENT).map(drop)
+            ignore_not_found(ask.send().await.context("states DeleteStateMachine")).map(drop)
         })
         .await
     }

@@ -1,7 +1,7 @@
 use super::{From, Given, Left, Resource, Target, each, known, still_deleting, tags_from};
 use crate::cloud::Cloud;
-use crate::error::{Context, Error, Result, ignore_not_found, required_field};
-use crate::error_codes::is_not_ready;
+use crate::error::{Context, Error, Result, required_field};
+use crate::error_codes::{ignore_not_found, is_backup_unavailable, is_not_found, is_not_ready};
 use crate::inventory::Inventory;
 use crate::retry;
 use aws_sdk_dynamodb::error::BuildError;
@@ -14,8 +14,6 @@ use deployment::plan::ActualResource;
 use deployment::removal::{Remnant, Step};
 use deployment::resource::{ResourceId, Table};
 use deployment::{Output, Value};
-
-const ABSENT: &[&str] = &["ResourceNotFoundException", "TableNotFoundException"];
 
 impl Resource for Table {
     async fn observe(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
@@ -47,7 +45,7 @@ impl Resource for Table {
                 ask.send().await.context("dynamodb DescribeContinuousBackups")
             },
         );
-        let Some(table) = ignore_not_found(table, ABSENT)? else {
+        let Some(table) = ignore_not_found(table)? else {
             return Ok(None);
         };
         let table = required_field(table.table, "dynamodb DescribeTable", "table")?;
@@ -169,10 +167,10 @@ impl Resource for Table {
             dynamodb.describe_table().table_name(&name).send(),
             dynamodb.list_tags_of_resource().resource_arn(&arn).send(),
         );
-        let Some(table) = ignore_not_found(table.context("dynamodb DescribeTable"), ABSENT)? else {
+        let Some(table) = ignore_not_found(table.context("dynamodb DescribeTable"))? else {
             return Ok(Vec::new());
         };
-        let tags = ignore_not_found(tags.context("dynamodb ListTagsOfResource"), ABSENT)?;
+        let tags = ignore_not_found(tags.context("dynamodb ListTagsOfResource"))?;
         let tags = tags.and_then(|answer| answer.tags).unwrap_or_default();
         let tags = tags_from(&tags, |tag| (Some(tag.key()), Some(tag.value())));
         let status = table.table.and_then(|table| table.table_status);
@@ -185,7 +183,7 @@ impl Resource for Table {
     async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
         each(step, async |table: &Remnant| {
             let ask = cloud.clients.dynamodb.delete_table().table_name(&table.handle);
-            ignore_not_found(ask.send().await.context("dynamodb DeleteTable"), ABSENT).map(drop)
+            ignore_not_found(ask.send().await.context("dynamodb DeleteTable")).map(drop)
         })
         .await
     }
@@ -212,7 +210,7 @@ impl Recovery for Table {
             ask.send().await.context("dynamodb UpdateContinuousBackups")
         };
         ask.retry(retry::minutes())
-            .when(|error| error.is(&["ContinuousBackupsUnavailableException"]))
+            .when(is_backup_unavailable)
             .await
             .map(drop)
     }
@@ -241,7 +239,7 @@ async fn wait(cloud: &Cloud, name: &str) -> Result<()> {
         }
     };
     ask.retry(retry::minutes())
-        .when(|error| is_not_ready(error) || error.is(ABSENT))
+        .when(|error| is_not_ready(error) || is_not_found(error))
         .await
 }
 

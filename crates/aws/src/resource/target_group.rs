@@ -1,7 +1,8 @@
 use super::{From, Given, Left, Resource, Target, each};
 use crate::cloud::Cloud;
 use crate::elbv2;
-use crate::error::{Context, Result, ignore_not_found, required_field};
+use crate::error::{Context, Result, required_field};
+use crate::error_codes::ignore_not_found;
 use crate::inventory::Inventory;
 use aws_sdk_elasticloadbalancingv2::types::ProtocolEnum;
 use deployment::Output;
@@ -19,10 +20,7 @@ impl Resource for TargetGroup {
             .names(&name)
             .send()
             .await;
-        let answer = ignore_not_found(
-            answer.context("elasticloadbalancing DescribeTargetGroups"),
-            &["TargetGroupNotFound", "TargetGroupNotFoundException"],
-        )?;
+        let answer = ignore_not_found(answer.context("elasticloadbalancing DescribeTargetGroups"))?;
         let Some(found) = answer.and_then(|a| a.target_groups.unwrap_or_default().pop()) else {
             return Ok(None);
         };
@@ -94,7 +92,7 @@ impl Resource for TargetGroup {
                 .delete_target_group()
                 .target_group_arn(&group.handle);
             let answer = ask.send().await.context("elasticloadbalancing DeleteTargetGroup");
-            ignore_not_found(answer, &["TargetGroupNotFound", "TargetGroupNotFoundException"]).map(drop)
+            ignore_not_found(answer).map(drop)
         })
         .await
     }

@@ -1,45 +1,29 @@
 //! Requests about many instances at once, of which AWS refuses all because of one.
 
 use crate::error::{Error, Result};
+use crate::error_codes::is_about_some_instances;
 use futures::stream::{self, StreamExt};
 use std::collections::HashSet;
 
 /// What became of the instances of a request.
 #[derive(Debug, Default)]
-pub(crate) struct Sorted {
+pub(crate) struct BatchResult {
     /// Those with which it was done.
     pub(crate) done: Vec<String>,
     /// Those with which it was not, and why.
     pub(crate) refused: Vec<(Vec<String>, Error)>,
 }
 
-/// Whether AWS refuses for what some of the instances are, so that it may do the same for the others.
-fn is_about_some(error: &Error) -> bool {
-    error
-        .code()
-        .is_some_and(|code| code.starts_with("InvalidInstanceID"))
-        || error.is(&[
-            // Of EC2: protected, of another state, of other tags than the role may act on.
-            "OperationNotPermitted",
-            "IncorrectInstanceState",
-            "IncorrectState",
-            "UnsupportedOperation",
-            "UnauthorizedOperation",
-            // Of EC2 Auto Scaling: not in the group, or not in service.
-            "ValidationError",
-        ])
-}
-
 /// Asks for `batches`, so many at once. Where one is refused for what some of its instances are, those that the refusal
 /// names are left out and the others are asked for again; where it names none, by halves until it is known which they are.
 ///
 /// `ask` gives the instances that it was done with.
-pub(crate) async fn sort<A, F>(batches: Vec<Vec<String>>, at_once: usize, ask: A) -> Sorted
+pub(crate) async fn run_batches<A, F>(batches: Vec<Vec<String>>, at_once: usize, ask: A) -> BatchResult
 where
     A: Fn(Vec<String>) -> F,
     F: Future<Output = Result<Vec<String>>>,
 {
-    let mut sorted = Sorted::default();
+    let mut sorted = BatchResult::default();
     let mut round: Vec<_> = batches.into_iter().map(|ids| (ids, true)).collect();
     while !round.is_empty() {
         let asked = stream::iter(round).map(|(ids, is_first): (Vec<String>, bool)| {
@@ -58,7 +42,7 @@ where
                     }
                     sorted.done.extend(done);
                 }
-                Err(error) if ids.len() > 1 && is_about_some(&error) => {
+                Err(error) if ids.len() > 1 && is_about_some_instances(&error) => {
                     let words: HashSet<&str> = words(error.message()).collect();
                     let (named, others): (Vec<_>, Vec<_>) =
                         ids.into_iter().partition(|id| words.contains(id.as_str()));
@@ -98,7 +82,7 @@ fn words(message: &str) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
     use crate::error::Context;
-    use crate::test_support::{config, replay, xml_answer};
+    use crate::test_support::{config, replay, xml_response};
     use std::cell::Cell;
 
     /// An error of AWS, which only AWS's answer makes.
@@ -106,7 +90,7 @@ mod tests {
         let body = format!(
             "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors></Response>"
         );
-        let client = aws_sdk_ec2::Client::new(&config(replay([xml_answer(400, &body)])));
+        let client = aws_sdk_ec2::Client::new(&config(replay([xml_response(400, &body)])));
         let answer = client.terminate_instances().instance_ids("i-1").send().await;
         answer.context("ec2 TerminateInstances").unwrap_err()
     }
@@ -117,9 +101,9 @@ mod tests {
 
     /// Sorts 50 instances of which `bad` are refused; `naming` has the refusal name the first of them. Gives what was
     /// sorted, and the number of requests.
-    async fn sort_50(bad: &[String], naming: bool) -> (Sorted, usize) {
+    async fn sort_50(bad: &[String], naming: bool) -> (BatchResult, usize) {
         let requests = Cell::new(0);
-        let sorted = sort(vec![ids(0..50)], 4, |ids: Vec<String>| async {
+        let sorted = run_batches(vec![ids(0..50)], 4, |ids: Vec<String>| async {
             requests.set(requests.get() + 1);
             match ids.iter().find(|id| bad.contains(id)) {
                 Some(id) if naming => Err(refusal(
@@ -135,7 +119,7 @@ mod tests {
         (sorted, requests.get())
     }
 
-    fn refused(sorted: &Sorted) -> Vec<String> {
+    fn refused(sorted: &BatchResult) -> Vec<String> {
         let mut refused: Vec<_> = sorted.refused.iter().flat_map(|(ids, _)| ids.clone()).collect();
         refused.sort();
         refused
@@ -169,7 +153,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_wrong_with_the_request_is_wrong_for_all() {
         let requests = Cell::new(0);
-        let sorted = sort(vec![ids(0..20), ids(20..25)], 4, |_| async {
+        let sorted = run_batches(vec![ids(0..20), ids(20..25)], 4, |_| async {
             requests.set(requests.get() + 1);
             Err(refusal("RequestLimitExceeded", "Request limit exceeded for i-3.").await)
         })
@@ -179,7 +163,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_the_answer_does_not_name_is_not_done() {
-        let sorted = sort(vec![ids(0..3)], 4, |mut ids: Vec<String>| async {
+        let sorted = run_batches(vec![ids(0..3)], 4, |mut ids: Vec<String>| async {
             ids.pop();
             Ok(ids)
         })

@@ -1,4 +1,4 @@
-use super::batches::{Sorted, sort};
+use super::batches::{BatchResult, run_batches};
 use crate::error::{Context, Error, Result};
 use aws_sdk_ec2::types::AttributeBooleanValue;
 use scaling::termination::{AT_ONCE, Plan, Termination};
@@ -10,7 +10,7 @@ use weka_types::ids::InstanceId;
 /// How many instances' termination protection is switched off side by side; they are a request each.
 const UNPROTECTED_AT_ONCE: usize = 20;
 /// How many instances SetInstanceProtection takes.
-pub(crate) const SCALE_IN_PROTECTED: usize = 50;
+pub(crate) const PROTECTION_BATCH: usize = 50;
 /// How many instances DetachInstances takes.
 const DETACHED: usize = 20;
 /// How many requests about parts of a batch are under way at once.
@@ -18,7 +18,7 @@ const PARTS_AT_ONCE: usize = 4;
 
 /// Whom a plan is carried out by.
 #[derive(Debug, Clone, Copy)]
-pub struct To<'a> {
+pub struct Target<'a> {
     /// EC2 Auto Scaling.
     pub autoscaling: &'a aws_sdk_autoscaling::Client,
     /// EC2.
@@ -89,7 +89,7 @@ impl fmt::Display for Step {
 /// Scale-in protection goes only from whom termination protection has gone: the other way round the group could remove an
 /// instance that it may not terminate. It comes back to whom is not terminated after all: else the next run would see an
 /// unprotected instance, and let it go without terminating it.
-pub async fn execute(to: To<'_>, plan: &Plan) -> Outcome {
+pub async fn execute(to: Target<'_>, plan: &Plan) -> Outcome {
     let mut outcome = Outcome::default();
     let ids: Vec<String> = plan
         .terminate
@@ -98,14 +98,14 @@ pub async fn execute(to: To<'_>, plan: &Plan) -> Outcome {
         .collect();
 
     let one_by_one = ids.into_iter().map(|id| vec![id]).collect();
-    let sorted = sort(one_by_one, UNPROTECTED_AT_ONCE, |ids| to.allow_termination(ids)).await;
+    let sorted = run_batches(one_by_one, UNPROTECTED_AT_ONCE, |ids| to.allow_termination(ids)).await;
     let ids = outcome.note(Step::AllowTermination, sorted);
 
     let sorted = to.protection_from_scale_in(&ids, false).await;
     let unprotected = outcome.note(Step::AllowScaleIn, sorted);
 
     let whole = batches(&unprotected, AT_ONCE);
-    let sorted = sort(whole, PARTS_AT_ONCE, |ids| to.terminate(ids)).await;
+    let sorted = run_batches(whole, PARTS_AT_ONCE, |ids| to.terminate(ids)).await;
     let terminated: HashSet<String> = outcome.note(Step::Terminate, sorted).into_iter().collect();
 
     let left: Vec<String> = unprotected
@@ -127,7 +127,7 @@ pub async fn execute(to: To<'_>, plan: &Plan) -> Outcome {
         .filter(|id| failed.iter().all(|termination| termination.id != **id))
         .map(|id| id.0.clone())
         .collect();
-    let sorted = sort(batches(&detach, DETACHED), 1, |ids| to.detach(ids)).await;
+    let sorted = run_batches(batches(&detach, DETACHED), 1, |ids| to.detach(ids)).await;
     let detached = outcome.note(Step::Detach, sorted);
     outcome.detached = detached.into_iter().map(InstanceId).collect();
     outcome
@@ -144,7 +144,7 @@ pub async fn detach(
     lower: bool,
 ) -> (Vec<InstanceId>, Vec<FailedStep>) {
     let mut outcome = Outcome::default();
-    let sorted = sort(batches(ids, DETACHED), 1, |ids| {
+    let sorted = run_batches(batches(ids, DETACHED), 1, |ids| {
         detach_batch(autoscaling, group, ids, lower)
     });
     let detached = outcome.note(Step::Detach, sorted.await);
@@ -172,7 +172,7 @@ fn batches(ids: &[String], size: usize) -> Vec<Vec<String>> {
 
 impl Outcome {
     /// Notes who was refused, and gives who was not.
-    fn note(&mut self, step: Step, sorted: Sorted) -> Vec<String> {
+    fn note(&mut self, step: Step, sorted: BatchResult) -> Vec<String> {
         self.undone
             .extend(sorted.refused.into_iter().map(|(ids, source)| FailedStep {
                 step,
@@ -183,7 +183,7 @@ impl Outcome {
     }
 }
 
-impl To<'_> {
+impl Target<'_> {
     async fn allow_termination(self, ids: Vec<String>) -> Result<Vec<String>> {
         const ASK: &str = "ec2 ModifyInstanceAttribute";
         for id in &ids {
@@ -195,10 +195,10 @@ impl To<'_> {
         Ok(ids)
     }
 
-    async fn protection_from_scale_in(self, ids: &[String], on: bool) -> Sorted {
+    async fn protection_from_scale_in(self, ids: &[String], on: bool) -> BatchResult {
         const ASK: &str = "autoscaling SetInstanceProtection";
-        sort(
-            batches(ids, SCALE_IN_PROTECTED),
+        run_batches(
+            batches(ids, PROTECTION_BATCH),
             PARTS_AT_ONCE,
             |ids: Vec<String>| async move {
                 let ask = self

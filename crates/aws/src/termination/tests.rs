@@ -1,7 +1,7 @@
 mod account;
 
 use super::*;
-use crate::test_support::{config, replay, xml_answer};
+use crate::test_support::{config, replay, xml_response};
 use account::{Account, Fault};
 use scaling::termination::{Plan, Reason, Termination};
 use std::collections::BTreeSet;
@@ -31,7 +31,7 @@ async fn run(account: &Account, plan: &Plan) -> Outcome {
 
 async fn run_for(time: Duration, account: &Account, plan: &Plan) -> Outcome {
     let config = config(account.client());
-    let to = To {
+    let to = Target {
         autoscaling: &aws_sdk_autoscaling::Client::new(&config),
         ec2: &aws_sdk_ec2::Client::new(&config),
         group: "g",
@@ -58,7 +58,7 @@ fn errors(outcome: &Outcome) -> Vec<String> {
 
 #[tokio::test]
 async fn reads_the_group_and_leaves_open_what_is_not_said() {
-    let group = xml_answer(
+    let group = xml_response(
         200,
         "<DescribeAutoScalingGroupsResponse><DescribeAutoScalingGroupsResult><AutoScalingGroups><member><Instances>\
          <member><InstanceId>i-1</InstanceId><HealthStatus>Unhealthy</HealthStatus><LifecycleState>InService\
@@ -69,7 +69,7 @@ async fn reads_the_group_and_leaves_open_what_is_not_said() {
          </Instances></member></AutoScalingGroups></DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>",
     );
     let instances = |items: &str| {
-        xml_answer(
+        xml_response(
             200,
             &format!(
                 "<DescribeInstancesResponse><reservationSet><item><instancesSet>{items}</instancesSet></item>\

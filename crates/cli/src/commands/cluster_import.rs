@@ -210,10 +210,10 @@ async fn observe(
         })?;
         // What only they tell: the stack's load balancer, and whether there are clients.
         let mut more = Vec::new();
-        if wish.clients && !members.known().of_group(HostGroup::Clients).is_empty() {
+        if wish.clients && !members.discovered().of_group(HostGroup::Clients).is_empty() {
             more.extend(ResourceId::found_by_name(Some(HostGroup::Clients)));
         }
-        if let Some(name) = members.known().classic_load_balancers.first() {
+        if let Some(name) = members.discovered().classic_load_balancers.first() {
             inventory.has_classic_load_balancer(name);
             more.push(ResourceId::ClassicHealthCheck);
         }

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::session::Connect;
-use aws::clusters::{Listed, list};
+use aws::clusters::{ClusterSummary, list};
 
 /// Runs the command.
 pub(crate) async fn run(connect: Connect, printer: &Printer) -> Result<u8, Failure> {
@@ -16,7 +16,7 @@ pub(crate) async fn run(connect: Connect, printer: &Printer) -> Result<u8, Failu
         return Ok(0);
     }
     let rows = clusters.into_iter().map(
-        |Listed {
+        |ClusterSummary {
              name,
              source,
              state,

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::session::{Connect, Session};
 use aws::discover::{NotFound, stack_instances};
-use aws::group::{HostGroupInstances, of_cluster_or_group};
+use aws::group::{HostGroupInstances, find_groups};
 use deployment::Names;
 use serde_json::json;
 
@@ -75,7 +75,7 @@ async fn of_groups(name: &str, connect: Connect, printer: &Printer) -> Result<u8
 
 /// The groups that are meant: at least one.
 async fn groups(session: &Session, name: &str) -> Result<Vec<HostGroupInstances>, Failure> {
-    let groups = of_cluster_or_group(&session.clients.autoscaling, name).await;
+    let groups = find_groups(&session.clients.autoscaling, name).await;
     let groups = groups.map_err(|error| Failure::aws("reading the Auto Scaling groups", &error))?;
     if groups.is_empty() {
         return Err(Failure::plain(format!(

@@ -5,11 +5,11 @@
 
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result};
-use crate::error_codes::{is_not_ready, is_throttled};
+use crate::error_codes::{ignore_not_found, is_not_found, is_not_ready, is_throttled, is_validation_error};
 use crate::inventory::Inventory;
 use crate::retry;
 use crate::termination;
-use crate::termination::batches::{Sorted, sort};
+use crate::termination::batches::{BatchResult, run_batches};
 use aws_sdk_ec2::types::{AttributeBooleanValue, Tag};
 use aws_sdk_elasticloadbalancing::types::Instance as Registered;
 use backon::Retryable;
@@ -38,7 +38,7 @@ pub(super) async fn terminate(cloud: &Cloud, step: &Step) -> Result<()> {
     let batches: Vec<Vec<String>> = ids.chunks(AT_ONCE).map(<[String]>::to_vec).collect();
     let each = batches.into_iter().map(|ids| async move {
         let unprotected = unprotect(cloud, ids).await;
-        let terminated = sort(vec![unprotected.done], 1, |ids| terminate_batch(cloud, ids)).await;
+        let terminated = run_batches(vec![unprotected.done], 1, |ids| terminate_batch(cloud, ids)).await;
         unprotected.refused.into_iter().chain(terminated.refused)
     });
     let done: Vec<_> = stream::iter(each).buffered(PARTS_AT_ONCE).collect().await;
@@ -138,7 +138,7 @@ pub(super) async fn detach(cloud: &Cloud, step: &Step) -> Result<()> {
         let autoscaling = &cloud.clients.autoscaling;
         let (_, undone) = termination::detach(autoscaling, &name, &leaving, false).await;
         // One that is not in service yet, or is on its way out already, is waited for.
-        let is_state = |error: &Error| error.is(&["ValidationError"]) || is_throttled(error);
+        let is_state = |error: &Error| is_validation_error(error) || is_throttled(error);
         if let Some(undone) = undone.into_iter().find(|undone| !is_state(&undone.source)) {
             return Err(undone.source);
         }
@@ -156,10 +156,7 @@ pub(super) async fn detach(cloud: &Cloud, step: &Step) -> Result<()> {
                 .set_instances(Some(instances.collect()));
             let answer = ask.send().await;
             let answer = answer.context("elasticloadbalancing RegisterInstancesWithLoadBalancer");
-            crate::error::ignore_not_found(
-                answer,
-                &["LoadBalancerNotFound", "AccessPointNotFoundException"],
-            )?;
+            ignore_not_found(answer)?;
         }
     }
     Ok(())
@@ -178,10 +175,10 @@ fn group_of(step: &Step) -> Result<HostGroup> {
     group.ok_or_else(|| Error::bug("ec2 DescribeInstances", "not of a host group"))
 }
 
-async fn unprotect(cloud: &Cloud, ids: Vec<String>) -> Sorted {
+async fn unprotect(cloud: &Cloud, ids: Vec<String>) -> BatchResult {
     const ASK: &str = "ec2 ModifyInstanceAttribute";
     let one_by_one = ids.into_iter().map(|id| vec![id]).collect();
-    sort(one_by_one, UNPROTECTED_AT_ONCE, |ids: Vec<String>| async move {
+    run_batches(one_by_one, UNPROTECTED_AT_ONCE, |ids: Vec<String>| async move {
         for id in &ids {
             let ask = || async {
                 let off = AttributeBooleanValue::builder().value(false).build();
@@ -197,7 +194,7 @@ async fn unprotect(cloud: &Cloud, ids: Vec<String>) -> Sorted {
 
 /// An error, if there is one that is not about an instance that is gone.
 fn refused(refused: impl Iterator<Item = (Vec<String>, Error)>) -> Result<()> {
-    let mut refused = refused.filter(|(_, error)| !error.is(&["InvalidInstanceID.NotFound"]));
+    let mut refused = refused.filter(|(_, error)| !is_not_found(error));
     match refused.next() {
         Some((ids, error)) => {
             let others: usize = refused.map(|(ids, _)| ids.len()).sum();

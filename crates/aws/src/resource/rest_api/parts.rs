@@ -1,4 +1,5 @@
-use crate::error::{Context, Result, ignore_not_found};
+use crate::error::{Context, Result};
+use crate::error_codes::ignore_not_found;
 use crate::pages::all;
 use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::types::{ApiKey, IntegrationType, Method, RestApi, UsagePlan};
@@ -94,7 +95,7 @@ impl Parts {
                     .stage_name("default")
                     .send()
                     .await;
-                ignore_not_found(answer.context("apigateway GetStage"), &["NotFoundException"])
+                ignore_not_found(answer.context("apigateway GetStage"))
             },
             all(
                 gateway
@@ -176,7 +177,7 @@ async fn is_key_of(gateway: &Client, plan: Option<&UsagePlan>, key: Option<&ApiK
     };
     let ask = gateway.get_usage_plan_key().usage_plan_id(plan).key_id(key);
     let answer = ask.send().await.context("apigateway GetUsagePlanKey");
-    Ok(ignore_not_found(answer, &["NotFoundException"])?.is_some())
+    Ok(ignore_not_found(answer)?.is_some())
 }
 
 /// Whether a plan covers an API.

@@ -1,6 +1,7 @@
 //! What is left of a join API: APIs, plans and keys, each of which may be there without the others, or more than once.
 
-use crate::error::{Context, Result, ignore_not_found};
+use crate::error::{Context, Result};
+use crate::error_codes::{ignore, ignore_not_found, is_stage_removed};
 use crate::inventory::Inventory;
 use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::types::Op;
@@ -8,8 +9,6 @@ use deployment::Tags;
 use deployment::removal::{Facts, Remnant};
 use futures::future::try_join_all;
 use std::collections::HashMap;
-
-const ABSENT: &[&str] = &["NotFoundException"];
 
 /// All that bears the name. API Gateway's names are not unique.
 pub(super) async fn remnants(inventory: &Inventory<'_>, name: &str) -> Result<Vec<Remnant>> {
@@ -50,7 +49,7 @@ pub(super) async fn delete(gateway: &Client, remnants: &[Remnant]) -> Result<()>
             }
             _ => Ok(()),
         };
-        ignore_not_found(answer, ABSENT).map(drop)
+        ignore_not_found(answer).map(drop)
     });
     try_join_all(others).await.map(drop)
 }
@@ -65,14 +64,13 @@ async fn delete_plan(gateway: &Client, remnant: &Remnant) -> Result<()> {
             .map(|(api, stage)| super::patch(Op::Remove, "/apiStages", &format!("{api}:{stage}")));
         let ask = gateway.update_usage_plan().usage_plan_id(&remnant.handle);
         let answer = ask.set_patch_operations(Some(stages.collect())).send().await;
-        // A stage that a first try has taken out is refused; whether one is left, the deletion tells.
-        let absent = &["NotFoundException", "BadRequestException"];
-        ignore_not_found(answer.context("apigateway UpdateUsagePlan"), absent)?;
+        // A stage that an earlier attempt removed is rejected. If a stage is left, DeleteUsagePlan fails.
+        ignore(answer.context("apigateway UpdateUsagePlan"), is_stage_removed)?;
     }
     let answer = gateway
         .delete_usage_plan()
         .usage_plan_id(&remnant.handle)
         .send()
         .await;
-    ignore_not_found(answer.context("apigateway DeleteUsagePlan"), ABSENT).map(drop)
+    ignore_not_found(answer.context("apigateway DeleteUsagePlan")).map(drop)
 }

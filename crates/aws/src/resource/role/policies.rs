@@ -1,12 +1,11 @@
 //! What a role may do: the policy that wekactl puts into it, and what else is in it.
 
-use crate::error::{Context, Result, ignore_not_found};
+use crate::error::{Context, Result};
+use crate::error_codes::ignore_not_found;
 use crate::pages::all;
 use aws_sdk_iam::Client;
 use futures::future::try_join_all;
 use serde_json::Value as Json;
-
-const ABSENT: &[&str] = &["NoSuchEntity"];
 
 /// The policies of a role.
 #[derive(Debug)]
@@ -29,7 +28,7 @@ impl Policies {
             all(names.items().send(), "iam ListRolePolicies"),
             all(attached.items().send(), "iam ListAttachedRolePolicies"),
         );
-        let policy = ignore_not_found(policy.context("iam GetRolePolicy"), ABSENT)?;
+        let policy = ignore_not_found(policy.context("iam GetRolePolicy"))?;
         let mut others = names?;
         others.retain(|name| name != ours);
         Ok(Self {
@@ -47,11 +46,11 @@ impl Policies {
 pub(super) async fn remove_others(iam: &Client, role: &str, standing: &Json) -> Result<()> {
     let inline = listed(standing, "other_policies").map(|name| async move {
         let ask = iam.delete_role_policy().role_name(role).policy_name(name);
-        ignore_not_found(ask.send().await.context("iam DeleteRolePolicy"), ABSENT).map(drop)
+        ignore_not_found(ask.send().await.context("iam DeleteRolePolicy")).map(drop)
     });
     let attached = listed(standing, "attached_policies").map(|arn| async move {
         let ask = iam.detach_role_policy().role_name(role).policy_arn(arn);
-        ignore_not_found(ask.send().await.context("iam DetachRolePolicy"), ABSENT).map(drop)
+        ignore_not_found(ask.send().await.context("iam DetachRolePolicy")).map(drop)
     });
     tokio::try_join!(try_join_all(inline), try_join_all(attached)).map(drop)
 }

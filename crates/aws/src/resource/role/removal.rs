@@ -1,17 +1,16 @@
 //! A role goes only once nothing is in it.
 
-use crate::error::{Context, Result, ignore_not_found};
+use crate::error::{Context, Result};
+use crate::error_codes::{ignore_not_found, is_delete_conflict};
 use crate::pages::all;
 use aws_sdk_iam::Client;
 use futures::future::try_join_all;
-
-const ABSENT: &[&str] = &["NoSuchEntity"];
 
 /// Deletes a role with the policy that wekactl put into it; and with what else is in it, if there is more.
 pub(super) async fn delete(iam: &Client, role: &str, policy: &str) -> Result<()> {
     remove_policy(iam, role, policy).await?;
     match delete_role(iam, role).await {
-        Err(error) if error.is(&["DeleteConflict"]) => {
+        Err(error) if is_delete_conflict(&error) => {
             empty(iam, role).await?;
             delete_role(iam, role).await
         }
@@ -21,12 +20,12 @@ pub(super) async fn delete(iam: &Client, role: &str, policy: &str) -> Result<()>
 
 async fn delete_role(iam: &Client, role: &str) -> Result<()> {
     let answer = iam.delete_role().role_name(role).send().await;
-    ignore_not_found(answer.context("iam DeleteRole"), ABSENT).map(drop)
+    ignore_not_found(answer.context("iam DeleteRole")).map(drop)
 }
 
 async fn remove_policy(iam: &Client, role: &str, policy: &str) -> Result<()> {
     let ask = iam.delete_role_policy().role_name(role).policy_name(policy);
-    ignore_not_found(ask.send().await.context("iam DeleteRolePolicy"), ABSENT).map(drop)
+    ignore_not_found(ask.send().await.context("iam DeleteRolePolicy")).map(drop)
 }
 
 /// Takes out all policies, those of other names and those attached.
@@ -37,15 +36,15 @@ async fn empty(iam: &Client, role: &str) -> Result<()> {
         all(inline.items().send(), "iam ListRolePolicies"),
         all(attached.items().send(), "iam ListAttachedRolePolicies"),
     );
-    let inline = ignore_not_found(inline, ABSENT)?.unwrap_or_default();
-    let attached = ignore_not_found(attached, ABSENT)?.unwrap_or_default();
+    let inline = ignore_not_found(inline)?.unwrap_or_default();
+    let attached = ignore_not_found(attached)?.unwrap_or_default();
     try_join_all(inline.iter().map(|policy| remove_policy(iam, role, policy))).await?;
     let detach = attached
         .iter()
         .filter_map(|policy| policy.policy_arn())
         .map(|arn| async move {
             let ask = iam.detach_role_policy().role_name(role).policy_arn(arn);
-            ignore_not_found(ask.send().await.context("iam DetachRolePolicy"), ABSENT).map(drop)
+            ignore_not_found(ask.send().await.context("iam DetachRolePolicy")).map(drop)
         });
     try_join_all(detach).await.map(drop)
 }

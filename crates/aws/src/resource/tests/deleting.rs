@@ -6,7 +6,7 @@ use crate::cloud::Clients;
 use crate::error::Result;
 use crate::graph::Event;
 use crate::remove::remove;
-use crate::test_support::{config, json_answer, replay};
+use crate::test_support::{config, json_response, replay};
 use deployment::removal::{Facts, InstanceDisposition, Remnant, Removal, Step, StepId, Verb};
 use deployment::{FunctionType, HostGroup, ResourceId, RoleUse};
 use serde_json::json;
@@ -291,12 +291,12 @@ async fn what_has_come_into_a_role_goes_with_it() {
 #[tokio::test]
 async fn a_throttled_removal_is_tried_again_and_says_so() {
     let throttled = || {
-        json_answer(
+        json_response(
             429,
             &json!({ "__type": "TooManyRequestsException", "message": "Too Many Requests" }),
         )
     };
-    let replay = replay([throttled(), throttled(), json_answer(202, &json!({}))]);
+    let replay = replay([throttled(), throttled(), json_response(202, &json!({}))]);
     let clients = Clients::new(&config(replay.clone()));
     let api = named("a").by("a1").with(Facts::Api);
     let removal = Removal {

@@ -3,7 +3,7 @@
 use super::cloud;
 use crate::cloud::Clients;
 use crate::resource::{Target, create};
-use crate::test_support::{config, json_answer, replay};
+use crate::test_support::{config, json_response, replay};
 use deployment::resource::KmsKey;
 use deployment::{Output, ResourceId, Tags};
 use serde_json::json;
@@ -11,15 +11,15 @@ use serde_json::json;
 #[tokio::test]
 async fn a_new_key_gets_its_alias_once_all_of_kms_knows_it() {
     let unknown = || {
-        json_answer(
+        json_response(
             400,
             &json!({ "__type": "NotFoundException", "message": "Key 'k1' does not exist" }),
         )
     };
-    let done = || json_answer(200, &json!({}));
+    let done = || json_response(200, &json!({}));
     let made = json!({ "KeyMetadata": { "KeyId": "k1", "Arn": "arn:k1" } });
     // Alias and rotation are asked for side by side.
-    let client = replay([json_answer(200, &made), unknown(), unknown(), done(), done()]);
+    let client = replay([json_response(200, &made), unknown(), unknown(), done(), done()]);
     let cloud = cloud(Clients::new(&config(client.clone())));
     let tags = Tags::default();
     let target = Target {

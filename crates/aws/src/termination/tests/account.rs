@@ -1,7 +1,7 @@
 //! A group and its instances, as the four requests of carrying out change them, with faults.
 
 use super::{InstanceId, id};
-use crate::test_support::{Answering, xml_answer};
+use crate::test_support::{RespondWith, xml_response};
 use aws_smithy_runtime_api::client::http::HttpClient;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,7 +69,7 @@ impl Account {
 
     pub(super) fn client(&self) -> impl HttpClient + 'static {
         let state = Arc::clone(&self.0);
-        Answering(move |form: BTreeMap<String, String>| state.lock().unwrap().answer(&form))
+        RespondWith(move |form: BTreeMap<String, String>| state.lock().unwrap().answer(&form))
     }
 
     pub(super) fn terminated(&self) -> BTreeSet<InstanceId> {
@@ -163,7 +163,7 @@ fn done(operation: &str, ids: &[InstanceId]) -> HttpResponse {
         "ModifyInstanceAttribute" => "<return>true</return>".to_owned(),
         _ => format!("<{operation}Result/>"),
     };
-    xml_answer(200, &format!("<{operation}Response>{body}</{operation}Response>"))
+    xml_response(200, &format!("<{operation}Response>{body}</{operation}Response>"))
 }
 
 fn refusal(id: &InstanceId, fault: Fault, is_ec2: bool) -> Option<HttpResponse> {
@@ -193,8 +193,8 @@ fn refusal(id: &InstanceId, fault: Fault, is_ec2: bool) -> Option<HttpResponse> 
     };
     let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
     Some(if is_ec2 {
-        xml_answer(400, &format!("<Response><Errors>{error}</Errors></Response>"))
+        xml_response(400, &format!("<Response><Errors>{error}</Errors></Response>"))
     } else {
-        xml_answer(400, &format!("<ErrorResponse>{error}</ErrorResponse>"))
+        xml_response(400, &format!("<ErrorResponse>{error}</ErrorResponse>"))
     })
 }
