@@ -1,8 +1,9 @@
-//! `cargo xtask bench`: how long import, update, destroy and a minute of scaling take with a network in between, and what the functions cost.
+//! `cargo xtask bench`: measures import, update, destroy and runs of the loop with a simulated network latency, and the start
+//! time and memory of the functions.
 
 mod scaling;
 
-use crate::run::{Error, cargo, print, step};
+use crate::process::{Error, build_step, cargo, print, step};
 use lab::lambda_runtime::{Function, Options};
 use lab::{Moto, MotoOptions, StackOptions};
 use serde_json::json;
@@ -10,30 +11,28 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What each answer takes longer, in place of a network.
+/// Added to each response, in place of a network.
 const LATENCY: Duration = Duration::from_millis(80);
-/// The same of a network far slower: by how much longer a run takes over it, its longest chain of calls is measured.
-const FAR: Duration = Duration::from_millis(480);
-/// How many times a short thing is measured.
-const TIMES: usize = 20;
-/// How many times a cluster's life is.
-const LIVES: usize = 3;
+/// The latency of a much slower network. The longest chain of calls follows from how much longer a run takes on it.
+const HIGH_LATENCY: Duration = Duration::from_millis(480);
+/// How often short operations are measured.
+const REPETITIONS: usize = 20;
+/// How often the whole lifecycle is measured.
+const LIFECYCLES: usize = 3;
 
-/// What to measure with.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Measure the development build, which is there already, in place of the release build
+    /// Measure the development build, which usually exists already, instead of the release build
     #[arg(long)]
     dev: bool,
 }
 
-/// Runs it.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), Error> {
     let mut build = vec!["build", "--workspace", "--bins", "--locked"];
     if !arguments.dev {
         build.push("--release");
     }
-    step("building", &mut cargo(root, &build))?;
+    build_step("building", &mut cargo(root, &build))?;
     let profile = if arguments.dev { "debug" } else { "release" };
     let target = std::env::current_exe()
         .ok()
@@ -42,27 +41,26 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), Error> {
     let package = crate::package::path_here(root);
     if !package.is_file() {
         return Err(Error::Other(
-            "there is no Lambda package: run `cargo xtask package` first".to_owned(),
+            "no Lambda package found: run `cargo xtask package` first".to_owned(),
         ));
     }
     let wekactl = folder.join("wekactl");
     print(&format!(
-        "import, update and destroy, 80 ms an answer, medians of {LIVES}\n"
+        "import, update and destroy with 80 ms per response, medians of {LIFECYCLES}\n"
     ));
     print("backends  run      calls  changing  wall s  chain  chain s  ratio\n");
     for backends in [6, 120] {
-        life(&wekactl, &package, backends)?;
+        measure_lifecycle(&wekactl, &package, backends)?;
     }
-    version(&wekactl)?;
+    measure_version(&wekactl)?;
     let bootstrap = folder.join("bootstrap");
-    functions(&wekactl, &bootstrap, &package)?;
+    measure_functions(&wekactl, &bootstrap, &package)?;
     scaling::run(&wekactl, &bootstrap, &package)?;
-    print("\nWeka's lists, and deciding about them\n");
+    print("\nreading Weka's lists and planning\n");
     let mut lists = cargo(root, &["bench", "--workspace", "--locked", "--bench", "lists"]);
-    step("building what reads them", &mut lists)
+    step("benchmark of the lists", &mut lists)
 }
 
-/// A run of wekactl.
 struct Run {
     name: &'static str,
     calls: usize,
@@ -70,29 +68,30 @@ struct Run {
     wall: Duration,
 }
 
-/// A cluster's life, and how long the longest chain of calls was in each of its runs.
-fn life(wekactl: &Path, package: &Path, backends: u32) -> Result<(), Error> {
-    let lives = (0..LIVES).map(|_| runs(wekactl, package, backends, LATENCY));
-    let lives = lives.collect::<Result<Vec<_>, _>>()?;
-    let far = runs(wekactl, package, backends, FAR)?;
-    for (index, far) in far.iter().enumerate() {
-        let run = &lives[0][index];
-        let wall = median(&mut lives.iter().map(|life| life[index].wall).collect::<Vec<_>>());
-        let chain = chain(wall, far.wall);
-        let least = chain * LATENCY.as_secs_f64();
+/// Measures each command of a cluster's lifecycle and the length of its longest chain of calls.
+fn measure_lifecycle(wekactl: &Path, package: &Path, backends: u32) -> Result<(), Error> {
+    let lifecycles = (0..LIFECYCLES).map(|_| runs(wekactl, package, backends, LATENCY));
+    let lifecycles = lifecycles.collect::<Result<Vec<_>, _>>()?;
+    let slow = runs(wekactl, package, backends, HIGH_LATENCY)?;
+    for (index, slow) in slow.iter().enumerate() {
+        let run = &lifecycles[0][index];
+        let times = lifecycles.iter().map(|lifecycle| lifecycle[index].wall);
+        let wall = median(&mut times.collect::<Vec<_>>());
+        let chain = chain_length(wall, slow.wall);
+        let minimum = chain * LATENCY.as_secs_f64();
         let wall = wall.as_secs_f64();
         print(&format!(
-            "{backends:>8}  {:<7}  {:>5}  {:>8}  {wall:>6.2}  {chain:>5.0}  {least:>7.2}  {:>5.2}\n",
+            "{backends:>8}  {:<7}  {:>5}  {:>8}  {wall:>6.2}  {chain:>5.0}  {minimum:>7.2}  {:>5.2}\n",
             run.name,
             run.calls,
             run.changing,
-            wall / least,
+            wall / minimum,
         ));
     }
     Ok(())
 }
 
-/// A cluster is imported, imported again, updated with nothing to do, and destroyed.
+/// Imports a cluster, imports it again, updates it without changes, and destroys it.
 fn runs(wekactl: &Path, package: &Path, backends: u32, latency: Duration) -> Result<Vec<Run>, Error> {
     let moto = Moto::start(MotoOptions {
         latency,
@@ -138,11 +137,15 @@ fn runs(wekactl: &Path, package: &Path, backends: u32, latency: Duration) -> Res
     Ok(runs)
 }
 
-/// How many calls the longest chain has, each of which waits for the answer to the one before: as many as there are latencies more
-/// in the time over the far network. What is done side by side takes one latency, and what the machine itself takes cancels out.
-fn chain(near: Duration, far: Duration) -> f64 {
-    let longer = far.saturating_sub(near).as_secs_f64();
-    (longer / (FAR - LATENCY).as_secs_f64()).round().max(1.0)
+/// Returns the number of calls in the longest chain, in which each call waits for the response to the one before.
+///
+/// Concurrent calls add one latency together, and the machine's own time is the same with both latencies. So the difference
+/// between the two times is a multiple of the difference between the two latencies.
+fn chain_length(low: Duration, high: Duration) -> f64 {
+    let difference = high.saturating_sub(low).as_secs_f64();
+    (difference / (HIGH_LATENCY - LATENCY).as_secs_f64())
+        .round()
+        .max(1.0)
 }
 
 fn import_command(wekactl: &Path, package: &Path, moto: &Moto) -> Command {
@@ -162,34 +165,34 @@ fn cluster_command(wekactl: &Path, moto: &Moto, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs it silently, and says for how long.
+/// Runs a command without showing its output, and returns its duration.
 fn timed(command: &mut Command) -> Result<Duration, Error> {
     let program = command.get_program().to_string_lossy().into_owned();
-    #[expect(clippy::disallowed_methods, reason = "measuring time is what this is for")]
-    let begun = Instant::now();
+    #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+    let start = Instant::now();
     let output = command
         .output()
         .map_err(|source| Error::Start { program, source })?;
-    let took = begun.elapsed();
+    let duration = start.elapsed();
     if output.status.success() {
-        return Ok(took);
+        return Ok(duration);
     }
     Err(Error::Other(String::from_utf8_lossy(&output.stderr).into_owned()))
 }
 
-fn version(wekactl: &Path) -> Result<(), Error> {
+fn measure_version(wekactl: &Path) -> Result<(), Error> {
     let mut times = Vec::new();
-    for _ in 0..TIMES {
+    for _ in 0..REPETITIONS {
         times.push(timed(Command::new(wekactl).arg("--version"))?);
     }
     print(&format!(
-        "wekactl --version: {:.1} ms (median of {TIMES})\n",
+        "wekactl --version: {:.1} ms (median of {REPETITIONS})\n",
         median(&mut times).as_secs_f64() * 1000.0
     ));
     Ok(())
 }
 
-fn functions(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(), Error> {
+fn measure_functions(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(), Error> {
     let moto = Moto::start(MotoOptions::default()).map_err(Error::Lab)?;
     lab::create(
         &moto,
@@ -204,27 +207,27 @@ fn functions(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(), Err
     let runtime = runtime.map_err(|error| Error::Other(error.to_string()))?;
     let mut starts = Vec::new();
     let mut memory = 0;
-    for _ in 0..TIMES {
+    for _ in 0..REPETITIONS {
         let (start, peak) = runtime.block_on(join_once(bootstrap.to_owned(), &moto))?;
         starts.push(start);
         memory = memory.max(peak);
     }
     let zip = std::fs::metadata(package).map_err(|source| Error::File {
-        doing: "read",
+        action: "read",
         path: package.display().to_string(),
         source,
     })?;
     let median = median(&mut starts).as_secs_f64() * 1000.0;
     let mebi = |bytes: u64| f64::from(u32::try_from(bytes / 1024).unwrap_or(u32::MAX)) / 1024.0;
     print(&format!(
-        "join: init {median:.1} ms (median of {TIMES}), peak memory {:.1} MiB; package {:.2} MiB\n",
+        "join: init {median:.1} ms (median of {REPETITIONS}), peak memory {:.1} MiB; package {:.2} MiB\n",
         mebi(memory),
         mebi(zip.len())
     ));
     Ok(())
 }
 
-/// Starts the join function, calls it once, and says how long the start took and how much memory it had at most.
+/// Starts the join function, invokes it once, and returns its start time and its peak memory in bytes.
 async fn join_once(bootstrap: PathBuf, moto: &Moto) -> Result<(Duration, u64), Error> {
     let other = |error: &dyn std::error::Error| Error::Other(error.to_string());
     let variables = [
@@ -247,9 +250,9 @@ async fn join_once(bootstrap: PathBuf, moto: &Moto) -> Result<(Duration, u64), E
     .await
     .map_err(|error| other(&error))?;
     let event = json!({ "httpMethod": "GET", "path": "/wekactl-wk-Backends" });
-    let answer = function.invoke(&event).await.map_err(|error| other(&error))?;
-    if answer["statusCode"] != 200 {
-        return Err(Error::Other(format!("join answered {answer}")));
+    let response = function.invoke(&event).await.map_err(|error| other(&error))?;
+    if response["statusCode"] != 200 {
+        return Err(Error::Other(format!("join returned {response}")));
     }
     let peak = function.peak_memory().map_err(|error| other(&error))?;
     let init = function.init_time();
@@ -267,12 +270,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chain_is_what_a_far_network_takes_longer() {
-        // Fifteen calls, and half a second of the machine's own.
-        let of = |latency: Duration| latency * 15 + Duration::from_millis(500);
-        assert!((chain(of(LATENCY), of(FAR)) - 15.0).abs() < f64::EPSILON);
-        let noisy = of(FAR) + Duration::from_millis(150);
-        assert!((chain(of(LATENCY), noisy) - 15.0).abs() < f64::EPSILON);
-        assert!((chain(LATENCY, LATENCY) - 1.0).abs() < f64::EPSILON);
+    fn chain_length_follows_from_the_difference_between_two_latencies() {
+        // Fifteen calls and half a second of the machine's own time.
+        let duration = |latency: Duration| latency * 15 + Duration::from_millis(500);
+        assert!((chain_length(duration(LATENCY), duration(HIGH_LATENCY)) - 15.0).abs() < f64::EPSILON);
+        let noisy = duration(HIGH_LATENCY) + Duration::from_millis(150);
+        assert!((chain_length(duration(LATENCY), noisy) - 15.0).abs() < f64::EPSILON);
+        assert!((chain_length(LATENCY, LATENCY) - 1.0).abs() < f64::EPSILON);
     }
 }

@@ -1,9 +1,10 @@
-//! `cargo xtask lab`: a Weka stack in the local AWS, imported, and then scaled by the real functions.
+//! `cargo xtask lab`: imports a Weka stack on a local AWS, then lets the real functions scale it.
 
 mod demo;
 mod table;
 
-use crate::run::{Error, cargo, print, say, step};
+use crate::package::archive::{self, Compression};
+use crate::process::{Error, build_step, cargo, file_error, log, print, step};
 use lab::weka_cluster::{self, WekaCluster};
 use lab::{Control, Functions, Hardware, Loop, LoopOptions, Moto, MotoOptions, Stack, StackOptions};
 use std::fs;
@@ -12,52 +13,51 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// The cluster's password in the lab.
+/// The admin password of the simulated cluster.
 const PASSWORD: &str = "lab-password";
 
-/// How the lab shall be.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Leave the lab up until Ctrl-C, and print the environment for trying commands by hand
+    /// Keep the lab running until Ctrl-C and print the environment variables that your own commands need
     #[arg(long)]
     keep: bool,
-    /// Make the stack only, without importing it
+    /// Create the stack, but do not import it
     #[arg(long)]
     no_import: bool,
-    /// Import, and leave it at that: nothing is scaled and nothing fails
+    /// Import the stack, but do not run the demo
     #[arg(long)]
-    no_story: bool,
-    /// The functions' package to import with, instead of building one
+    no_demo: bool,
+    /// Import with this Lambda package instead of a development build
     #[arg(long, value_name = "FILE", conflicts_with = "no_import")]
     package: Option<PathBuf>,
-    /// The number of backends
+    /// Number of backends in the stack
     #[arg(long, default_value_t = 6)]
     backends: u32,
-    /// The number of clients
+    /// Number of clients in the stack
     #[arg(long, default_value_t = 2)]
     clients: u32,
-    /// The name of the stack, and of the cluster
+    /// Name of the stack and the cluster
     #[arg(long, default_value = "wk")]
     name: String,
 }
 
-/// Tells the story.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), Error> {
-    // First what takes long, so that the story is told in one go.
+    // Everything slow comes first, so that the demo runs without a pause.
     let programs = if arguments.no_import {
         None
     } else {
         Some(build(root, arguments.package.as_deref())?)
     };
+    lab::ensure_python().map_err(Error::Lab)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Error::Other(format!("no runtime can be made: {error}")))?;
-    runtime.block_on(tell(root, arguments, programs.as_ref()))
+        .map_err(|error| Error::Other(format!("cannot start the async runtime: {error}")))?;
+    runtime.block_on(run_lab(root, arguments, programs.as_ref()))
 }
 
-async fn tell(root: &Path, arguments: &Arguments, programs: Option<&Programs>) -> Result<(), Error> {
-    say("== the local AWS (moto)");
+async fn run_lab(root: &Path, arguments: &Arguments, programs: Option<&Programs>) -> Result<(), Error> {
+    log("== starting the local AWS (moto)");
     let functions = match programs {
         Some(programs) => Some(Functions::serve(&programs.bootstrap).await.map_err(Error::Lab)?),
         None => None,
@@ -67,8 +67,8 @@ async fn tell(root: &Path, arguments: &Arguments, programs: Option<&Programs>) -
         ..MotoOptions::default()
     })
     .map_err(Error::Lab)?;
-    say(&format!("listens on {}", moto.endpoint()));
-    say("== a Weka stack");
+    log(&format!("listening on {}", moto.endpoint()));
+    log("== creating a Weka stack");
     let options = StackOptions {
         name: arguments.name.clone(),
         backends: arguments.backends,
@@ -76,38 +76,40 @@ async fn tell(root: &Path, arguments: &Arguments, programs: Option<&Programs>) -
         ..StackOptions::default()
     };
     let stack = lab::create(&moto, &options).map_err(Error::Lab)?;
-    say(&describe(&stack));
-    let minutes = match programs {
+    log(&describe(&stack));
+    let scaling_loop = match programs {
         Some(programs) => {
             import(&moto, &stack, programs)?;
-            Some(cluster(&moto, &stack).await?)
+            Some(start_loop(&moto, &stack).await?)
         }
         None => None,
     };
-    say("== what stands");
-    print(&table::table(&table::rows(
+    log("== resources in the account");
+    print(&table::render(&table::rows(
         &lab::dump(&moto).map_err(Error::Lab)?,
     )));
-    let Some(mut minutes) = minutes else {
+    let Some(mut scaling_loop) = scaling_loop else {
         return if arguments.keep {
-            invite(root, &moto)?;
+            print_environment(root, &moto)?;
             std::future::pending().await
         } else {
-            say("== the lab is stopped; with --keep it stays up");
+            log(STOPPED);
             Ok(())
         };
     };
-    if !arguments.no_story {
-        demo::tell(&mut minutes, arguments.backends).await?;
+    if !arguments.no_demo {
+        demo::run(&mut scaling_loop, arguments.backends).await?;
     }
     if arguments.keep {
-        invite(root, &moto)?;
-        demo::go_on(&mut minutes).await
+        print_environment(root, &moto)?;
+        demo::run_until_interrupted(&mut scaling_loop).await
     } else {
-        say("== the lab is stopped; with --keep it stays up");
+        log(STOPPED);
         Ok(())
     }
 }
+
+const STOPPED: &str = "== the lab has stopped; use --keep to keep it running";
 
 fn import(moto: &Moto, stack: &Stack, programs: &Programs) -> Result<(), Error> {
     let mut import = Command::new(&programs.wekactl);
@@ -130,8 +132,8 @@ fn import(moto: &Moto, stack: &Stack, programs: &Programs) -> Result<(), Error> 
     step("wekactl cluster import", &mut import)
 }
 
-/// Weka on the stack's instances, and the loop that scales it.
-async fn cluster(moto: &Moto, stack: &Stack) -> Result<Loop, Error> {
+/// Starts Weka on the stack's instances, and the loop that scales it.
+async fn start_loop(moto: &Moto, stack: &Stack) -> Result<Loop, Error> {
     let mut options = weka_cluster::Options::default();
     options.settings.credentials.password = PASSWORD.to_owned();
     let weka = WekaCluster::start(options)
@@ -147,65 +149,67 @@ async fn cluster(moto: &Moto, stack: &Stack) -> Result<Loop, Error> {
 struct Programs {
     wekactl: PathBuf,
     package: PathBuf,
-    /// Out of the package: the very program that import uploads is the one that runs.
+    /// Extracted from `package`, so that the program that import uploads is the one that runs.
     bootstrap: PathBuf,
     _folder: TempDir,
 }
 
-/// Builds the CLI, and the functions' package unless there is one.
+/// Builds the CLI and, unless a package is given, a package from the development build of the functions.
 fn build(root: &Path, package: Option<&Path>) -> Result<Programs, Error> {
-    let myself = std::env::current_exe().map_err(file("found", Path::new("this program")))?;
-    if package.is_none() {
-        step(
-            "the functions' package (cargo xtask package)",
-            Command::new(&myself).arg("package"),
-        )?;
-    }
-    // The same selection as in `cargo xtask test`: a package chosen alone has other features, and AWS's crates would be
-    // built twice.
-    step("wekactl", &mut cargo(root, &["build", "--workspace", "--locked"]))?;
-    // Built by the same cargo into the same directory as this program.
-    let wekactl = myself.with_file_name("wekactl");
-    let package = package.map_or_else(|| crate::package::path_here(root), Path::to_owned);
-    for path in [&wekactl, &package] {
-        if !path.is_file() {
-            return Err(Error::Other(format!(
-                "{} was built, but is not there",
-                path.display()
-            )));
-        }
-    }
-    let folder = TempDir::with_prefix("lab-").map_err(file("made", &std::env::temp_dir()))?;
-    let bootstrap = unpack(&package, folder.path())?;
+    // One build for lab and tests, of the whole workspace: a single package gets other features, and the AWS crates would be built
+    // twice.
+    build_step(
+        "building wekactl and the functions (about seven minutes the first time)",
+        &mut cargo(root, &["build", "--workspace", "--bins", "--locked"]),
+    )?;
+    // Cargo puts all programs into the folder of this one.
+    let this_program = std::env::current_exe().map_err(file_error("find", Path::new("this program")))?;
+    let folder =
+        TempDir::with_prefix("lab-").map_err(file_error("create a folder in", &std::env::temp_dir()))?;
+    let package = match package {
+        Some(package) => package.to_owned(),
+        None => create_package(&this_program.with_file_name("bootstrap"), folder.path())?,
+    };
+    let bootstrap = extract_bootstrap(&package, folder.path())?;
     Ok(Programs {
-        wekactl,
+        wekactl: this_program.with_file_name("wekactl"),
         package,
         bootstrap,
         _folder: folder,
     })
 }
 
-/// Takes the functions' program out of their package.
-fn unpack(package: &Path, folder: &Path) -> Result<PathBuf, Error> {
-    let bad = |error| {
-        Error::Other(format!(
-            "{} is no package of functions: {error}",
-            package.display()
-        ))
-    };
-    let archive = fs::File::open(package).map_err(file("read", package))?;
-    let mut archive = zip::ZipArchive::new(archive).map_err(bad)?;
-    let mut program = archive.by_name("bootstrap").map_err(bad)?;
-    let path = folder.join("bootstrap");
-    let mut unpacked = fs::File::create(&path).map_err(file("written", &path))?;
-    std::io::copy(&mut program, &mut unpacked).map_err(file("written", &path))?;
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(file("made executable", &path))?;
+/// Zips a development build. It is for the lab only: Lambda may have an older C library than this machine.
+fn create_package(bootstrap: &Path, folder: &Path) -> Result<PathBuf, Error> {
+    let stripped = folder.join("bootstrap.stripped");
+    step(
+        "removing the debug information from bootstrap",
+        Command::new("strip").arg("-o").arg(&stripped).arg(bootstrap),
+    )?;
+    let program = fs::read(&stripped).map_err(file_error("read", &stripped))?;
+    let archive = archive::zip("bootstrap", &program, Compression::Fast)
+        .map_err(|error| Error::Other(format!("cannot create the Lambda package: {error}")))?;
+    let path = folder.join("lambda.zip");
+    fs::write(&path, archive).map_err(file_error("write", &path))?;
     Ok(path)
 }
 
-fn file(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    let path = path.display().to_string();
-    move |source| Error::File { doing, path, source }
+fn extract_bootstrap(package: &Path, folder: &Path) -> Result<PathBuf, Error> {
+    let invalid = |error| {
+        Error::Other(format!(
+            "{} is not a valid Lambda package: {error}",
+            package.display()
+        ))
+    };
+    let archive = fs::File::open(package).map_err(file_error("read", package))?;
+    let mut archive = zip::ZipArchive::new(archive).map_err(invalid)?;
+    let mut program = archive.by_name("bootstrap").map_err(invalid)?;
+    let path = folder.join("bootstrap");
+    let mut file = fs::File::create(&path).map_err(file_error("write", &path))?;
+    std::io::copy(&mut program, &mut file).map_err(file_error("write", &path))?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+        .map_err(file_error("make executable", &path))?;
+    Ok(path)
 }
 
 fn describe(stack: &Stack) -> String {
@@ -219,20 +223,20 @@ fn describe(stack: &Stack) -> String {
     )
 }
 
-/// Says how to try commands by hand on a lab that stays up. The local AWS ends with this process.
-fn invite(root: &Path, moto: &Moto) -> Result<(), Error> {
+/// Prints what a person needs to run commands on a lab that keeps running. The local AWS ends with this process.
+fn print_environment(root: &Path, moto: &Moto) -> Result<(), Error> {
     let exports: String = moto
         .env()
         .iter()
         .map(|(name, value)| format!("export {name}={value}\n"))
         .collect();
-    let env = root.join(".lab/env");
+    let file = root.join(".lab/env");
     fs::create_dir_all(root.join(".lab"))
-        .and_then(|()| fs::write(&env, &exports))
-        .map_err(file("written", &env))?;
-    say("== the lab stays up; in another terminal:");
+        .and_then(|()| fs::write(&file, &exports))
+        .map_err(file_error("write", &file))?;
+    log("== the lab keeps running; set this in another terminal:");
     print(&exports);
-    say("or, in the workspace: `. .lab/env`; then for example `target/debug/wekactl cluster list`");
-    say("Ctrl-C here stops the lab and forgets all that is in it");
+    log("or, in the workspace, run `. .lab/env`; then, for example, `target/debug/wekactl cluster list`");
+    log("Ctrl-C stops the lab and discards everything in it");
     Ok(())
 }

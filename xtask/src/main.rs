@@ -1,9 +1,10 @@
-//! Lab, test, bench and package: `cargo xtask <name>`.
+//! Development tasks: `cargo xtask <name>`.
 
 mod bench;
 mod lab;
 mod package;
-mod run;
+mod process;
+mod progress;
 mod test;
 
 use clap::Parser;
@@ -11,30 +12,30 @@ use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 
+/// Development tasks
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Command {
-    /// Start a local AWS with a Weka stack, import it and show what stands
+    /// Run the demo: a Weka cluster on a local AWS is imported, scaled out and in, and repaired
     Lab(lab::Arguments),
-    /// Run everything that CI runs
+    /// Run every check that CI runs: formatting, lints, documentation and all tests
     Test,
-    /// Measure import with a network in between, and the functions
+    /// Measure the CLI's commands and the functions with a simulated network latency
     Bench(bench::Arguments),
-    /// Build the functions' package for Lambda
+    /// Build the Lambda package, a release build for Amazon Linux 2023
     Package(package::Arguments),
 }
 
 fn main() -> ExitCode {
-    // This package lies in the workspace's root.
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = manifest.parent().unwrap_or(manifest);
-    let done: Result<(), Box<dyn Error>> = match Command::parse() {
+    let result: Result<(), Box<dyn Error>> = match Command::parse() {
         Command::Lab(arguments) => lab::run(root, &arguments).map_err(Box::<dyn Error>::from),
         Command::Bench(arguments) => bench::run(root, &arguments).map_err(Box::from),
         Command::Test => test::run(root).map_err(Box::from),
         Command::Package(arguments) => package::run(root, &arguments).map(drop).map_err(Box::from),
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             report(&*error);
@@ -43,15 +44,11 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the one place where xtask says what went wrong"
-)]
 fn report(error: &dyn Error) {
-    eprintln!("error: {error}");
+    process::log(&format!("error: {error}"));
     let mut cause = error.source();
     while let Some(error) = cause {
-        eprintln!("  because: {error}");
+        process::log(&format!("  caused by: {error}"));
         cause = error.source();
     }
 }

@@ -1,8 +1,8 @@
-//! `cargo xtask package`: the functions' binary, built for Amazon Linux 2023 and zipped for Lambda.
+//! `cargo xtask package`: builds `bootstrap` for Amazon Linux 2023 and zips it for Lambda.
 //!
-//! The same sources give the same bytes on every machine: the linker, the C library and the compression are pinned, the
-//! paths of the machine are left out of the binary, and the archive carries no time. Lambda tells by the SHA-256 whether a function
-//! has this package, so a build that only looks different would make every `update` upload it again.
+//! The build is reproducible: the linker, the C library and the compression are pinned, and neither the machine's paths nor a
+//! time are in the result. `update` compares the package's SHA-256 with the function's, so another build of the same sources
+//! must not upload the code again.
 
 pub(crate) mod archive;
 mod glibc;
@@ -14,18 +14,15 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-/// What to build.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The processor of the functions
+    /// Processor architecture of the functions
     #[arg(long, value_enum, default_value_t = Arch::of_this_machine())]
     arch: Arch,
 }
 
-/// A processor that Lambda has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Arch {
-    /// 64-bit x86.
     #[value(name = "x86_64")]
     X86_64,
     /// AWS Graviton.
@@ -42,7 +39,7 @@ impl Arch {
         }
     }
 
-    /// Rust's name of the target.
+    /// The Rust target.
     fn target(self) -> &'static str {
         match self {
             Self::X86_64 => "x86_64-unknown-linux-gnu",
@@ -53,7 +50,7 @@ impl Arch {
 
 impl fmt::Display for Arch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // As Lambda calls it.
+        // The names that Lambda uses.
         f.write_str(match self {
             Self::X86_64 => "x86_64",
             Self::Arm64 => "arm64",
@@ -61,12 +58,9 @@ impl fmt::Display for Arch {
     }
 }
 
-/// A package that was made.
 #[derive(Debug)]
 pub(crate) struct Package {
-    /// Where it lies.
     pub(crate) path: PathBuf,
-    /// Its bytes.
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -76,30 +70,24 @@ impl Package {
     }
 }
 
-/// Why there is no package.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// Rust's standard library for the target is missing.
-    #[error("rust's target {0} is not installed: run `rustup target add {0}`")]
+    #[error("the Rust target {0} is not installed: run `rustup target add {0}`")]
     NoTarget(&'static str),
-    /// A program could not be started.
-    #[error("{program} cannot be run{}", hint(.program))]
+    #[error("cannot run {program}{}", hint(.program))]
     NotStarted { program: String, source: io::Error },
-    /// A program failed; it has said why.
+    /// The program has printed the reason.
     #[error("{program} failed: {status}")]
     Failed { program: String, status: ExitStatus },
-    /// A file could not be read or written.
-    #[error("{doing} {}", .path.display())]
+    #[error("cannot {action} {}", .path.display())]
     File {
-        doing: &'static str,
+        action: &'static str,
         path: PathBuf,
         source: io::Error,
     },
-    /// The binary is not one that Lambda can load.
-    #[error("{} is no package for Lambda: {reason}", .path.display())]
+    #[error("Lambda cannot run {}: {reason}", .path.display())]
     Binary { path: PathBuf, reason: String },
-    /// The archive could not be made.
-    #[error("the archive cannot be made")]
+    #[error("cannot create the archive")]
     Archive { source: zip::result::ZipError },
 }
 
@@ -111,46 +99,47 @@ fn hint(program: &str) -> &'static str {
     }
 }
 
-/// Where the package for a processor lies once it is made.
+/// The path of the package for an architecture.
 fn path(root: &Path, arch: Arch) -> PathBuf {
     root.join(format!("target/package/wekactl-lambda-{arch}.zip"))
 }
 
-/// Where the package for this machine's processor lies once it is made.
+/// The path of the package for this machine's architecture.
 pub(crate) fn path_here(root: &Path) -> PathBuf {
     path(root, Arch::of_this_machine())
 }
 
-/// Builds, checks and zips the functions' binary. `root` is the workspace's.
+/// Builds `bootstrap`, checks that Lambda can load it, and zips it.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<Package, Error> {
     let arch = arguments.arch;
     let binary = toolchain::build(root, arch.target())?;
     let bytes = read(&binary)?;
-    let needed = glibc::newest(&bytes).map_err(|reason| Error::Binary {
+    let needed = glibc::newest_needed(&bytes).map_err(|reason| Error::Binary {
         path: binary.clone(),
         reason,
     })?;
     if needed > toolchain::GLIBC {
         let reason = format!(
-            "it needs glibc {needed}, Amazon Linux 2023 has {}",
+            "it needs glibc {needed}, but Amazon Linux 2023 has {}",
             toolchain::GLIBC
         );
         return Err(Error::Binary { path: binary, reason });
     }
     let package = Package {
         path: path(root, arch),
-        bytes: archive::zip("bootstrap", &bytes).map_err(|source| Error::Archive { source })?,
+        bytes: archive::zip("bootstrap", &bytes, archive::Compression::Best)
+            .map_err(|source| Error::Archive { source })?,
     };
-    // Only packages lie in that folder: the build of wekactl watches it.
+    // The build of wekactl watches this folder and embeds the packages in it.
     let folder = package.path.parent().unwrap_or(root);
     let written =
         std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&package.path, &package.bytes));
     written.map_err(|source| Error::File {
-        doing: "cannot write",
+        action: "write",
         path: package.path.clone(),
         source,
     })?;
-    // That nobody reads the report does not make the package worse.
+    // A closed pipe does not affect the package.
     let _ = report(&package, &bytes, needed);
     Ok(package)
 }
@@ -176,7 +165,7 @@ fn report(package: &Package, binary: &[u8], glibc: glibc::Version) -> io::Result
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(|source| Error::File {
-        doing: "cannot read",
+        action: "read",
         path: path.to_owned(),
         source,
     })

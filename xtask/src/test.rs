@@ -1,16 +1,15 @@
-//! `cargo xtask test`: everything that CI runs. It fails at the first red.
+//! `cargo xtask test`: every check that CI runs. It stops at the first failure.
 
-use crate::run::{Error, cargo, say, step};
+use crate::process::{Error, build_step, cargo, log, step};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Runs it.
 pub(crate) fn run(root: &Path) -> Result<(), Error> {
-    shellcheck()?;
-    say("== Python environment for moto, under target/lab");
+    ensure_shellcheck()?;
+    log("== Python environment for moto, under target/lab");
     lab::ensure_python().map_err(Error::Lab)?;
     step("format", &mut cargo(root, &["fmt", "--all", "--check"]))?;
-    // The whole workspace each time: a package chosen alone has other features, and AWS's crates would be built twice.
+    // Always the whole workspace: a single package gets other features, and the AWS crates would be built twice.
     let clippy = [
         "clippy",
         "--workspace",
@@ -20,13 +19,15 @@ pub(crate) fn run(root: &Path) -> Result<(), Error> {
         "-D",
         "warnings",
     ];
-    step("clippy", &mut cargo(root, &clippy))?;
-    let doc = ["doc", "--workspace", "--no-deps", "--locked", "--quiet"];
-    step(
+    build_step("clippy", &mut cargo(root, &clippy))?;
+    let doc = ["doc", "--workspace", "--no-deps", "--locked"];
+    build_step(
         "documentation",
         cargo(root, &doc).env("RUSTDOCFLAGS", "-D warnings"),
     )?;
-    // Last, so that its summary is what is read at the end.
+    let build = ["test", "--workspace", "--locked", "--no-run"];
+    build_step("building the tests", &mut cargo(root, &build))?;
+    // Last, so that the output ends with its summary.
     step(
         "tests",
         &mut cargo(
@@ -36,23 +37,23 @@ pub(crate) fn run(root: &Path) -> Result<(), Error> {
     )
 }
 
-/// The scripts' checker, installed if it is missing.
-fn shellcheck() -> Result<(), Error> {
-    let there = Command::new("shellcheck")
+/// Installs shellcheck, which the tests of the scripts need, if it is missing.
+fn ensure_shellcheck() -> Result<(), Error> {
+    let version = Command::new("shellcheck")
         .arg("--version")
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status();
-    if there.is_ok_and(|status| status.success()) {
+    if version.is_ok_and(|status| status.success()) {
         return Ok(());
     }
-    let root = Command::new("id")
+    let is_root = Command::new("id")
         .arg("-u")
         .output()
         .is_ok_and(|output| output.stdout.starts_with(b"0"));
     let apt = |arguments: &[&str]| {
-        let mut command = Command::new(if root { "apt-get" } else { "sudo" });
-        if !root {
+        let mut command = Command::new(if is_root { "apt-get" } else { "sudo" });
+        if !is_root {
             command.arg("apt-get");
         }
         command
@@ -61,10 +62,7 @@ fn shellcheck() -> Result<(), Error> {
             .stdout(Stdio::null());
         command
     };
-    step(
-        "installing shellcheck: package lists",
-        &mut apt(&["update", "-qq"]),
-    )?;
+    step("updating the package lists", &mut apt(&["update", "-qq"]))?;
     step(
         "installing shellcheck",
         &mut apt(&["install", "-y", "-qq", "shellcheck"]),

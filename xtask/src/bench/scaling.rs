@@ -1,7 +1,7 @@
-//! What a minute of scaling costs: a run of *scale* with nothing to do, and one of *terminate* with much.
+//! The cost of a run of the loop: *scale* with nothing to do, and *terminate* with many instances.
 
 use super::{LATENCY, import_command, median, timed};
-use crate::run::{Error, print};
+use crate::process::{Error, print};
 use lab::lambda_runtime::{Function, Options};
 use lab::weka_cluster::{self, Credentials, Model, NewBackend, Settings, WekaCluster};
 use lab::{Control, Moto, MotoOptions, StackOptions};
@@ -10,13 +10,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// The machines of the cluster that *scale* looks at.
+/// The machines of the cluster that *scale* reads.
 const MACHINES: u8 = 100;
-/// The instances that *terminate* terminates, and those of the group.
+/// The instances that *terminate* terminates.
 const TERMINATED: usize = 50;
-const IN_GROUP: u32 = 60;
-/// How many times *scale* is run.
-const TIMES: usize = 10;
+const GROUP_SIZE: u32 = 60;
+/// How often *scale* is measured.
+const REPETITIONS: usize = 10;
 
 pub(super) fn run(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -29,8 +29,8 @@ fn other(error: &dyn std::error::Error) -> Error {
     Error::Other(error.to_string())
 }
 
-/// A local AWS with an imported cluster.
-fn imported(options: MotoOptions, backends: u32, wekactl: &Path, package: &Path) -> Result<Moto, Error> {
+/// Starts a local AWS with an imported cluster.
+fn import(options: MotoOptions, backends: u32, wekactl: &Path, package: &Path) -> Result<Moto, Error> {
     let moto = Moto::start(options).map_err(Error::Lab)?;
     let stack = StackOptions {
         backends,
@@ -42,7 +42,7 @@ fn imported(options: MotoOptions, backends: u32, wekactl: &Path, package: &Path)
     Ok(moto)
 }
 
-async fn function(name: &str, bootstrap: &Path, moto: &Moto) -> Result<Function, Error> {
+async fn start_function(name: &str, bootstrap: &Path, moto: &Moto) -> Result<Function, Error> {
     let variables = [
         ("LAMBDA", name),
         ("REGION", "eu-west-1"),
@@ -50,7 +50,7 @@ async fn function(name: &str, bootstrap: &Path, moto: &Moto) -> Result<Function,
         ("ASG_NAME", "wekactl-wk-Backends"),
         ("TABLE_NAME", "wekactl-wk"),
         ("ROLE", "backend"),
-        // Credentials from the table: what is sealed would have to be unsealed with import's key.
+        // Credentials come from the table: sealed ones would need the key that import created.
         ("USE_DYNAMODB_ENDPOINT", "true"),
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -64,16 +64,16 @@ async fn function(name: &str, bootstrap: &Path, moto: &Moto) -> Result<Function,
     Function::start(options).await.map_err(|error| other(&error))
 }
 
-/// Invokes it, and says for how long.
-async fn invoked(function: &Function, event: &Value) -> Result<(Duration, Value), Error> {
-    #[expect(clippy::disallowed_methods, reason = "measuring time is what this is for")]
-    let begun = Instant::now();
-    let answer = function.invoke(event).await.map_err(|error| other(&error))?;
-    Ok((begun.elapsed(), answer))
+/// Invokes a function and returns its duration and its response.
+async fn invoke(function: &Function, event: &Value) -> Result<(Duration, Value), Error> {
+    #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+    let start = Instant::now();
+    let response = function.invoke(event).await.map_err(|error| other(&error))?;
+    Ok((start.elapsed(), response))
 }
 
 async fn scale(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(), Error> {
-    let moto = imported(MotoOptions::default(), 6, wekactl, package)?;
+    let moto = import(MotoOptions::default(), 6, wekactl, package)?;
     let credentials = Credentials {
         username: "admin".to_owned(),
         password: "bench".to_owned(),
@@ -91,10 +91,10 @@ async fn scale(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(), E
     for number in 1..=MACHINES {
         let address = IpAddr::V4(Ipv4Addr::new(127, 30, 0, number));
         let id = format!("i-{number:017}");
-        let founded = weka
+        let added = weka
             .update(|model| model.add_backend(&NewBackend::new(address, &id)))
             .await;
-        founded.map_err(|error| other(&error))?;
+        added.map_err(|error| other(&error))?;
         instances.push(json!({ "Id": id, "PrivateIp": address.to_string() }));
     }
     let addresses: Vec<_> = instances
@@ -105,11 +105,11 @@ async fn scale(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(), E
         "username": "", "password": "", "desired_capacity": MACHINES, "instances": instances,
         "backend_ips": addresses, "role": "backend", "version": 1,
     });
-    let function = function("scale", bootstrap, &moto).await?;
+    let function = start_function("scale", bootstrap, &moto).await?;
     let mut times = Vec::new();
     let mut requests = 0;
-    for _ in 0..TIMES {
-        times.push(invoked(&function, &event).await?.0);
+    for _ in 0..REPETITIONS {
+        times.push(invoke(&function, &event).await?.0);
         let run = weka
             .update(Model::take_requests)
             .await
@@ -118,7 +118,7 @@ async fn scale(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(), E
     }
     let peak = function.peak_memory().map_err(|error| other(&error))?;
     print(&format!(
-        "scale: {MACHINES} machines, nothing to do: {requests} requests to Weka, {:.0} ms (median of {TIMES}), peak memory {} MiB\n",
+        "scale: {MACHINES} machines, nothing to do: {requests} requests to Weka, {:.0} ms (median of {REPETITIONS}), peak memory {} MiB\n",
         median(&mut times).as_secs_f64() * 1e3,
         peak / 1024 / 1024,
     ));
@@ -131,35 +131,35 @@ async fn terminate(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(
         record: true,
         ..MotoOptions::default()
     };
-    let moto = imported(options, IN_GROUP, wekactl, package)?;
+    let moto = import(options, GROUP_SIZE, wekactl, package)?;
     let instances = Control::of(&moto).instances().await.map_err(Error::Lab)?;
-    let all = || {
+    let all_instances = || {
         instances
             .iter()
             .map(|instance| json!({ "Id": instance.id, "PrivateIp": instance.address }))
     };
     let event = json!({
         "hosts": [],
-        "to_terminate": all().take(TERMINATED).collect::<Vec<_>>(),
-        "members": all().skip(TERMINATED).map(|instance| instance["PrivateIp"].clone()).collect::<Vec<_>>(),
+        "to_terminate": all_instances().take(TERMINATED).collect::<Vec<_>>(),
+        "members": all_instances().skip(TERMINATED).map(|instance| instance["PrivateIp"].clone()).collect::<Vec<_>>(),
         "TransientErrors": null,
         "version": 1,
     });
-    let function = function("terminate", bootstrap, &moto).await?;
+    let function = start_function("terminate", bootstrap, &moto).await?;
     let before = moto.calls().map_err(Error::Lab)?.len();
-    let (took, answer) = invoked(&function, &event).await?;
+    let (duration, response) = invoke(&function, &event).await?;
     let calls = moto.calls().map_err(Error::Lab)?.len() - before;
-    let terminated = answer["set_to_terminate_instances"]
+    let terminated = response["set_to_terminate_instances"]
         .as_array()
         .map_or(0, Vec::len);
-    if terminated != TERMINATED || !answer["TransientErrors"].is_null() {
+    if terminated != TERMINATED || !response["TransientErrors"].is_null() {
         return Err(Error::Other(format!(
-            "terminate terminated {terminated}: {answer}"
+            "terminate terminated {terminated}: {response}"
         )));
     }
     print(&format!(
-        "terminate: {TERMINATED} instances of {IN_GROUP}, 80 ms an answer: {calls} calls, {:.2} s\n",
-        took.as_secs_f64()
+        "terminate: {TERMINATED} instances of {GROUP_SIZE}, 80 ms per response: {calls} calls, {:.2} s\n",
+        duration.as_secs_f64()
     ));
     Ok(())
 }

@@ -1,82 +1,82 @@
-//! The story of a cluster that follows its desired capacity: out, in, a machine dies, a drive fails, and a capacity that
-//! is refused. A line tells a minute.
+//! The demo: a cluster follows its desired capacity out and in, an instance is lost, a drive fails, and a capacity that is too small
+//! is refused. It prints one line per run of the loop.
 
-use crate::run::{Error, print, say};
+use crate::process::{Error, log, print};
 use lab::{InstanceState, Loop, Tick};
 use std::time::Duration;
 
-/// The longest that a chapter may take, in minutes of the loop.
-const LONGEST: u32 = 60;
+/// The longest step, in ticks. A tick is one minute of the cluster's time.
+const MAX_TICKS: u32 = 60;
 
-/// How long what is left of a machine stays in the cluster that is no instance of the group any more.
-const LEFT_OVER: Duration = Duration::from_secs(3 * 3600);
+/// After this time the loop removes a lost instance's containers from the cluster.
+const CLEANUP_DELAY: Duration = Duration::from_secs(3 * 3600);
 
-/// How often a minute comes in a lab that stays up.
+/// The time between two ticks in a lab that keeps running.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Tells it, of a cluster that has been imported with this many backends.
-pub(super) async fn tell(minutes: &mut Loop, backends: u32) -> Result<(), Error> {
+/// Runs the demo on an imported cluster with this number of backends.
+pub(super) async fn run(scaling_loop: &mut Loop, backends: u32) -> Result<(), Error> {
     let more = backends + 2;
-    step_heading(&format!("out: desired capacity {more}"));
-    minutes.set_desired(more).await.map_err(Error::Lab)?;
-    settle(minutes, more).await?;
+    step(&format!("scale out: desired capacity {more}"));
+    scaling_loop.set_desired(more).await.map_err(Error::Lab)?;
+    settle(scaling_loop, more).await?;
 
-    step_heading(&format!("in: desired capacity {backends}"));
-    minutes.set_desired(backends).await.map_err(Error::Lab)?;
-    settle(minutes, backends).await?;
+    step(&format!("scale in: desired capacity {backends}"));
+    scaling_loop.set_desired(backends).await.map_err(Error::Lab)?;
+    settle(scaling_loop, backends).await?;
 
-    let dying = a_member(minutes).await?;
-    step_heading(&format!("a machine dies: {dying}"));
-    minutes
-        .fail(&dying, InstanceState::Terminated)
+    let lost = running_member(scaling_loop).await?;
+    step(&format!("an instance is lost: {lost}"));
+    scaling_loop
+        .fail(&lost, InstanceState::Terminated)
         .await
         .map_err(Error::Lab)?;
-    replace(minutes, &dying).await?;
-    say("three hours later, when what is left of it in the cluster is given up:");
-    minutes.pass(LEFT_OVER).await.map_err(Error::Lab)?;
-    settle(minutes, backends).await?;
+    wait_for_replacement(scaling_loop, &lost).await?;
+    log("three hours later, its containers are removed from the cluster:");
+    scaling_loop.pass(CLEANUP_DELAY).await.map_err(Error::Lab)?;
+    settle(scaling_loop, backends).await?;
 
-    let broken = a_member(minutes).await?;
-    step_heading(&format!("a drive of {broken} fails"));
-    fail_a_drive(minutes, &broken).await?;
-    settle(minutes, backends).await?;
+    let broken = running_member(scaling_loop).await?;
+    step(&format!("a drive fails: {broken}"));
+    fail_drive(scaling_loop, &broken).await?;
+    settle(scaling_loop, backends).await?;
 
-    step_heading("too few: desired capacity 2");
-    minutes.set_desired(2).await.map_err(Error::Lab)?;
-    let refused = tick(minutes).await?;
+    step("too few backends: desired capacity 2 is refused");
+    scaling_loop.set_desired(2).await.map_err(Error::Lab)?;
+    let refused = tick(scaling_loop).await?;
     if refused.errors().is_empty() || refused.in_group != usize::try_from(backends).unwrap_or_default() {
         return Err(Error::Other("a desired capacity of 2 was not refused".to_owned()));
     }
-    minutes.set_desired(backends).await.map_err(Error::Lab)?;
-    settle(minutes, backends).await
+    scaling_loop.set_desired(backends).await.map_err(Error::Lab)?;
+    settle(scaling_loop, backends).await
 }
 
-/// Tick after minute, until somebody stops this process.
-pub(super) async fn go_on(minutes: &mut Loop) -> Result<(), Error> {
-    say("a minute passes every five seconds; change the group's desired capacity and see");
-    let mut told = String::new();
+/// Runs the loop until this process is stopped.
+pub(super) async fn run_until_interrupted(scaling_loop: &mut Loop) -> Result<(), Error> {
+    log("the loop runs every five seconds; change the group's desired capacity to see it scale");
+    let mut last_error = String::new();
     loop {
         tokio::time::sleep(PAUSE).await;
-        // Whoever destroys the cluster has no minutes any more, but still the account to look at.
-        let error = tick(minutes).await.err();
+        // The loop fails once the user has destroyed the cluster. The account can still be inspected.
+        let error = tick(scaling_loop).await.err();
         let error = error.map(|error| error.to_string()).unwrap_or_default();
-        if !error.is_empty() && error != told {
-            say(&format!("no minute can pass: {error}"));
+        if !error.is_empty() && error != last_error {
+            log(&format!("the loop failed: {error}"));
         }
-        told = error;
+        last_error = error;
     }
 }
 
-fn step_heading(heading: &str) {
-    say(&format!("== {heading}"));
+fn step(heading: &str) {
+    log(&format!("== {heading}"));
 }
 
-/// Lets minutes pass until the group and the cluster are as large as wanted and nothing is under way.
-async fn settle(minutes: &mut Loop, wanted: u32) -> Result<(), Error> {
+/// Runs the loop until the group and the cluster have the wanted size and nothing is in progress.
+async fn settle(scaling_loop: &mut Loop, wanted: u32) -> Result<(), Error> {
     let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
     let mut errors = Vec::new();
-    for _ in 0..LONGEST {
-        let now = tick(minutes).await?;
+    for _ in 0..MAX_TICKS {
+        let now = tick(scaling_loop).await?;
         let cluster = (now.healthy, now.unhealthy, now.draining);
         errors = now.errors();
         if now.in_group == wanted && cluster == (wanted, 0, 0) && errors.is_empty() {
@@ -85,65 +85,65 @@ async fn settle(minutes: &mut Loop, wanted: u32) -> Result<(), Error> {
     }
     let last = errors
         .first()
-        .map_or("there were no errors at last", String::as_str);
+        .map_or("the last run had no errors", String::as_str);
     Err(Error::Other(format!(
-        "the cluster has not come to {wanted} healthy backends in {LONGEST} minutes: {last}"
+        "the cluster did not reach {wanted} healthy backends within {MAX_TICKS} minutes: {last}"
     )))
 }
 
-/// Lets minutes pass until the group has another instance in place of one that died, and that has booted.
-async fn replace(minutes: &mut Loop, dead: &str) -> Result<(), Error> {
-    for _ in 0..LONGEST {
-        if !tick(minutes).await?.booted.is_empty() {
+/// Runs the loop until the group has launched a replacement and it has booted.
+async fn wait_for_replacement(scaling_loop: &mut Loop, lost: &str) -> Result<(), Error> {
+    for _ in 0..MAX_TICKS {
+        if !tick(scaling_loop).await?.booted.is_empty() {
             return Ok(());
         }
     }
     Err(Error::Other(format!(
-        "instance {dead} was not replaced in {LONGEST} minutes"
+        "instance {lost} was not replaced within {MAX_TICKS} minutes"
     )))
 }
 
-async fn tick(minutes: &mut Loop) -> Result<Tick, Error> {
-    let minute = minutes.tick().await.map_err(Error::Lab)?;
-    print(&line(&minute));
-    Ok(minute)
+async fn tick(scaling_loop: &mut Loop) -> Result<Tick, Error> {
+    let tick = scaling_loop.tick().await.map_err(Error::Lab)?;
+    print(&line(&tick));
+    Ok(tick)
 }
 
-fn line(minute: &Tick) -> String {
-    let errors = minute.errors();
+fn line(tick: &Tick) -> String {
+    let errors = tick.errors();
     let errors = if errors.is_empty() {
         "-".to_owned()
     } else {
-        // One line a minute, though an error has one for each of its parts.
+        // An error may have several lines; a tick has one.
         errors.join("; ").replace('\n', " | ")
     };
     format!(
         "minute {:3}  desired {:2}  in group {:2}  healthy {:2}  unhealthy {:2}  draining {:2}  terminated {:2}  errors {errors}\n",
-        minute.number,
-        minute.desired,
-        minute.in_group,
-        minute.healthy,
-        minute.unhealthy,
-        minute.draining,
-        minute.terminated.len(),
+        tick.number,
+        tick.desired,
+        tick.in_group,
+        tick.healthy,
+        tick.unhealthy,
+        tick.draining,
+        tick.terminated.len(),
     )
 }
 
-/// One that runs, the first by its id.
-async fn a_member(minutes: &Loop) -> Result<String, Error> {
-    let instances = minutes.control().instances().await.map_err(Error::Lab)?;
-    let members = instances
-        .into_iter()
-        .filter(|instance| instance.group.as_deref() == Some(minutes.group()) && instance.state == "running");
+/// Returns a running member of the group, the first by id.
+async fn running_member(scaling_loop: &Loop) -> Result<String, Error> {
+    let instances = scaling_loop.control().instances().await.map_err(Error::Lab)?;
+    let members = instances.into_iter().filter(|instance| {
+        instance.group.as_deref() == Some(scaling_loop.group()) && instance.state == "running"
+    });
     members
         .map(|instance| instance.id)
         .min()
-        .ok_or_else(|| Error::Other("no member of the group runs".to_owned()))
+        .ok_or_else(|| Error::Other("the group has no running instance".to_owned()))
 }
 
-async fn fail_a_drive(minutes: &Loop, instance: &str) -> Result<(), Error> {
-    let address = minutes.address_of(instance);
-    let failed = minutes.weka().update(|model| {
+async fn fail_drive(scaling_loop: &Loop, instance: &str) -> Result<(), Error> {
+    let address = scaling_loop.address_of(instance);
+    let failed = scaling_loop.weka().update(|model| {
         let drive =
             address.and_then(|address| model.drives_of(address).next().map(|drive| drive.uuid.clone()));
         drive.is_some_and(|drive| model.fail_drive(&drive).is_ok())

@@ -1,8 +1,8 @@
-//! What stands in the local AWS, as a table.
+//! The resources in the local AWS, as a table.
 
 use serde_json::Value;
 
-/// A kind of resource in the dump, what to call it, and where in an entry its name and a fact about it lie.
+/// Key in the dump, label, and JSON pointers to the name and to one detail.
 const KINDS: [(&str, &str, &str, &str); 15] = [
     ("kms", "KMS key", "/aliases/0", "/meta/KeyState"),
     (
@@ -73,21 +73,22 @@ const KINDS: [(&str, &str, &str, &str); 15] = [
 
 pub(super) fn rows(account: &Value) -> Vec<[String; 3]> {
     let mut rows = Vec::new();
-    for (key, kind, name, fact) in KINDS {
+    for (key, kind, name, detail) in KINDS {
         for entry in entries(account, key) {
-            rows.push([kind.to_owned(), text(entry, name), text(entry, fact)]);
+            rows.push([kind.to_owned(), text(entry, name), text(entry, detail)]);
         }
     }
-    // Of 120 instances nobody wants 120 lines.
+    // Instances are counted: a table with 120 of them is not readable.
     let instances = entries(account, "instances");
-    let count = |wanted: &dyn Fn(&Value) -> bool| instances.iter().filter(|one| wanted(one)).count();
-    let tagged = count(&|one| {
-        let tags = one.pointer("/instance/Tags").and_then(Value::as_array);
+    let count =
+        |condition: &dyn Fn(&Value) -> bool| instances.iter().filter(|instance| condition(instance)).count();
+    let tagged = count(&|instance| {
+        let tags = instance.pointer("/instance/Tags").and_then(Value::as_array);
         tags.is_some_and(|tags| tags.iter().any(|tag| tag["Key"] == "wekactl.io/cluster_name"))
     });
-    let protected = count(&|one| one["termination_protection"] == true);
-    let facts = format!("{tagged} tagged by wekactl, {protected} protected from termination");
-    rows.push(["instances".to_owned(), instances.len().to_string(), facts]);
+    let protected = count(&|instance| instance["termination_protection"] == true);
+    let detail = format!("{tagged} tagged by wekactl, {protected} protected from termination");
+    rows.push(["instances".to_owned(), instances.len().to_string(), detail]);
     rows
 }
 
@@ -103,10 +104,10 @@ fn text(entry: &Value, pointer: &str) -> String {
     }
 }
 
-pub(super) fn table(rows: &[[String; 3]]) -> String {
+pub(super) fn render(rows: &[[String; 3]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or_default();
     let (first, second) = (width(0), width(1));
     rows.iter()
-        .map(|[kind, name, fact]| format!("{kind:first$}  {name:second$}  {fact}\n"))
+        .map(|[kind, name, detail]| format!("{kind:first$}  {name:second$}  {detail}\n"))
         .collect()
 }

@@ -12,17 +12,17 @@ impl fmt::Display for Version {
     }
 }
 
-/// The newest version of glibc whose symbols an executable needs: an older one refuses to load it.
-pub(super) fn newest(executable: &[u8]) -> Result<Version, String> {
+/// Returns the newest glibc version that an executable needs. An older glibc refuses to load it.
+pub(super) fn newest_needed(executable: &[u8]) -> Result<Version, String> {
     versions(executable)
-        .map_err(|error| format!("it is no 64-bit ELF executable: {error}"))?
+        .map_err(|error| format!("it is not a 64-bit ELF executable: {error}"))?
         .into_iter()
         .filter_map(|name| parse(&name))
         .max()
-        .ok_or_else(|| "it names no version of glibc that it needs".to_owned())
+        .ok_or_else(|| "it does not name the glibc versions it needs".to_owned())
 }
 
-/// The names of the versions that it needs of all its libraries, such as `GLIBC_2.34` and `GCC_3.0`.
+/// Returns the symbol versions that it needs from all libraries, such as `GLIBC_2.34` and `GCC_3.0`.
 fn versions(executable: &[u8]) -> object::read::Result<Vec<String>> {
     let header = elf::FileHeader64::<Endianness>::parse(executable)?;
     let endian = header.endian()?;
@@ -64,16 +64,20 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_this_very_program_needs() {
+    fn newest_version_is_read_from_this_test_program() {
         let program = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         assert!(
-            newest(&program).unwrap() >= Version(2, 17),
-            "the oldest that Rust runs on"
+            newest_needed(&program).unwrap() >= Version(2, 17),
+            "Rust needs at least glibc 2.17"
         );
     }
 
     #[test]
-    fn what_is_no_executable_is_refused() {
-        assert!(newest(b"#!/bin/sh\n").unwrap_err().contains("no 64-bit ELF"));
+    fn file_that_is_not_an_executable_is_refused() {
+        assert!(
+            newest_needed(b"#!/bin/sh\n")
+                .unwrap_err()
+                .contains("not a 64-bit ELF")
+        );
     }
 }

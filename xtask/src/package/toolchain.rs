@@ -1,5 +1,6 @@
 use super::glibc::Version;
 use super::{Error, read};
+use crate::process::log;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,17 +8,17 @@ use std::process::Command;
 /// The C library of Amazon Linux 2023.
 pub(super) const GLIBC: Version = Version(2, 34);
 
-/// What links for an older glibc than this machine's. From PyPI because Python is needed for the lab anyway and both come as
-/// ready binaries; pinned, because the linker decides about bytes.
+/// Links for a glibc that is older than this machine's. From PyPI, because the lab needs Python anyway and both are binary
+/// packages; pinned, because the linker determines the bytes of the binary.
 const PINNED: [&str; 2] = ["cargo-zigbuild==0.24.0", "ziglang==0.15.2"];
 
-/// Builds the functions' binary for `target` and says where it lies.
+/// Builds `bootstrap` for `target` and returns its path.
 pub(super) fn build(root: &Path, target: &'static str) -> Result<PathBuf, Error> {
     check_target(target)?;
     let folder = root.join("target/package-tools");
     let programs = install(&folder)?;
-    progress(&format!(
-        "building bootstrap for {target} with glibc {GLIBC}: minutes the first time"
+    log(&format!(
+        "building bootstrap for {target} with glibc {GLIBC} (a release build: more than ten minutes the first time)"
     ));
     let mut build = Command::new(programs.join("cargo-zigbuild"));
     build
@@ -42,7 +43,7 @@ pub(super) fn build(root: &Path, target: &'static str) -> Result<PathBuf, Error>
     Ok(root.join("target").join(target).join("release/bootstrap"))
 }
 
-/// Keeps this machine's paths out of the binary, where panics name source files.
+/// Removes this machine's paths from the binary, where panic messages name source files.
 fn flags(root: &Path, cargo_home: &Path) -> OsString {
     let mut flags = OsString::new();
     for (from, to) in [(cargo_home, "/cargo"), (root, "/wekactl")] {
@@ -73,19 +74,19 @@ fn check_target(target: &'static str) -> Result<(), Error> {
     }
 }
 
-/// Makes the Python environment with [`PINNED`], if it is not there, and says where its programs are.
+/// Creates a Python environment with [`PINNED`], unless it exists, and returns the folder of its programs.
 fn install(folder: &Path) -> Result<PathBuf, Error> {
     let environment = folder.join("venv");
     let programs = environment.join("bin");
-    // Written last: an installation that broke off is begun again.
+    // Written last: an interrupted installation starts again.
     let stamp = environment.join("installed");
     let wanted = PINNED.join("\n");
     if read(&stamp).is_ok_and(|installed| installed == wanted.as_bytes()) {
         return Ok(programs);
     }
     let (shown, pinned) = (environment.display(), PINNED.join(" and "));
-    progress(&format!(
-        "making {shown} with {pinned} (from PyPI, about 80 MB, once)"
+    log(&format!(
+        "creating {shown} with {pinned} (once; downloads about 80 MB from PyPI)"
     ));
     let mut python = Command::new("python3");
     python.args(["-m", "venv", "--clear"]).arg(&environment);
@@ -101,7 +102,7 @@ fn install(folder: &Path) -> Result<PathBuf, Error> {
     .args(PINNED);
     run(pip, "pip install")?;
     std::fs::write(&stamp, wanted).map_err(|source| Error::File {
-        doing: "cannot write",
+        action: "write",
         path: stamp,
         source,
     })?;
@@ -119,7 +120,7 @@ fn run(mut command: Command, program: &str) -> Result<(), Error> {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "cargo finds its home by the environment, and so must this"
+    reason = "cargo reads its home directory from the environment, and so must xtask"
 )]
 fn cargo_home() -> PathBuf {
     std::env::var_os("CARGO_HOME").map_or_else(
@@ -128,10 +129,10 @@ fn cargo_home() -> PathBuf {
     )
 }
 
-/// The search path with `programs` before it: cargo-zigbuild looks there for zig.
+/// Returns the search path with `programs` first, where cargo-zigbuild finds zig.
 #[expect(
     clippy::disallowed_methods,
-    reason = "a program that is started finds others by the search path"
+    reason = "a child process finds other programs by the search path"
 )]
 fn path_with(programs: &Path) -> OsString {
     let mut path = programs.as_os_str().to_owned();
@@ -142,17 +143,12 @@ fn path_with(programs: &Path) -> OsString {
     path
 }
 
-#[expect(clippy::print_stderr, reason = "says what it does while it takes minutes")]
-fn progress(what: &str) {
-    eprintln!("{what}");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_machines_paths_are_left_out() {
+    fn local_paths_are_remapped() {
         let flags = flags(Path::new("/src/my wekactl"), Path::new("/home/me/.cargo"));
         let flags: Vec<_> = flags.to_str().unwrap().split('\u{1f}').collect();
         assert_eq!(
@@ -165,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_is_not_there_says_how_to_get_it() {
+    fn missing_target_error_shows_how_to_install_it() {
         let error = check_target("riscv32i-unknown-none-elf").unwrap_err().to_string();
         assert!(
             error.ends_with("run `rustup target add riscv32i-unknown-none-elf`"),
