@@ -1,4 +1,4 @@
-//! The running backends of a cluster: whom a new instance or a scaling run may ask.
+//! The running backends of a cluster, which new instances and scaling runs contact.
 
 use crate::Result;
 use crate::error::Context;
@@ -6,23 +6,21 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, Instance};
 use deployment::{HostGroup, tags};
 
-/// How many instances a page has: the most that DescribeInstances gives.
-const PAGE: i32 = 1000;
+/// The maximum page size of DescribeInstances.
+const PAGE_SIZE: i32 = 1000;
 
-/// A running instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunningInstance {
-    /// Its id, such as `i-0123456789abcdef0`.
+    /// For example `i-0123456789abcdef0`.
     pub id: String,
-    /// Its private address.
     pub private_ip: String,
 }
 
-/// The cluster's running backends, by wekactl's tags: all pages, ordered by id. An instance that has lost its address is
-/// on its way out and is left out.
+/// The cluster's running backends, found by wekactl's tags and ordered by id. An instance without an address is being terminated
+/// and is omitted.
 ///
 /// # Errors
-/// What AWS answers; a page that fails fails the whole list.
+/// A page could not be read. The list is complete or an error.
 pub async fn running(client: &Client, cluster: &str) -> Result<Vec<RunningInstance>> {
     let tag = |key: &str, value: &str| Filter::builder().name(format!("tag:{key}")).values(value).build();
     let filters = vec![
@@ -36,24 +34,24 @@ pub async fn running(client: &Client, cluster: &str) -> Result<Vec<RunningInstan
     Ok(running_instances_of(describe_instances(client, filters).await?))
 }
 
-/// The instances that these filters choose: all pages.
+/// All instances that match the filters.
 pub(crate) async fn describe_instances(client: &Client, filters: Vec<Filter>) -> Result<Vec<Instance>> {
     let request = client
         .describe_instances()
         .set_filters(Some(filters))
         .into_paginator()
-        .page_size(PAGE);
+        .page_size(PAGE_SIZE);
     let mut pages = request.send();
-    let mut found = Vec::new();
+    let mut instances = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.context("ec2 DescribeInstances")?;
         let reservations = page.reservations.into_iter().flatten();
-        found.extend(reservations.flat_map(|r| r.instances.unwrap_or_default()));
+        instances.extend(reservations.flat_map(|r| r.instances.unwrap_or_default()));
     }
-    Ok(found)
+    Ok(instances)
 }
 
-/// Those of the instances that have an address, ordered by id.
+/// The instances that have an address, ordered by id.
 pub(crate) fn running_instances_of(instances: Vec<Instance>) -> Vec<RunningInstance> {
     let running = instances.into_iter().filter_map(|instance| {
         let private_ip = instance
@@ -99,7 +97,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn reads_every_page_and_asks_by_tags() {
+    async fn all_pages_are_read_and_tags_are_the_filter() {
         let replay = replay([
             page(&[("i-3", Some("10.0.0.3")), ("i-2", None)], Some("more")),
             page(&[("i-1", Some("10.0.0.1"))], None),
@@ -129,11 +127,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_that_fails_fails_the_list() {
-        let refused = "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no</Message></Error></Errors></Response>";
+    async fn failed_page_fails_the_whole_list() {
+        let error = "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no</Message></Error></Errors></Response>";
         let replay = replay([
             page(&[("i-1", Some("10.0.0.1"))], Some("more")),
-            xml_response(403, refused),
+            xml_response(403, error),
         ]);
         let error = running(&Client::new(&config(replay)), "wk").await.unwrap_err();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What clusters a region has: Weka's stacks, and those imported.
+//! The clusters of a region: Weka's CloudFormation stacks and imported clusters.
 
 use crate::cloud::Clients;
 use crate::error::{Context, Result};
@@ -10,33 +10,30 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// A cluster, or a stack that could become one.
+/// An imported cluster, or a Weka stack that can be imported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClusterSummary {
-    /// Its name.
     pub name: String,
-    /// `stack`, or `instances` for one imported by instance ids.
+    /// `stack`, or `instances` if the cluster was imported by instance ids.
     pub source: &'static str,
-    /// `imported`, else the stack's status.
+    /// `imported`, or else the stack's status.
     pub state: String,
-    /// How many backends its group has, and is to have.
+    /// The size of the backends' group.
     pub backends: Option<Size>,
-    /// The version of wekactl that its functions are of.
+    /// The version of wekactl that last wrote the cluster's settings.
     pub version: Option<String>,
-    /// When the stack was made, in UTC.
+    /// Creation time of the stack, in UTC.
     pub created: Option<String>,
 }
 
-/// A group's size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Size {
-    /// Instances in the group.
     pub in_group: usize,
     /// The desired capacity.
     pub desired: i32,
 }
 
-/// The clusters of the region, by name.
+/// The clusters of the region, ordered by name.
 ///
 /// # Errors
 /// A request failed.
@@ -97,7 +94,7 @@ async fn stacks(clients: &Clients) -> Result<BTreeMap<String, ClusterSummary>> {
         .collect())
 }
 
-/// The backends' groups, by the cluster that their tag names: all of them in as many requests as there are pages.
+/// The backends' Auto Scaling groups, by the cluster's name in their tag.
 async fn imported(clients: &Clients) -> Result<BTreeMap<String, (Size, Option<String>)>> {
     let filter = Filter::builder()
         .name(format!("tag:{}", tags::HOSTGROUP_TYPE))
@@ -111,7 +108,7 @@ async fn imported(clients: &Clients) -> Result<BTreeMap<String, (Size, Option<St
         .items()
         .send();
     let groups = all(pages, "autoscaling DescribeAutoScalingGroups").await?;
-    let mut found = BTreeMap::new();
+    let mut clusters = BTreeMap::new();
     for group in groups {
         let tag = |key: &str| {
             group
@@ -125,13 +122,13 @@ async fn imported(clients: &Clients) -> Result<BTreeMap<String, (Size, Option<St
                 in_group: group.instances().len(),
                 desired: group.desired_capacity().unwrap_or_default(),
             };
-            found.insert(cluster.clone(), (size, build_version(clients, &cluster).await?));
+            clusters.insert(cluster.clone(), (size, build_version(clients, &cluster).await?));
         }
     }
-    Ok(found)
+    Ok(clusters)
 }
 
-/// The version that the cluster's settings were written by; none where they are gone.
+/// The version of wekactl that wrote the cluster's settings; `None` if the settings do not exist.
 async fn build_version(clients: &Clients, cluster: &str) -> Result<Option<String>> {
     let key = deployment::settings::SETTINGS_KEY;
     let item = crate::table::item(&clients.dynamodb, &format!("wekactl-{cluster}"), key).await;
@@ -142,20 +139,16 @@ async fn build_version(clients: &Clients, cluster: &str) -> Result<Option<String
     Ok(version.map(str::to_owned))
 }
 
-/// The sizes of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupSizes {
-    /// The minimum.
     pub min: i32,
-    /// The desired capacity.
     pub desired: i32,
-    /// The maximum.
     pub max: i32,
-    /// How many instances are in service.
+    /// The number of instances in the state `InService`.
     pub in_service: usize,
 }
 
-/// The sizes of groups, by name; one that is not there is left out.
+/// The sizes of groups, by name. A group that does not exist is omitted.
 ///
 /// # Errors
 /// The request failed.
@@ -163,16 +156,16 @@ pub async fn group_sizes(
     client: &aws_sdk_autoscaling::Client,
     names: &[String],
 ) -> Result<BTreeMap<String, GroupSizes>> {
-    let ask = client
+    let request = client
         .describe_auto_scaling_groups()
         .set_auto_scaling_group_names(Some(names.to_vec()));
-    let groups = ask
+    let groups = request
         .send()
         .await
         .context("autoscaling DescribeAutoScalingGroups")?
         .auto_scaling_groups;
-    let of = |group: &aws_sdk_autoscaling::types::AutoScalingGroup| {
-        let serving = |state: Option<&aws_sdk_autoscaling::types::LifecycleState>| {
+    let sizes = |group: &aws_sdk_autoscaling::types::AutoScalingGroup| {
+        let is_in_service = |state: Option<&aws_sdk_autoscaling::types::LifecycleState>| {
             state.is_some_and(|state| state.as_str() == "InService")
         };
         GroupSizes {
@@ -182,12 +175,12 @@ pub async fn group_sizes(
             in_service: group
                 .instances()
                 .iter()
-                .filter(|instance| serving(instance.lifecycle_state()))
+                .filter(|instance| is_in_service(instance.lifecycle_state()))
                 .count(),
         }
     };
     let groups = groups.unwrap_or_default().into_iter();
     Ok(groups
-        .filter_map(|group| Some((group.auto_scaling_group_name.clone()?, of(&group))))
+        .filter_map(|group| Some((group.auto_scaling_group_name.clone()?, sizes(&group))))
         .collect())
 }

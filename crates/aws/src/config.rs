@@ -10,33 +10,33 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use deployment::FunctionType;
 use std::time::Duration;
 
-/// What the CLI's requests bear in their `User-Agent`, as `app/wekactl`: CloudTrail shows by it who asked.
+/// The application name in the `User-Agent` of the CLI's requests (`app/wekactl`). CloudTrail shows it.
 pub const APP: &str = "wekactl";
 
-/// What a function's requests bear in its place: `app/wekactl-scale`.
+/// The application name in a function's requests: `app/wekactl-scale`.
 pub fn app_of(function: FunctionType) -> String {
     format!("{APP}-{function}")
 }
 
 fn app_name(name: &str) -> Option<AppName> {
-    // Letters and hyphens make a valid one.
+    // A name of letters and hyphens is valid.
     AppName::new(name.to_owned()).ok()
 }
 
-/// What a caller may set; the rest comes from the environment and the profile, as the SDK takes them.
+/// Settings that override the environment and the profile.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The region, before `AWS_REGION` and the profile's.
+    /// Takes precedence over `AWS_REGION` and the profile's region.
     pub region: Option<String>,
-    /// The profile of the shared configuration files, before `AWS_PROFILE`.
+    /// A profile of the shared configuration files. Takes precedence over `AWS_PROFILE`.
     pub profile: Option<String>,
 }
 
-/// Loads the configuration. The region may still be missing in it: the caller says how to set it.
+/// Loads the configuration. It may lack a region: the caller must check this and explain how to set one.
 pub async fn load(options: Options) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https())
-        // Four attempts: one more than the SDK's own, because IAM and EC2 throttle bursts such as ours.
+        // Four attempts instead of the SDK's three, because IAM and EC2 throttle bursts such as an import's.
         .retry_config(RetryConfig::standard().with_max_attempts(4))
         .timeout_config(
             TimeoutConfig::builder()
@@ -56,12 +56,13 @@ pub async fn load(options: Options) -> SdkConfig {
     loader.load().await
 }
 
-/// The configuration of a function in Lambda: region and credentials as Lambda puts them into the environment, nothing
-/// else looked for. The SDK's own chain would also take the shared files, web identities, containers and the instance
-/// metadata service into the binary and into its start.
+/// The configuration of a Lambda function, with the region and the credentials that Lambda puts into the environment. The SDK's
+/// default chain also searches shared files, web identities, containers and the instance metadata service, which would enlarge
+/// the binary and slow down its start.
 ///
-/// `app` is what requests bear, [`app_of`] the function; `variable` reads an environment variable. `AWS_ENDPOINT_URL`, if set,
-/// stands for every service (the lab does that). The times are cut so that a function of 15 seconds still reports what failed.
+/// `app` is the application name ([`app_of`] the function); `variable` reads an environment variable. `AWS_ENDPOINT_URL`, if set,
+/// applies to every service (the lab sets it). The timeouts are short enough that a function with a timeout of 15 seconds can
+/// still report the failure.
 ///
 /// # Errors
 /// The name of the variable that is missing.

@@ -1,4 +1,4 @@
-//! Finding a running cluster: the stack or the given instances, and the network around them.
+//! Discovers a running cluster: its stack or given instances, and their network.
 
 mod network;
 
@@ -6,11 +6,11 @@ use crate::backends::describe_instances;
 use crate::cloud::Clients;
 use crate::error::{Context, Error, Result};
 use crate::error_codes::{ignore_not_found, is_stack_not_found};
-use crate::group::{FILTER_VALUES, describe_instances_by_id, is_terminating};
+use crate::group::{MAX_FILTER_VALUES, describe_instances_by_id, is_terminating};
 use crate::pages::all;
 use crate::tags::tags_from;
 use aws_sdk_cloudformation::types::StackResourceSummary;
-use aws_sdk_ec2::types::{Filter, Instance as Found};
+use aws_sdk_ec2::types::{Filter, Instance as Ec2Instance};
 use deployment::ClusterName;
 use deployment::import::{DiscoveredCluster, Instance, Network, Source};
 use deployment::settings::Volume;
@@ -18,46 +18,44 @@ use futures::future::try_join_all;
 use network::network;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many instances DescribeAutoScalingInstances takes.
-const GROUP_MEMBERS: usize = 50;
+/// The maximum number of instance ids of DescribeAutoScalingInstances.
+const MAX_GROUP_MEMBERS: usize = 50;
 
-/// What keeps a cluster from being found.
+/// Why a cluster was not found.
 #[derive(Debug, thiserror::Error)]
 pub enum NotFound {
-    /// There is no such stack.
     #[error(
-        "there is no CloudFormation stack '{0}' in this region: `wekactl cluster list` shows the Weka stacks, --region names another"
+        "CloudFormation stack '{0}' does not exist in this region: `wekactl cluster list` shows the Weka stacks, --region selects another region"
     )]
     Stack(ClusterName),
-    /// A request failed.
     #[error(transparent)]
     Aws(#[from] Error),
 }
 
-/// The instances of a cluster, found before what is around them: by them alone is known what else there is to look for.
+/// The instances of a cluster. They are discovered first, because they determine what else to look for.
 #[derive(Debug)]
 pub struct Members {
-    found: Vec<Found>,
-    imported: DiscoveredCluster,
+    instances: Vec<Ec2Instance>,
+    cluster: DiscoveredCluster,
 }
 
 /// Finds the instances of a stack, and its classic load balancers.
 ///
 /// # Errors
-/// There is no such stack, or a request failed.
+/// The stack does not exist, or a request failed.
 pub async fn of_stack(clients: &Clients, name: &ClusterName) -> Result<Members, NotFound> {
     let cloudformation = &clients.cloudformation;
     let (stack, resources, tagged) = tokio::join!(
         async {
-            let ask = cloudformation.describe_stacks().stack_name(name.as_str());
-            ask.send().await.context("cloudformation DescribeStacks")
+            let request = cloudformation.describe_stacks().stack_name(name.as_str());
+            request.send().await.context("cloudformation DescribeStacks")
         },
         stack_resources(clients, name),
         tagged_with_stack(clients, name),
     );
     let stack = match stack {
         Err(error) => return Err(not_found(name, error)),
-        answer => answer?
+        response => response?
             .stacks
             .unwrap_or_default()
             .pop()
@@ -65,10 +63,11 @@ pub async fn of_stack(clients: &Clients, name: &ClusterName) -> Result<Members, 
     };
     let resources = resources?;
     let of_type = |kind: &str| {
-        let of = resources
+        let matching = resources
             .iter()
             .filter(|resource| resource.resource_type() == Some(kind));
-        of.filter_map(|resource| resource.physical_resource_id().map(str::to_owned))
+        matching
+            .filter_map(|resource| resource.physical_resource_id().map(str::to_owned))
             .collect::<Vec<_>>()
     };
     let source = Source::Stack {
@@ -84,24 +83,24 @@ pub async fn of_stack(clients: &Clients, name: &ClusterName) -> Result<Members, 
         .into_iter()
         .filter_map(|instance| Some((instance.instance_id.clone()?, instance)))
         .collect();
-    let (mut found, mut others) = (Vec::new(), Vec::new());
+    let (mut instances, mut untagged) = (Vec::new(), Vec::new());
     for id in ids {
         match tagged.remove(&id) {
-            Some(instance) => found.push(instance),
-            None => others.push(id),
+            Some(instance) => instances.push(instance),
+            None => untagged.push(id),
         }
     }
-    found.extend(describe_instances_by_id(&clients.ec2, &others).await?);
+    instances.extend(describe_instances_by_id(&clients.ec2, &untagged).await?);
     Ok(Members::new(
         source,
-        found,
+        instances,
         of_type("AWS::ElasticLoadBalancing::LoadBalancer"),
     ))
 }
 
-/// The instances that CloudFormation has tagged with the name of a stack: its own, asked for before it is known which they are, and
-/// those of groups that the stack has made.
-async fn tagged_with_stack(clients: &Clients, name: &ClusterName) -> Result<Vec<Found>> {
+/// The instances that CloudFormation tagged with the stack's name: the stack's own instances and those of its Auto Scaling groups.
+/// This request does not need the list of the stack's resources, so both run concurrently.
+async fn tagged_with_stack(clients: &Clients, name: &ClusterName) -> Result<Vec<Ec2Instance>> {
     let filter = Filter::builder()
         .name("tag:aws:cloudformation:stack-name")
         .values(name.as_str())
@@ -109,87 +108,99 @@ async fn tagged_with_stack(clients: &Clients, name: &ClusterName) -> Result<Vec<
     describe_instances(&clients.ec2, vec![filter]).await
 }
 
-/// Finds instances by their ids. Those that are not there are missing in what is found.
+/// Finds instances by their ids. Instances that do not exist are omitted.
 ///
 /// # Errors
 /// A request failed.
 pub async fn of_instances(clients: &Clients, ids: BTreeSet<String>) -> Result<Members> {
     let list: Vec<_> = ids.iter().cloned().collect();
-    let found = describe_instances_by_id(&clients.ec2, &list).await?;
-    Ok(Members::new(Source::InstanceIds(ids), found, Vec::new()))
+    let instances = describe_instances_by_id(&clients.ec2, &list).await?;
+    Ok(Members::new(Source::InstanceIds(ids), instances, Vec::new()))
 }
 
-/// The name of a hosted zone, if there is one of this id.
+/// The name of a hosted zone; `None` if it does not exist.
 ///
 /// # Errors
 /// The request failed.
 pub async fn zone_name(clients: &Clients, id: &str) -> Result<Option<String>> {
-    let ask = clients.route53.get_hosted_zone().id(id);
-    let found = ignore_not_found(ask.send().await.context("route53 GetHostedZone"))?;
-    Ok(found.and_then(|found| found.hosted_zone).map(|zone| zone.name))
+    let request = clients.route53.get_hosted_zone().id(id);
+    let response = ignore_not_found(request.send().await.context("route53 GetHostedZone"))?;
+    Ok(response
+        .and_then(|response| response.hosted_zone)
+        .map(|zone| zone.name))
 }
 
 impl Members {
-    fn new(source: Source, found: Vec<Found>, classic_load_balancers: Vec<String>) -> Self {
-        let mut found: Vec<_> = found.into_iter().filter(|found| !is_terminating(found)).collect();
-        found.sort_by(|a, b| a.instance_id.cmp(&b.instance_id));
-        let imported = DiscoveredCluster {
+    fn new(source: Source, instances: Vec<Ec2Instance>, classic_load_balancers: Vec<String>) -> Self {
+        let mut instances: Vec<_> = instances
+            .into_iter()
+            .filter(|instance| !is_terminating(instance))
+            .collect();
+        instances.sort_by(|a, b| a.instance_id.cmp(&b.instance_id));
+        let cluster = DiscoveredCluster {
             source,
-            instances: found.iter().map(instance).collect(),
+            instances: instances.iter().map(instance).collect(),
             classic_load_balancers,
             network: Network::default(),
         };
-        Self { found, imported }
+        Self { instances, cluster }
     }
 
-    /// What is known of the cluster: all but volumes, Auto Scaling groups and the network.
+    /// The cluster as discovered so far: without volumes, Auto Scaling groups and the network.
     pub fn discovered(&self) -> &DiscoveredCluster {
-        &self.imported
+        &self.cluster
     }
 
-    /// Looks at what is around the instances.
+    /// Adds the instances' volumes, Auto Scaling groups and network.
     ///
     /// # Errors
     /// A request failed.
     pub async fn complete(self, clients: &Clients) -> Result<DiscoveredCluster> {
-        let Self { found, mut imported } = self;
-        let ids: Vec<_> = found
+        let Self {
+            instances,
+            mut cluster,
+        } = self;
+        let ids: Vec<_> = instances
             .iter()
-            .filter_map(|found| found.instance_id.clone())
+            .filter_map(|instance| instance.instance_id.clone())
             .collect();
-        let vpcs: BTreeSet<_> = found.iter().filter_map(|found| found.vpc_id.clone()).collect();
-        // A template is made after the first instance of its host group: the volumes of the others are not asked for.
+        let vpcs: BTreeSet<_> = instances
+            .iter()
+            .filter_map(|instance| instance.vpc_id.clone())
+            .collect();
+        // A launch template is created from the first instance of its host group: the volumes of the other instances are not read.
         let mut profiles = BTreeSet::new();
-        let firsts = found.iter().filter(|found| {
-            let profile = found.iam_instance_profile().and_then(|profile| profile.arn());
+        let first_instances = instances.iter().filter(|instance| {
+            let profile = instance.iam_instance_profile().and_then(|profile| profile.arn());
             profiles.insert(profile)
         });
-        let attached = firsts.flat_map(volume_ids).collect::<Vec<_>>();
+        let attached = first_instances.flat_map(volume_ids).collect::<Vec<_>>();
         let (sizes, memberships, network) = tokio::try_join!(
             volumes(clients, &attached),
             memberships(clients, &ids),
             network(clients, &vpcs),
         )?;
-        for (instance, found) in imported.instances.iter_mut().zip(&found) {
-            instance.volumes = volumes_of(found, &sizes);
+        for (instance, ec2_instance) in cluster.instances.iter_mut().zip(&instances) {
+            instance.volumes = volumes_of(ec2_instance, &sizes);
             let membership = memberships.get(&instance.id);
-            instance.auto_scaling_group = membership.map(|of| of.group.clone());
-            instance.protected_from_scale_in = membership.is_some_and(|of| of.protected_from_scale_in);
+            instance.auto_scaling_group = membership.map(|membership| membership.group.clone());
+            instance.protected_from_scale_in =
+                membership.is_some_and(|membership| membership.protected_from_scale_in);
         }
-        Ok(DiscoveredCluster { network, ..imported })
+        Ok(DiscoveredCluster { network, ..cluster })
     }
 }
 
 async fn stack_resources(clients: &Clients, name: &ClusterName) -> Result<Vec<StackResourceSummary>> {
-    let ask = clients
+    let request = clients
         .cloudformation
         .list_stack_resources()
         .stack_name(name.as_str());
-    let pages = ask.into_paginator().items().send();
+    let pages = request.into_paginator().items().send();
     all(pages, "cloudformation ListStackResources").await
 }
 
-/// A stack that is not there is a ValidationError, as is every other bad argument; the name is checked already.
+/// The stack's name is already validated, so a `ValidationError` means that the stack does not exist.
 fn not_found(name: &ClusterName, error: Error) -> NotFound {
     if is_stack_not_found(&error) {
         NotFound::Stack(name.clone())
@@ -198,11 +209,11 @@ fn not_found(name: &ClusterName, error: Error) -> NotFound {
     }
 }
 
-/// The instances of a stack that EC2 still knows, ordered by id.
+/// The instances of a stack that EC2 still lists, ordered by id.
 ///
 /// # Errors
-/// There is no such stack, or a request failed.
-pub async fn stack_instances(clients: &Clients, name: &ClusterName) -> Result<Vec<Found>, NotFound> {
+/// The stack does not exist, or a request failed.
+pub async fn stack_instances(clients: &Clients, name: &ClusterName) -> Result<Vec<Ec2Instance>, NotFound> {
     let resources = stack_resources(clients, name).await;
     let resources = resources.map_err(|error| not_found(name, error))?;
     let ids: Vec<_> = resources
@@ -215,20 +226,19 @@ pub async fn stack_instances(clients: &Clients, name: &ClusterName) -> Result<Ve
     Ok(instances)
 }
 
-/// An instance's place in an Auto Scaling group.
 struct Membership {
     group: String,
     protected_from_scale_in: bool,
 }
 
-/// The place of each instance that is in an Auto Scaling group.
+/// The membership of each instance that is in an Auto Scaling group, by instance id.
 async fn memberships(clients: &Clients, ids: &[String]) -> Result<BTreeMap<String, Membership>> {
-    let batches = ids.chunks(GROUP_MEMBERS).map(|ids| async {
-        let ask = clients
+    let batches = ids.chunks(MAX_GROUP_MEMBERS).map(|ids| async {
+        let request = clients
             .autoscaling
             .describe_auto_scaling_instances()
             .set_instance_ids(Some(ids.to_vec()));
-        let pages = ask.into_paginator().items().send();
+        let pages = request.into_paginator().items().send();
         all(pages, "autoscaling DescribeAutoScalingInstances").await
     });
     let members = try_join_all(batches).await?.into_iter().flatten();
@@ -243,9 +253,9 @@ async fn memberships(clients: &Clients, ids: &[String]) -> Result<BTreeMap<Strin
         .collect())
 }
 
-/// The size of each volume, in GiB.
+/// The size of each volume in GiB, by volume id.
 async fn volumes(clients: &Clients, ids: &[String]) -> Result<BTreeMap<String, i32>> {
-    let batches = ids.chunks(FILTER_VALUES).map(|ids| async {
+    let batches = ids.chunks(MAX_FILTER_VALUES).map(|ids| async {
         let filter = Filter::builder()
             .name("volume-id")
             .set_values(Some(ids.to_vec()))
@@ -265,17 +275,17 @@ async fn volumes(clients: &Clients, ids: &[String]) -> Result<BTreeMap<String, i
         .collect())
 }
 
-fn volume_ids(found: &Found) -> Vec<String> {
-    let mappings = found.block_device_mappings().iter();
+fn volume_ids(instance: &Ec2Instance) -> Vec<String> {
+    let mappings = instance.block_device_mappings().iter();
     mappings
         .filter_map(|mapping| mapping.ebs()?.volume_id().map(str::to_owned))
         .collect()
 }
 
-/// An instance's volumes whose sizes are known, the root's first.
-fn volumes_of(found: &Found, sizes: &BTreeMap<String, i32>) -> Vec<Volume> {
-    let root = found.root_device_name();
-    let mut volumes: Vec<_> = found
+/// An instance's volumes, the root volume first. Volumes of unknown size are omitted.
+fn volumes_of(instance: &Ec2Instance, sizes: &BTreeMap<String, i32>) -> Vec<Volume> {
+    let root = instance.root_device_name();
+    let mut volumes: Vec<_> = instance
         .block_device_mappings()
         .iter()
         .filter_map(|mapping| {
@@ -293,8 +303,8 @@ fn volumes_of(found: &Found, sizes: &BTreeMap<String, i32>) -> Vec<Volume> {
     volumes
 }
 
-/// What EC2 tells of an instance by itself.
-fn instance(found: &Found) -> Instance {
+/// An instance with the fields that EC2 returns for the instance itself.
+fn instance(found: &Ec2Instance) -> Instance {
     let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
     let mut security_groups: Vec<_> = found
         .security_groups()

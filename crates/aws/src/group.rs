@@ -1,4 +1,4 @@
-//! An Auto Scaling group as the functions read it.
+//! Auto Scaling groups and their instances.
 
 use crate::backends::{RunningInstance, describe_instances, running_instances_of};
 use crate::cloud::Clients;
@@ -10,30 +10,28 @@ use deployment::{HostGroup, Names, Tags, tags};
 use futures::future::try_join_all;
 use std::collections::BTreeMap;
 
-/// How many values an EC2 filter takes.
-pub(crate) const FILTER_VALUES: usize = 200;
+/// The maximum number of values of an EC2 filter.
+pub(crate) const MAX_FILTER_VALUES: usize = 200;
 
-const ASK: &str = "autoscaling DescribeAutoScalingGroups";
+const OPERATION: &str = "autoscaling DescribeAutoScalingGroups";
 
-/// An Auto Scaling group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// How many instances it is to have.
     pub desired_capacity: u32,
-    /// The ids of those it has.
+    /// Instance ids.
     pub instances: Vec<String>,
 }
 
-/// The group of this name.
+/// The Auto Scaling group `name`.
 ///
 /// # Errors
-/// The request failed, or there is no such group: that is no reason to take it for an empty one.
+/// The request failed, or the group does not exist: a missing group is an error, never an empty group.
 pub async fn group(client: &aws_sdk_autoscaling::Client, name: &str) -> Result<Group> {
     let group = describe_group(client, name).await?;
     let desired_capacity = group
         .desired_capacity
         .and_then(|capacity| u32::try_from(capacity).ok())
-        .ok_or_else(|| Error::missing_field(ASK, format!("desired capacity of group {name}")))?;
+        .ok_or_else(|| Error::missing_field(OPERATION, format!("desired capacity of group {name}")))?;
     let instances = group
         .instances
         .unwrap_or_default()
@@ -45,22 +43,25 @@ pub async fn group(client: &aws_sdk_autoscaling::Client, name: &str) -> Result<G
     })
 }
 
-/// The group of this name, as EC2 Auto Scaling describes it.
+/// The Auto Scaling group `name`, as AWS returns it.
+///
+/// # Errors
+/// The request failed, or the group does not exist.
 pub(crate) async fn describe_group(
     client: &aws_sdk_autoscaling::Client,
     name: &str,
 ) -> Result<AutoScalingGroup> {
-    let ask = client
+    let request = client
         .describe_auto_scaling_groups()
         .auto_scaling_group_names(name);
-    let group = ask
+    let group = request
         .send()
         .await
-        .context(ASK)?
+        .context(OPERATION)?
         .auto_scaling_groups
         .unwrap_or_default()
         .pop();
-    group.ok_or_else(|| Error::invalid_state(ASK, format!("there is no group {name}")))
+    group.ok_or_else(|| Error::invalid_state(OPERATION, format!("Auto Scaling group {name} does not exist")))
 }
 
 /// A host group's Auto Scaling group, with its instances.
@@ -68,16 +69,13 @@ pub(crate) async fn describe_group(
 pub struct HostGroupInstances {
     /// The group's name.
     pub group: String,
-    /// The cluster's.
     pub cluster: String,
-    /// How many instances it is to have.
     pub desired_capacity: i32,
-    /// Those it has.
     pub instances: Vec<aws_sdk_autoscaling::types::Instance>,
 }
 
-/// The groups of a cluster, or the one group that has this name itself (what the Go tool asked for). Only what wekactl has
-/// tagged as its own counts.
+/// The groups of the cluster `name`, or the group `name` itself, which wekactl 1.x (Go) expected. Groups without wekactl's tags
+/// are ignored.
 ///
 /// # Errors
 /// The request failed.
@@ -85,18 +83,22 @@ pub async fn find_groups(
     client: &aws_sdk_autoscaling::Client,
     name: &str,
 ) -> Result<Vec<HostGroupInstances>> {
-    let of_cluster = HostGroup::ALL.map(|group| format!("wekactl-{name}-{group}"));
-    let asked = of_cluster.iter().cloned().chain([name.to_owned()]).collect();
-    let ask = client
+    let groups_of_cluster = HostGroup::ALL.map(|group| format!("wekactl-{name}-{group}"));
+    let names = groups_of_cluster
+        .iter()
+        .cloned()
+        .chain([name.to_owned()])
+        .collect();
+    let request = client
         .describe_auto_scaling_groups()
-        .set_auto_scaling_group_names(Some(asked));
-    let groups = ask
+        .set_auto_scaling_group_names(Some(names));
+    let groups = request
         .send()
         .await
-        .context(ASK)?
+        .context(OPERATION)?
         .auto_scaling_groups
         .unwrap_or_default();
-    let mut found: Vec<_> = groups
+    let mut matching: Vec<_> = groups
         .into_iter()
         .filter_map(|group| {
             let tag = group
@@ -104,31 +106,28 @@ pub async fn find_groups(
                 .iter()
                 .find(|tag| tag.key() == Some(tags::CLUSTER_NAME));
             let cluster = tag?.value()?.to_owned();
-            let found = HostGroupInstances {
+            let group = HostGroupInstances {
                 group: group.auto_scaling_group_name?,
                 cluster,
                 desired_capacity: group.desired_capacity.unwrap_or_default(),
                 instances: group.instances.unwrap_or_default(),
             };
-            (found.group == name || found.cluster == name).then_some(found)
+            (group.group == name || group.cluster == name).then_some(group)
         })
         .collect();
-    found.sort_by(|a, b| a.group.cmp(&b.group));
-    Ok(found)
+    matching.sort_by(|a, b| a.group.cmp(&b.group));
+    Ok(matching)
 }
 
-/// An instance of a cluster's groups.
+/// An instance in one of a cluster's Auto Scaling groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Its id.
     pub id: String,
-    /// Its host group.
     pub host_group: HostGroup,
-    /// Its tags.
     pub tags: Tags,
 }
 
-/// The instances in a cluster's groups with their tags. One that is gone, or going, is left out.
+/// The instances in a cluster's groups with their tags. Instances that are terminated or shutting down are omitted.
 ///
 /// # Errors
 /// A request failed.
@@ -136,19 +135,21 @@ pub async fn members(clients: &Clients, names: &Names) -> Result<Vec<Member>> {
     let groups = find_groups(&clients.autoscaling, names.cluster().as_str()).await?;
     let mut host_groups = BTreeMap::new();
     for group in groups {
-        let of = HostGroup::ALL.into_iter().find(|&of| names.of(of) == group.group);
+        let host_group = HostGroup::ALL
+            .into_iter()
+            .find(|&host_group| names.of(host_group) == group.group);
         for id in group
             .instances
             .into_iter()
             .filter_map(|instance| instance.instance_id)
         {
-            host_groups.extend(of.map(|of| (id, of)));
+            host_groups.extend(host_group.map(|host_group| (id, host_group)));
         }
     }
     let ids: Vec<_> = host_groups.keys().cloned().collect();
-    let described = describe_instances_by_id(&clients.ec2, &ids).await?;
-    let stays = described.into_iter().filter(|instance| !is_terminating(instance));
-    let members = stays.filter_map(|instance| {
+    let instances = describe_instances_by_id(&clients.ec2, &ids).await?;
+    let alive = instances.into_iter().filter(|instance| !is_terminating(instance));
+    let members = alive.filter_map(|instance| {
         let tags = tags_from(instance.tags(), |tag| (tag.key(), tag.value()));
         let id = instance.instance_id?;
         let host_group = *host_groups.get(&id)?;
@@ -157,7 +158,7 @@ pub async fn members(clients: &Clients, names: &Names) -> Result<Vec<Member>> {
     Ok(members.collect())
 }
 
-/// Whether an instance is gone, or going: EC2 describes it for an hour longer.
+/// Whether an instance is terminated or shutting down. EC2 lists a terminated instance for about an hour.
 pub(crate) fn is_terminating(instance: &Instance) -> bool {
     let state = instance.state().and_then(|state| state.name());
     matches!(
@@ -166,7 +167,7 @@ pub(crate) fn is_terminating(instance: &Instance) -> bool {
     )
 }
 
-/// The addresses of instances, ordered by id. One that has none (it is gone, or not up yet) is left out.
+/// The addresses of instances, ordered by id. Instances without an address (terminated, or still starting) are omitted.
 ///
 /// # Errors
 /// The request failed.
@@ -176,13 +177,13 @@ pub async fn addresses(client: &aws_sdk_ec2::Client, instances: &[String]) -> Re
     ))
 }
 
-/// Instances by their ids. One that EC2 does not know is left out.
+/// Instances by their ids. Instances that EC2 no longer lists are omitted.
 ///
 /// # Errors
 /// A request failed.
 pub async fn describe_instances_by_id(client: &aws_sdk_ec2::Client, ids: &[String]) -> Result<Vec<Instance>> {
-    // By filter and not by id: an id that is already forgotten would fail the request for all.
-    let batches = ids.chunks(FILTER_VALUES).map(|ids| {
+    // A filter, not the parameter InstanceIds: one unknown id there would fail the whole request.
+    let batches = ids.chunks(MAX_FILTER_VALUES).map(|ids| {
         let filter = Filter::builder()
             .name("instance-id")
             .set_values(Some(ids.to_vec()))
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn reads_capacity_and_members() {
+    async fn desired_capacity_and_instances_are_read() {
         let replay = replay([groups(
             "<member><DesiredCapacity>2</DesiredCapacity><Instances><member><InstanceId>i-1</InstanceId></member>\
              </Instances></member>",
@@ -226,21 +227,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_group_that_is_not_there_is_no_empty_one() {
+    async fn missing_group_is_an_error() {
         let client = aws_sdk_autoscaling::Client::new(&config(replay([groups("")])));
         let error = group(&client, "g").await.unwrap_err();
-        assert!(error.to_string().ends_with("there is no group g"), "{error}");
+        assert!(
+            error.to_string().ends_with("Auto Scaling group g does not exist"),
+            "{error}"
+        );
     }
 
     #[tokio::test]
-    async fn asks_for_addresses_in_batches_of_what_a_filter_takes() {
-        let none = || {
+    async fn addresses_are_requested_in_batches_of_the_filter_limit() {
+        let no_instances = || {
             xml_response(
                 200,
                 "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>",
             )
         };
-        let replay = replay([none(), none()]);
+        let replay = replay([no_instances(), no_instances()]);
         let ids: Vec<_> = (0..201).map(|n| format!("i-{n}")).collect();
         addresses(&aws_sdk_ec2::Client::new(&config(replay.clone())), &ids)
             .await

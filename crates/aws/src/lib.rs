@@ -1,7 +1,7 @@
 //! AWS as wekactl uses it.
 //!
-//! What decides stands in the pure crates; here it is carried out. Every call goes through the official SDK, whose
-//! configuration [`config::load`] composes once for a program; each request is reported by [`requests`].
+//! The pure crates decide; this crate executes. Every call goes through the official SDK. [`config::load`] builds its configuration
+//! once per program, and [`requests`] logs each request.
 
 pub mod apply;
 pub mod backends;

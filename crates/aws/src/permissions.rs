@@ -1,14 +1,14 @@
-//! What the caller must be allowed to do, and what of it he is not.
+//! The permissions that the caller needs, and which of them are missing.
 
 use crate::error::Result;
 use crate::pages::all;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::PolicyEvaluationDecisionType;
 
-/// How many actions one simulation takes.
-const AT_ONCE: usize = 100;
+/// The maximum number of actions of one simulation.
+const MAX_ACTIONS: usize = 100;
 
-/// Every action that `cluster import` may need, as IAM names them; `docs/permissions.md` has them as a policy.
+/// Every IAM action that `cluster import` may need. `docs/permissions.md` has them as a policy.
 pub const ACTIONS: &[&str] = &[
     "apigateway:DELETE",
     "apigateway:GET",
@@ -128,8 +128,9 @@ pub const ACTIONS: &[&str] = &[
     "sts:GetCallerIdentity",
 ];
 
-/// Every action that `cluster destroy` needs beside [`ACTIONS`]. Not asked for beforehand: an import must not be refused for what
-/// only a destroy needs, and a destroy that lacks one removes the rest, names it, and goes on when it is run again.
+/// Every IAM action that `cluster destroy` needs in addition to [`ACTIONS`]. They are not checked up front: import must not fail
+/// because of an action that only destroy needs, and a destroy that lacks one deletes the rest, names the action, and resumes when
+/// it is run again.
 pub const ACTIONS_OF_DESTROY: &[&str] = &[
     "autoscaling:DeleteAutoScalingGroup",
     "autoscaling:DetachInstances",
@@ -151,42 +152,42 @@ pub const ACTIONS_OF_DESTROY: &[&str] = &[
     "states:StopExecution",
 ];
 
-/// The action that `cluster change-credentials` needs beside what of [`ACTIONS`] reads the settings.
+/// The IAM action that `cluster change-credentials` needs in addition to those of [`ACTIONS`] that read the settings.
 pub const ACTIONS_OF_CHANGE_CREDENTIALS: &[&str] = &["dynamodb:UpdateItem"];
 
-/// The actions that the caller may not do, as far as IAM tells: it is asked to judge the caller's policies.
+/// The actions that IAM's policy simulator denies for the caller.
 ///
-/// Empty where IAM cannot tell: the account's root is allowed everything, and whoever may not ask for a judgement learns
-/// of a missing permission by the request that is refused.
+/// Empty if the simulator gives no result: the account's root is allowed everything, and a caller without permission to simulate
+/// policies learns of a missing permission when AWS rejects a request.
 pub async fn denied(iam: &Client, caller: &str) -> Vec<String> {
     let Some(principal) = principal(caller) else {
         return Vec::new();
     };
-    match judged(iam, &principal).await {
+    match simulate(iam, &principal).await {
         Ok(denied) => denied,
         Err(error) => {
-            tracing::info!(target: "wekactl::permissions", %error, "permissions could not be checked beforehand");
+            tracing::info!(target: "wekactl::permissions", %error, "permissions could not be checked up front");
             Vec::new()
         }
     }
 }
 
-async fn judged(iam: &Client, principal: &str) -> Result<Vec<String>> {
-    let batches = ACTIONS.chunks(AT_ONCE).map(|actions| async {
+async fn simulate(iam: &Client, principal: &str) -> Result<Vec<String>> {
+    let batches = ACTIONS.chunks(MAX_ACTIONS).map(|actions| async {
         let names = Some(actions.iter().map(|&action| action.to_owned()).collect());
-        let ask = iam
+        let request = iam
             .simulate_principal_policy()
             .policy_source_arn(principal)
             .set_action_names(names);
-        let pages = ask.into_paginator().items().send();
+        let pages = request.into_paginator().items().send();
         all(pages, "iam SimulatePrincipalPolicy").await
     });
     let results = futures::future::try_join_all(batches)
         .await?
         .into_iter()
         .flatten();
-    // Nothing is said of a resource: an action that is allowed for some only is judged as one that is not. What is denied
-    // outright is what no policy of the caller's allows.
+    // The simulation names no resource, so it implicitly denies an action that is allowed for some resources only. Such an action has
+    // matched statements and is not reported.
     let denied = results.filter(|result| {
         let decision = result.eval_decision();
         *decision == PolicyEvaluationDecisionType::ExplicitDeny
@@ -198,8 +199,8 @@ async fn judged(iam: &Client, principal: &str) -> Result<Vec<String>> {
         .collect())
 }
 
-/// Whose policies count: of an assumed role, the role's. `None` for the root, whom no policy binds, and for what IAM does not
-/// judge (a federated user).
+/// The principal whose policies apply; for an assumed role, the role. `None` for the account's root, which no policy restricts, and
+/// for principals that IAM cannot simulate (a federated user).
 fn principal(caller: &str) -> Option<String> {
     let (head, name) = caller.split_once('/')?;
     let mut parts: Vec<_> = head.split(':').collect();

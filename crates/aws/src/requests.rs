@@ -1,4 +1,4 @@
-//! How requests leave: no more than so many at once, and each with a line in the log.
+//! How requests are sent: with a limit on concurrent requests, and one log line each.
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{
@@ -16,11 +16,11 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-/// How many requests may be under way at once while something is made, changed or removed. AWS's own limits are per service
-/// and higher; this keeps a burst within what its control planes answer without throttling.
+/// The maximum number of concurrent requests while resources are created, updated or deleted. AWS's own limits are per service
+/// and higher; with this limit, a burst is not throttled.
 pub(crate) const MAX_IN_FLIGHT: usize = 16;
 
-/// Holds an HTTP client to as many requests at once as there are permits, together with whatever else asks for these.
+/// Limits an HTTP client to one concurrent request per permit. All clients with the same semaphore share the limit.
 pub(crate) fn limited(client: SharedHttpClient, permits: &Arc<Semaphore>) -> SharedHttpClient {
     SharedHttpClient::new(Limited {
         client,
@@ -59,22 +59,22 @@ impl HttpConnector for LimitedConnector {
         let connector = self.connector.clone();
         let permits = Arc::clone(&self.permits);
         HttpConnectorFuture::new(async move {
-            // The semaphore is never closed; were it, going on without a permit would only lift the limit.
+            // The semaphore is never closed. If it were, a request without a permit would only exceed the limit.
             let _permit = permits.acquire_owned().await.ok();
             connector.call(request).await
         })
     }
 }
 
-/// Writes a line at level DEBUG for each attempt of a request: service, operation, status, and its time in milliseconds.
-/// Neither bodies nor headers: they carry passwords and keys.
+/// Bodies and headers contain passwords and keys: they are never logged. Logs one line at level DEBUG for each attempt of a
+/// request: service, operation, status and duration in milliseconds.
 #[derive(Debug)]
 pub struct LogRequests;
 
 #[derive(Debug)]
-struct Begun(Instant);
+struct StartTime(Instant);
 
-impl Storable for Begun {
+impl Storable for StartTime {
     type Storer = StoreReplace<Self>;
 }
 
@@ -91,7 +91,7 @@ impl Intercept for LogRequests {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let mut layer = Layer::new("wekactl request");
-        layer.store_put(Begun(Instant::now()));
+        layer.store_put(StartTime(Instant::now()));
         config.push_layer(layer);
         Ok(())
     }
@@ -106,8 +106,8 @@ impl Intercept for LogRequests {
             .load::<Metadata>()
             .map_or(("?", "?"), |metadata| (metadata.service(), metadata.name()));
         let milliseconds = config
-            .load::<Begun>()
-            .map_or(0, |begun| begun.0.elapsed().as_millis());
+            .load::<StartTime>()
+            .map_or(0, |start| start.0.elapsed().as_millis());
         let status = context
             .response()
             .map_or(0, |response| response.status().as_u16());

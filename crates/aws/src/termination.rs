@@ -1,4 +1,4 @@
-//! What *terminate* asks of AWS: the group's instances as they stand, and carrying out what is decided about them.
+//! The AWS calls of *terminate*: reads the group's instances and executes a plan for them.
 
 pub(crate) mod batches;
 mod execute;
@@ -14,10 +14,10 @@ use scaling::termination::{Ec2, Lifecycle, Member, State};
 use std::collections::HashMap;
 use weka_types::ids::InstanceId;
 
-/// The group's instances, as EC2 Auto Scaling and EC2 see them.
+/// The group's instances, as EC2 Auto Scaling and EC2 return them.
 ///
 /// # Errors
-/// A request failed, or there is no such group. What single answers leave out is unknown, and decided as such.
+/// A request failed, or the group does not exist. A field that is missing in a response is treated as unknown.
 pub async fn members(
     autoscaling: &aws_sdk_autoscaling::Client,
     ec2: &aws_sdk_ec2::Client,
@@ -31,22 +31,22 @@ pub async fn members(
         .iter()
         .filter_map(|member| member.instance_id.clone())
         .collect();
-    let known = describe_instances_by_id(ec2, &ids).await?;
-    let mut known: HashMap<String, Instance> = known
+    let instances = describe_instances_by_id(ec2, &ids).await?;
+    let mut instances: HashMap<String, Instance> = instances
         .into_iter()
         .filter_map(|instance| Some((instance.instance_id.clone()?, instance)))
         .collect();
     let members = members.into_iter().filter_map(|member| {
         let id = member.instance_id?;
         Some(Member {
-            ec2: known.remove(&id).map(ec2_details),
+            ec2: instances.remove(&id).map(ec2_details),
             id: InstanceId(id),
-            // AWS knows two words. Only the one leads to something being done.
+            // AWS documents two values. Only `Unhealthy` leads to an action.
             healthy: member.health_status.as_deref() != Some("Unhealthy"),
             lifecycle: member
                 .lifecycle_state
                 .map_or(Lifecycle::Unknown, |state| Lifecycle::of(state.as_str())),
-            // Who is not protected is detached: only who is known not to be.
+            // An unprotected instance may be detached: an unknown value counts as protected.
             protected: member.protected_from_scale_in != Some(false),
         })
     });

@@ -1,4 +1,4 @@
-//! Recorded answers for tests: a client that gets them in turn and remembers what was asked.
+//! HTTP clients for tests that return prepared responses.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -15,15 +15,16 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
 use std::collections::BTreeMap;
 
-/// A client that gives these answers, one a request.
-pub(crate) fn replay(answers: impl IntoIterator<Item = HttpResponse>) -> StaticReplayClient {
-    let events = answers
+/// A client that returns these responses in order, one per request, and records the requests.
+pub(crate) fn replay(responses: impl IntoIterator<Item = HttpResponse>) -> StaticReplayClient {
+    let events = responses
         .into_iter()
-        .map(|answer| ReplayEvent::new(HttpRequest::new(SdkBody::empty()), answer));
+        .map(|response| ReplayEvent::new(HttpRequest::new(SdkBody::empty()), response));
     StaticReplayClient::new(events.collect())
 }
 
-/// A client whose answers are made of the requests' fields, for what is asked side by side; none: there never is one.
+/// A client that computes each response from the request's form fields, for concurrent requests. After `None`, the request never
+/// gets a response.
 #[derive(Clone)]
 pub(crate) struct RespondWith<F>(pub(crate) F);
 
@@ -39,7 +40,7 @@ where
 {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         match (self.0)(form_of(&request)) {
-            Some(answer) => HttpConnectorFuture::ready(Ok(answer)),
+            Some(response) => HttpConnectorFuture::ready(Ok(response)),
             None => HttpConnectorFuture::new(std::future::pending()),
         }
     }
@@ -68,7 +69,7 @@ impl HttpConnector for Unreachable {
     }
 }
 
-/// A configuration whose requests go to `client`, each once.
+/// A configuration that sends every request to `client`, without retries.
 pub(crate) fn config(client: impl HttpClient + 'static) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -81,45 +82,23 @@ pub(crate) fn config(client: impl HttpClient + 'static) -> SdkConfig {
         .build()
 }
 
-/// An answer in JSON.
 pub(crate) fn json_response(status: u16, body: &serde_json::Value) -> HttpResponse {
-    answer(status, "application/x-amz-json-1.0", &body.to_string())
+    response(status, "application/x-amz-json-1.0", &body.to_string())
 }
 
-/// An answer in XML.
 pub(crate) fn xml_response(status: u16, body: &str) -> HttpResponse {
-    answer(status, "text/xml", body)
+    response(status, "text/xml", body)
 }
 
-fn answer(status: u16, content_type: &'static str, body: &str) -> HttpResponse {
-    let mut answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
-    answer.headers_mut().insert("content-type", content_type);
-    answer
+fn response(status: u16, content_type: &'static str, body: &str) -> HttpResponse {
+    let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+    response.headers_mut().insert("content-type", content_type);
+    response
 }
 
-/// The fields of a request of a service that takes forms (EC2, Auto Scaling).
+/// The form fields of a request to EC2, EC2 Auto Scaling or Elastic Load Balancing.
 pub(crate) fn form_of(request: &HttpRequest) -> BTreeMap<String, String> {
-    let body = std::str::from_utf8(request.body().bytes().unwrap()).unwrap();
-    let fields = body.split('&').filter_map(|field| field.split_once('='));
-    fields
-        .map(|(name, value)| (decoded(name), decoded(value)))
+    form_urlencoded::parse(request.body().bytes().unwrap())
+        .into_owned()
         .collect()
-}
-
-/// Percent-decoding, of what the SDK encodes.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        let byte = match byte {
-            b'%' => {
-                let digits = [rest.next().unwrap(), rest.next().unwrap()];
-                u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
-            }
-            b'+' => b' ',
-            byte => byte,
-        };
-        bytes.push(byte);
-    }
-    String::from_utf8(bytes).unwrap()
 }

@@ -37,22 +37,22 @@ pub async fn terminate(
     check(&plan, &response, &group, moment.now)
         .map_err(|violation| Failure::TerminationViolation { violation })?;
 
-    let last_answer = moment
+    let last_response = moment
         .deadline
         .checked_sub(FOR_THE_ANSWER)
         .unwrap_or(moment.deadline);
-    let to = Target {
+    let target = Target {
         autoscaling,
         ec2,
         group: &environment.group_name,
-        last_answer,
+        last_response,
     };
-    let outcome = execute(to, &plan).await;
+    let outcome = execute(target, &plan).await;
     tracing::info!(
         instances = group.len(),
         terminated = outcome.terminated.len(),
         detached = outcome.detached.len(),
-        undone = outcome.undone.len(),
+        undone = outcome.failed_steps.len(),
         "carried out"
     );
     Ok(answer(response, &report, outcome))
@@ -61,7 +61,7 @@ pub async fn terminate(
 /// The message to *transient*: what was terminated, and the errors of both functions.
 fn answer(response: ScaleResponse, report: &Report, outcome: Outcome) -> TerminateResponse {
     let mut own = report.errors();
-    own.extend(outcome.undone.iter().map(|undone| chain(undone)));
+    own.extend(outcome.failed_steps.iter().map(|undone| chain(undone)));
     for error in &mut own {
         if let Some((end, _)) = error.char_indices().nth(ERROR_LENGTH) {
             error.truncate(end);
@@ -127,7 +127,7 @@ mod tests {
                 why: Reason::Left,
             }],
             detached: vec![],
-            undone: vec![FailedStep {
+            failed_steps: vec![FailedStep {
                 step: Step::Terminate,
                 instances: vec![InstanceId::from("i-2"), InstanceId::from("i-4")],
                 source: aws::Error::InvalidState {

@@ -1,4 +1,4 @@
-//! The network around a cluster's instances.
+//! The network of a cluster's instances.
 
 use crate::cloud::Clients;
 use crate::error::{Context, Result};
@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::Filter;
 use deployment::import::{Endpoint, Network, RouteTable, Subnet};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Subnets, route tables and endpoints of the VPCs that the instances are in.
+/// Subnets, route tables and endpoints of the instances' VPCs.
 pub(super) async fn network(clients: &Clients, vpcs: &BTreeSet<String>) -> Result<Network> {
     if vpcs.is_empty() {
         return Ok(Network::default());
@@ -17,7 +17,7 @@ pub(super) async fn network(clients: &Clients, vpcs: &BTreeSet<String>) -> Resul
         .name("vpc-id")
         .set_values(Some(vpcs.iter().cloned().collect()))
         .build();
-    let (subnets, tables, endpoints, ranges) = tokio::try_join!(
+    let (subnets, tables, endpoints, vpcs) = tokio::try_join!(
         all(
             ec2.describe_subnets()
                 .filters(filter.clone())
@@ -36,14 +36,14 @@ pub(super) async fn network(clients: &Clients, vpcs: &BTreeSet<String>) -> Resul
         ),
         endpoints(clients, &filter),
         async {
-            let ask = ec2
+            let request = ec2
                 .describe_vpcs()
                 .set_vpc_ids(Some(vpcs.iter().cloned().collect()));
-            ask.send().await.context("ec2 DescribeVpcs")
+            request.send().await.context("ec2 DescribeVpcs")
         },
     )?;
     let text = |value: Option<String>| value.unwrap_or_default();
-    let cidrs = ranges
+    let cidrs = vpcs
         .vpcs
         .unwrap_or_default()
         .into_iter()
@@ -64,8 +64,13 @@ pub(super) async fn network(clients: &Clients, vpcs: &BTreeSet<String>) -> Resul
                 RouteTable {
                     id: text(table.route_table_id),
                     vpc: text(table.vpc_id),
-                    main: associations.iter().any(|of| of.main() == Some(true)),
-                    subnets: associations.into_iter().filter_map(|of| of.subnet_id).collect(),
+                    main: associations
+                        .iter()
+                        .any(|association| association.main() == Some(true)),
+                    subnets: associations
+                        .into_iter()
+                        .filter_map(|association| association.subnet_id)
+                        .collect(),
                 }
             })
             .collect(),
@@ -82,20 +87,20 @@ async fn endpoints(clients: &Clients, filter: &Filter) -> Result<Vec<Endpoint>> 
         .into_paginator()
         .items()
         .send();
-    let found = all(pages, "ec2 DescribeVpcEndpoints").await?;
-    let groups: BTreeSet<_> = found
+    let endpoints = all(pages, "ec2 DescribeVpcEndpoints").await?;
+    let groups: BTreeSet<_> = endpoints
         .iter()
         .flat_map(|endpoint| endpoint.groups())
         .filter_map(|group| group.group_id())
         .collect();
-    let open = https_from(clients, groups.into_iter().map(str::to_owned).collect()).await?;
-    Ok(found
+    let sources = https_sources(clients, groups.into_iter().map(str::to_owned).collect()).await?;
+    Ok(endpoints
         .into_iter()
         .map(|endpoint| {
             let groups = endpoint.groups().iter().filter_map(|group| group.group_id());
             Endpoint {
                 https_from: groups
-                    .filter_map(|group| open.get(group))
+                    .filter_map(|group| sources.get(group))
                     .flatten()
                     .cloned()
                     .collect(),
@@ -116,8 +121,8 @@ async fn endpoints(clients: &Clients, filter: &Filter) -> Result<Vec<Endpoint>> 
         .collect())
 }
 
-/// From where each of these security groups lets HTTPS in: address ranges and other groups.
-async fn https_from(clients: &Clients, groups: Vec<String>) -> Result<BTreeMap<String, BTreeSet<String>>> {
+/// The sources from which each security group allows HTTPS: address ranges and other groups.
+async fn https_sources(clients: &Clients, groups: Vec<String>) -> Result<BTreeMap<String, BTreeSet<String>>> {
     const HTTPS: i32 = 443;
     if groups.is_empty() {
         return Ok(BTreeMap::new());
@@ -129,16 +134,17 @@ async fn https_from(clients: &Clients, groups: Vec<String>) -> Result<BTreeMap<S
         .into_paginator()
         .items()
         .send();
-    let found = all(pages, "ec2 DescribeSecurityGroups").await?;
-    Ok(found
+    let groups = all(pages, "ec2 DescribeSecurityGroups").await?;
+    Ok(groups
         .into_iter()
         .map(|group| {
-            let open = group.ip_permissions().iter().filter(|rule| {
-                let within =
+            let https_rules = group.ip_permissions().iter().filter(|rule| {
+                let includes_https =
                     rule.from_port().unwrap_or(0) <= HTTPS && HTTPS <= rule.to_port().unwrap_or(65_535);
-                matches!(rule.ip_protocol(), Some("-1")) || (rule.ip_protocol() == Some("tcp") && within)
+                matches!(rule.ip_protocol(), Some("-1"))
+                    || (rule.ip_protocol() == Some("tcp") && includes_https)
             });
-            let from = open.flat_map(|rule| {
+            let sources = https_rules.flat_map(|rule| {
                 let ranges = rule.ip_ranges().iter().filter_map(|range| range.cidr_ip());
                 let groups = rule
                     .user_id_group_pairs()
@@ -146,7 +152,7 @@ async fn https_from(clients: &Clients, groups: Vec<String>) -> Result<BTreeMap<S
                     .filter_map(|pair| pair.group_id());
                 ranges.chain(groups).map(str::to_owned).collect::<Vec<_>>()
             });
-            (group.group_id().unwrap_or_default().to_owned(), from.collect())
+            (group.group_id().unwrap_or_default().to_owned(), sources.collect())
         })
         .collect())
 }

@@ -2,60 +2,60 @@ use super::*;
 use std::fs;
 use std::path::Path;
 
-/// Actions that stand behind a request of another name.
-const BEHIND: &[(&str, &str)] = &[
-    ("apigateway:DELETE", "the delete_ requests of API Gateway"),
-    ("apigateway:GET", "its get_ requests"),
-    ("apigateway:PATCH", "its update_ requests"),
-    ("apigateway:POST", "its create_ requests"),
-    ("apigateway:PUT", "its put_ requests and tags"),
+/// Actions whose name differs from the request's, and why they are needed.
+const INDIRECT: &[(&str, &str)] = &[
+    ("apigateway:DELETE", "API Gateway's delete_ requests"),
+    ("apigateway:GET", "API Gateway's get_ requests"),
+    ("apigateway:PATCH", "API Gateway's update_ requests"),
+    ("apigateway:POST", "API Gateway's create_ requests"),
+    ("apigateway:PUT", "API Gateway's put_ requests and tags"),
     (
         "apigateway:UpdateRestApiPolicy",
-        "a private API is made with its policy",
+        "a private API is created with its policy",
     ),
     (
         "ec2:RunInstances",
-        "Auto Scaling asks whether who makes the group may launch its template",
+        "EC2 Auto Scaling checks that the creator of a group can launch its template",
     ),
     (
         "iam:PassRole",
-        "functions, the state machine and the rule are given roles",
+        "functions, the state machine and the rule get roles",
     ),
     (
         "kms:CreateGrant",
-        "DynamoDB asks for it when a table with a key is made",
+        "DynamoDB requires it to create a table with a key",
     ),
-    ("kms:Decrypt", "DynamoDB asks for it when the table is read"),
-    ("kms:Encrypt", "DynamoDB asks for it when the table is written"),
+    ("kms:Decrypt", "DynamoDB requires it to read the table"),
+    ("kms:Encrypt", "DynamoDB requires it to write to the table"),
     (
         "kms:GenerateDataKey",
-        "DynamoDB asks for it when the table is written",
+        "DynamoDB requires it to write to the table",
     ),
     (
         "kms:GenerateDataKeyWithoutPlaintext",
-        "DynamoDB wants it of who makes a table with a key",
+        "DynamoDB requires it to create a table with a key",
     ),
     (
         "kms:ReEncryptFrom",
-        "DynamoDB wants it of who makes a table with a key",
+        "DynamoDB requires it to create a table with a key",
     ),
     (
         "kms:ReEncryptTo",
-        "DynamoDB wants it of who makes a table with a key",
+        "DynamoDB requires it to create a table with a key",
     ),
     (
         "lambda:ListTags",
-        "GetFunction gives a function's tags to those alone who may list them",
+        "GetFunction returns a function's tags only to callers that can list them",
     ),
     (
         "logs:CreateLogDelivery",
-        "Step Functions asks for it when a state machine is to log",
+        "Step Functions requires it to create a state machine with logging",
     ),
 ];
 
 #[test]
-fn the_role_is_judged_and_not_its_session() {
-    for (caller, judged) in [
+fn assumed_role_is_simulated_instead_of_its_session() {
+    for (caller, expected) in [
         (
             "arn:aws:iam::123456789012:user/ops/me",
             Some("arn:aws:iam::123456789012:user/ops/me"),
@@ -71,22 +71,22 @@ fn the_role_is_judged_and_not_its_session() {
         ("arn:aws:iam::123456789012:root", None),
         ("arn:aws:sts::123456789012:federated-user/me", None),
     ] {
-        assert_eq!(principal(caller).as_deref(), judged, "{caller}");
+        assert_eq!(principal(caller).as_deref(), expected, "{caller}");
     }
 }
 
 #[test]
-fn actions_are_in_order_and_once() {
+fn actions_are_sorted_and_unique() {
     assert!(ACTIONS.is_sorted_by(|a, b| a < b));
     assert!(ACTIONS_OF_DESTROY.is_sorted_by(|a, b| a < b));
-    let beside = [ACTIONS_OF_DESTROY, ACTIONS_OF_CHANGE_CREDENTIALS].concat();
-    assert!(beside.iter().all(|action| !ACTIONS.contains(action)));
+    let additional = [ACTIONS_OF_DESTROY, ACTIONS_OF_CHANGE_CREDENTIALS].concat();
+    assert!(additional.iter().all(|action| !ACTIONS.contains(action)));
 }
 
 #[test]
-fn the_documented_policies_list_them() {
-    let document = include_str!("../../../../docs/permissions.md");
-    let policies: Vec<_> = document.split("```json").skip(1).collect();
+fn documented_policies_list_all_actions() {
+    let docs = include_str!("../../../../docs/permissions.md");
+    let policies: Vec<_> = docs.split("```json").skip(1).collect();
     let listed = |policy: &str| -> Vec<String> {
         let lines = policy.lines().filter_map(|line| {
             let text = line.trim().trim_end_matches(',').strip_prefix('"')?;
@@ -96,7 +96,7 @@ fn the_documented_policies_list_them() {
         actions.map(str::to_owned).collect()
     };
     let [import, credentials, destroy] = policies.as_slice() else {
-        panic!("there are {} policies", policies.len());
+        panic!("{} policies", policies.len());
     };
     assert_eq!(
         listed(import),
@@ -106,9 +106,9 @@ fn the_documented_policies_list_them() {
     assert_eq!(listed(destroy), ACTIONS_OF_DESTROY);
 }
 
-/// That none is missing is held by the tests on the lab, at each of the calls that they see.
+/// The lab's tests prove for every recorded call that no action is missing.
 #[test]
-fn nothing_is_asked_for_in_vain() {
+fn every_action_is_used() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut text = String::new();
     for folder in ["src", "../cli/src"] {
@@ -117,7 +117,7 @@ fn nothing_is_asked_for_in_vain() {
     for action in [ACTIONS, ACTIONS_OF_CHANGE_CREDENTIALS, ACTIONS_OF_DESTROY].concat() {
         let (_, operation) = action.split_once(':').unwrap();
         let is_sent = text.contains(&format!(".{}()", snake(operation)));
-        let reason = BEHIND.iter().find(|(behind, _)| *behind == action);
+        let reason = INDIRECT.iter().find(|(indirect, _)| *indirect == action);
         assert!(
             is_sent != reason.is_some(),
             "{action}: sent {is_sent}, {reason:?}"
@@ -125,7 +125,7 @@ fn nothing_is_asked_for_in_vain() {
     }
 }
 
-/// The text of all sources below a folder, tests aside.
+/// Appends the text of all source files below a folder, without tests.
 fn read(folder: &Path, into: &mut String) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -140,7 +140,7 @@ fn read(folder: &Path, into: &mut String) {
     }
 }
 
-/// `CreateRole` as the SDK's method: `create_role`.
+/// The SDK's method name of an operation: `create_role` for `CreateRole`.
 fn snake(operation: &str) -> String {
     let mut name = String::new();
     for letter in operation.chars() {

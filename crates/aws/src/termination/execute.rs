@@ -7,48 +7,47 @@ use std::fmt;
 use tokio::time::{Instant, timeout_at};
 use weka_types::ids::InstanceId;
 
-/// How many instances' termination protection is switched off side by side; they are a request each.
-const UNPROTECTED_AT_ONCE: usize = 20;
-/// How many instances SetInstanceProtection takes.
-pub(crate) const PROTECTION_BATCH: usize = 50;
-/// How many instances DetachInstances takes.
-const DETACHED: usize = 20;
-/// How many requests about parts of a batch are under way at once.
-const PARTS_AT_ONCE: usize = 4;
+const MODIFY: &str = "ec2 ModifyInstanceAttribute";
+const PROTECT: &str = "autoscaling SetInstanceProtection";
+const TERMINATE: &str = "ec2 TerminateInstances";
+const DETACH: &str = "autoscaling DetachInstances";
 
-/// Whom a plan is carried out by.
+/// The maximum number of concurrent requests that disable termination protection. Each is for one instance.
+const MODIFY_CONCURRENCY: usize = 20;
+/// The maximum number of instances of one SetInstanceProtection request.
+pub(crate) const PROTECTION_BATCH: usize = 50;
+/// The maximum number of instances of one DetachInstances request.
+const DETACH_BATCH: usize = 20;
+/// The maximum number of concurrent requests for the parts of a batch.
+const BATCH_CONCURRENCY: usize = 4;
+
+/// Where and until when a plan is executed.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
-    /// EC2 Auto Scaling.
     pub autoscaling: &'a aws_sdk_autoscaling::Client,
-    /// EC2.
     pub ec2: &'a aws_sdk_ec2::Client,
-    /// The group's name.
+    /// The Auto Scaling group's name.
     pub group: &'a str,
-    /// When the last answer must be there: what has not been answered then is left for the next run.
-    pub last_answer: Instant,
+    /// Deadline of the last response. A request without a response by then is left to the next run.
+    pub last_response: Instant,
 }
 
-/// What was done.
+/// The result of an execution.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// The instances that EC2 said it terminates, in the plan's order.
+    /// The instances that EC2 reported as terminating, in the plan's order.
     pub terminated: Vec<Termination>,
-    /// The instances that the group let go of.
+    /// The instances that were detached from the group.
     pub detached: Vec<InstanceId>,
-    /// What was not done.
-    pub undone: Vec<FailedStep>,
+    pub failed_steps: Vec<FailedStep>,
 }
 
-/// A step that failed, and for whom: they are left for the next run.
+/// A step that failed for some instances. They are left to the next run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{step} {}", list(.instances))]
 pub struct FailedStep {
-    /// Which step.
     pub step: Step,
-    /// Which instances.
     pub instances: Vec<InstanceId>,
-    /// Why.
     pub source: Error,
 }
 
@@ -57,39 +56,38 @@ fn list(instances: &[InstanceId]) -> String {
     ids.join(" ")
 }
 
-/// A step of carrying out.
+/// A step of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Switching off EC2's termination protection.
+    /// Disable EC2's termination protection.
     AllowTermination,
-    /// Switching off the group's scale-in protection.
+    /// Disable the group's scale-in protection.
     AllowScaleIn,
-    /// Terminating.
     Terminate,
-    /// Switching the group's scale-in protection on again, of an instance that could not be terminated.
+    /// Enable the group's scale-in protection again for an instance that was not terminated.
     ProtectAgain,
-    /// Detaching from the group.
+    /// Detach from the group.
     Detach,
 }
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::AllowTermination => "switching off termination protection of",
-            Self::AllowScaleIn => "switching off scale-in protection of",
+            Self::AllowTermination => "disabling termination protection of",
+            Self::AllowScaleIn => "disabling scale-in protection of",
             Self::Terminate => "terminating",
-            Self::ProtectAgain => "switching on scale-in protection again of",
+            Self::ProtectAgain => "restoring scale-in protection of",
             Self::Detach => "detaching",
         })
     }
 }
 
-/// Carries out a plan. An instance for which a step fails takes no part in those that follow.
+/// Executes a plan. An instance for which a step fails is left out of the following steps.
 ///
-/// Scale-in protection goes only from whom termination protection has gone: the other way round the group could remove an
-/// instance that it may not terminate. It comes back to whom is not terminated after all: else the next run would see an
-/// unprotected instance, and let it go without terminating it.
-pub async fn execute(to: Target<'_>, plan: &Plan) -> Outcome {
+/// Disable scale-in protection only after termination protection: in the other order, the group could remove an instance that cannot
+/// be terminated. Restore scale-in protection of an instance that was not terminated: the next run would otherwise detach the
+/// unprotected instance without terminating it.
+pub async fn execute(target: Target<'_>, plan: &Plan) -> Outcome {
     let mut outcome = Outcome::default();
     let ids: Vec<String> = plan
         .terminate
@@ -98,71 +96,81 @@ pub async fn execute(to: Target<'_>, plan: &Plan) -> Outcome {
         .collect();
 
     let one_by_one = ids.into_iter().map(|id| vec![id]).collect();
-    let sorted = run_batches(one_by_one, UNPROTECTED_AT_ONCE, |ids| to.allow_termination(ids)).await;
-    let ids = outcome.note(Step::AllowTermination, sorted);
+    let result = run_batches(MODIFY, one_by_one, MODIFY_CONCURRENCY, |ids| {
+        target.allow_termination(ids)
+    })
+    .await;
+    let ids = outcome.record(Step::AllowTermination, result);
 
-    let sorted = to.protection_from_scale_in(&ids, false).await;
-    let unprotected = outcome.note(Step::AllowScaleIn, sorted);
+    let result = target.set_scale_in_protection(&ids, false).await;
+    let unprotected = outcome.record(Step::AllowScaleIn, result);
 
-    let whole = batches(&unprotected, AT_ONCE);
-    let sorted = run_batches(whole, PARTS_AT_ONCE, |ids| to.terminate(ids)).await;
-    let terminated: HashSet<String> = outcome.note(Step::Terminate, sorted).into_iter().collect();
+    let terminate = batches(&unprotected, AT_ONCE);
+    let result = run_batches(TERMINATE, terminate, BATCH_CONCURRENCY, |ids| {
+        target.terminate(ids)
+    })
+    .await;
+    let terminated: HashSet<String> = outcome.record(Step::Terminate, result).into_iter().collect();
 
-    let left: Vec<String> = unprotected
+    let not_terminated: Vec<String> = unprotected
         .into_iter()
         .filter(|id| !terminated.contains(id))
         .collect();
-    let sorted = to.protection_from_scale_in(&left, true).await;
-    outcome.note(Step::ProtectAgain, sorted);
+    let result = target.set_scale_in_protection(&not_terminated, true).await;
+    outcome.record(Step::ProtectAgain, result);
 
-    let (done, failed): (Vec<_>, Vec<_>) = plan
+    let (terminating, failed): (Vec<_>, Vec<_>) = plan
         .terminate
         .iter()
         .cloned()
         .partition(|termination| terminated.contains(&termination.id.0));
-    outcome.terminated = done;
+    outcome.terminated = terminating;
     let detach: Vec<String> = plan
         .detach
         .iter()
         .filter(|id| failed.iter().all(|termination| termination.id != **id))
         .map(|id| id.0.clone())
         .collect();
-    let sorted = run_batches(batches(&detach, DETACHED), 1, |ids| to.detach(ids)).await;
-    let detached = outcome.note(Step::Detach, sorted);
+    let result = run_batches(DETACH, batches(&detach, DETACH_BATCH), 1, |ids| {
+        target.detach(ids)
+    })
+    .await;
+    let detached = outcome.record(Step::Detach, result);
     outcome.detached = detached.into_iter().map(InstanceId).collect();
     outcome
 }
 
-const DETACH: &str = "autoscaling DetachInstances";
-
-/// Detaches instances from a group, as many a call as AWS takes, one call after the other; with `lower`, the desired capacity
-/// goes down by as many, else the group launches others. Gives those it was done with, and the others with the reason.
+/// Detaches instances from a group, one batch after the other. With `decrement`, the desired capacity decreases by the number of
+/// instances; otherwise the group launches replacements. Returns the detached instances, and the failed steps for the others.
 pub async fn detach(
     autoscaling: &aws_sdk_autoscaling::Client,
     group: &str,
     ids: &[String],
-    lower: bool,
+    decrement: bool,
 ) -> (Vec<InstanceId>, Vec<FailedStep>) {
     let mut outcome = Outcome::default();
-    let sorted = run_batches(batches(ids, DETACHED), 1, |ids| {
-        detach_batch(autoscaling, group, ids, lower)
+    let result = run_batches(DETACH, batches(ids, DETACH_BATCH), 1, |ids| {
+        detach_batch(autoscaling, group, ids, decrement)
     });
-    let detached = outcome.note(Step::Detach, sorted.await);
-    (detached.into_iter().map(InstanceId).collect(), outcome.undone)
+    let detached = outcome.record(Step::Detach, result.await);
+    (
+        detached.into_iter().map(InstanceId).collect(),
+        outcome.failed_steps,
+    )
 }
 
 async fn detach_batch(
     autoscaling: &aws_sdk_autoscaling::Client,
     group: &str,
     ids: Vec<String>,
-    lower: bool,
+    decrement: bool,
 ) -> Result<Vec<String>> {
-    let ask = autoscaling
+    let request = autoscaling
         .detach_instances()
         .auto_scaling_group_name(group)
         .set_instance_ids(Some(ids.clone()))
-        .should_decrement_desired_capacity(lower);
-    ask.send().await.context(DETACH)?;
+        .should_decrement_desired_capacity(decrement);
+    request.send().await.context(DETACH)?;
     Ok(ids)
 }
 
@@ -171,44 +179,45 @@ fn batches(ids: &[String], size: usize) -> Vec<Vec<String>> {
 }
 
 impl Outcome {
-    /// Notes who was refused, and gives who was not.
-    fn note(&mut self, step: Step, sorted: BatchResult) -> Vec<String> {
-        self.undone
-            .extend(sorted.refused.into_iter().map(|(ids, source)| FailedStep {
+    /// Records the rejected instances and returns the others.
+    fn record(&mut self, step: Step, result: BatchResult) -> Vec<String> {
+        self.failed_steps
+            .extend(result.rejected.into_iter().map(|(ids, source)| FailedStep {
                 step,
                 instances: ids.into_iter().map(InstanceId).collect(),
                 source,
             }));
-        sorted.done
+        result.done
     }
 }
 
 impl Target<'_> {
     async fn allow_termination(self, ids: Vec<String>) -> Result<Vec<String>> {
-        const ASK: &str = "ec2 ModifyInstanceAttribute";
         for id in &ids {
             let off = AttributeBooleanValue::builder().value(false).build();
-            let ask = self.ec2.modify_instance_attribute().instance_id(id);
-            let ask = ask.disable_api_termination(off).send();
-            self.in_time(ASK, async { ask.await.context(ASK) }).await?;
+            let request = self.ec2.modify_instance_attribute().instance_id(id);
+            let request = request.disable_api_termination(off).send();
+            self.in_time(MODIFY, async { request.await.context(MODIFY) })
+                .await?;
         }
         Ok(ids)
     }
 
-    async fn protection_from_scale_in(self, ids: &[String], on: bool) -> BatchResult {
-        const ASK: &str = "autoscaling SetInstanceProtection";
+    async fn set_scale_in_protection(self, ids: &[String], enabled: bool) -> BatchResult {
         run_batches(
+            PROTECT,
             batches(ids, PROTECTION_BATCH),
-            PARTS_AT_ONCE,
+            BATCH_CONCURRENCY,
             |ids: Vec<String>| async move {
-                let ask = self
+                let request = self
                     .autoscaling
                     .set_instance_protection()
                     .auto_scaling_group_name(self.group)
                     .set_instance_ids(Some(ids.clone()))
-                    .protected_from_scale_in(on)
+                    .protected_from_scale_in(enabled)
                     .send();
-                self.in_time(ASK, async { ask.await.context(ASK) }).await?;
+                self.in_time(PROTECT, async { request.await.context(PROTECT) })
+                    .await?;
                 Ok(ids)
             },
         )
@@ -216,10 +225,11 @@ impl Target<'_> {
     }
 
     async fn terminate(self, ids: Vec<String>) -> Result<Vec<String>> {
-        const ASK: &str = "ec2 TerminateInstances";
-        let ask = self.ec2.terminate_instances().set_instance_ids(Some(ids)).send();
-        let answer = self.in_time(ASK, async { ask.await.context(ASK) }).await?;
-        let terminating = answer.terminating_instances.unwrap_or_default().into_iter();
+        let request = self.ec2.terminate_instances().set_instance_ids(Some(ids)).send();
+        let response = self
+            .in_time(TERMINATE, async { request.await.context(TERMINATE) })
+            .await?;
+        let terminating = response.terminating_instances.unwrap_or_default().into_iter();
         Ok(terminating.filter_map(|instance| instance.instance_id).collect())
     }
 
@@ -228,10 +238,14 @@ impl Target<'_> {
         self.in_time(DETACH, detached).await
     }
 
-    async fn in_time<T>(self, ask: &'static str, answer: impl Future<Output = Result<T>>) -> Result<T> {
-        let late = || Error::no_response(ask, "there was no answer while the function had time");
-        timeout_at(self.last_answer, answer)
+    async fn in_time<T>(
+        self,
+        operation: &'static str,
+        response: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let timeout = || Error::no_response(operation, "no response before the function's time limit");
+        timeout_at(self.last_response, response)
             .await
-            .unwrap_or_else(|_| Err(late()))
+            .unwrap_or_else(|_| Err(timeout()))
     }
 }

@@ -12,7 +12,7 @@ fn id(number: usize) -> InstanceId {
     InstanceId(format!("i-{number:017x}"))
 }
 
-/// A plan that terminates these, and detaches those.
+/// A plan that terminates and detaches the instances with these numbers.
 fn plan(terminate: impl IntoIterator<Item = usize>, detach: impl IntoIterator<Item = usize>) -> Plan {
     let terminate = terminate.into_iter().map(|number| Termination {
         id: id(number),
@@ -29,15 +29,15 @@ async fn run(account: &Account, plan: &Plan) -> Outcome {
     run_for(Duration::from_secs(60), account, plan).await
 }
 
-async fn run_for(time: Duration, account: &Account, plan: &Plan) -> Outcome {
+async fn run_for(limit: Duration, account: &Account, plan: &Plan) -> Outcome {
     let config = config(account.client());
-    let to = Target {
+    let target = Target {
         autoscaling: &aws_sdk_autoscaling::Client::new(&config),
         ec2: &aws_sdk_ec2::Client::new(&config),
         group: "g",
-        last_answer: Instant::now() + time,
+        last_response: Instant::now() + limit,
     };
-    execute(to, plan).await
+    execute(target, plan).await
 }
 
 fn ids(outcome: &Outcome) -> BTreeSet<InstanceId> {
@@ -50,14 +50,14 @@ fn ids(outcome: &Outcome) -> BTreeSet<InstanceId> {
 
 fn errors(outcome: &Outcome) -> Vec<String> {
     outcome
-        .undone
+        .failed_steps
         .iter()
-        .map(|undone| format!("{undone}: {}", undone.source))
+        .map(|step| format!("{step}: {}", step.source))
         .collect()
 }
 
 #[tokio::test]
-async fn reads_the_group_and_leaves_open_what_is_not_said() {
+async fn members_are_read_and_missing_fields_are_unknown() {
     let group = xml_response(
         200,
         "<DescribeAutoScalingGroupsResponse><DescribeAutoScalingGroupsResult><AutoScalingGroups><member><Instances>\
@@ -77,12 +77,12 @@ async fn reads_the_group_and_leaves_open_what_is_not_said() {
             ),
         )
     };
-    let known = instances(
+    let response = instances(
         "<item><instanceId>i-1</instanceId><instanceState><name>stopped</name></instanceState>\
          <privateIpAddress>10.0.0.1</privateIpAddress><launchTime>2026-03-01T12:00:00.000Z</launchTime></item>\
          <item><instanceId>i-3</instanceId></item>",
     );
-    let config = config(replay([group, known]));
+    let config = config(replay([group, response]));
     let autoscaling = aws_sdk_autoscaling::Client::new(&config);
     let members = members(&autoscaling, &aws_sdk_ec2::Client::new(&config), "g")
         .await
@@ -122,22 +122,22 @@ async fn reads_the_group_and_leaves_open_what_is_not_said() {
 }
 
 #[tokio::test]
-async fn terminates_fifty_with_as_few_requests_as_aws_allows() {
+async fn fifty_instances_are_terminated_with_the_fewest_requests() {
     let account = Account::of(60);
     let outcome = run(&account, &plan(0..50, 50..55)).await;
-    assert_eq!(outcome.undone, []);
+    assert_eq!(outcome.failed_steps, []);
     assert_eq!(ids(&outcome), (0..50).map(id).collect());
     assert_eq!(account.terminated(), (0..50).map(id).collect());
     assert_eq!(outcome.detached.len(), 5);
     assert_eq!(account.detached(), (50..55).map(id).collect());
     let called = account.called();
-    let of = |operation: &str| {
+    let count = |operation: &str| {
         called
             .iter()
             .filter(|called| called.operation == operation)
             .count()
     };
-    assert_eq!(of("ModifyInstanceAttribute"), 50);
+    assert_eq!(count("ModifyInstanceAttribute"), 50);
     assert_eq!(
         called[50..]
             .iter()
@@ -148,46 +148,50 @@ async fn terminates_fifty_with_as_few_requests_as_aws_allows() {
 }
 
 #[tokio::test]
-async fn detaches_twenty_a_call_and_keeps_the_desired_capacity() {
+async fn detach_uses_batches_of_twenty_and_keeps_the_desired_capacity() {
     let account = Account::of(45);
     let outcome = run(&account, &plan([], 0..45)).await;
-    assert_eq!(outcome.undone, []);
+    assert_eq!(outcome.failed_steps, []);
     let sizes: Vec<_> = account.called().iter().map(|called| called.ids.len()).collect();
     assert_eq!(sizes, [20, 20, 5]);
     assert_eq!(account.detached().len(), 45);
-    assert!(!account.lowered());
+    assert!(!account.decremented());
 }
 
 #[tokio::test]
-async fn nothing_to_do_asks_for_nothing() {
+async fn empty_plan_sends_no_request() {
     let account = Account::of(3);
     let outcome = run(&account, &Plan::default()).await;
-    assert_eq!((outcome.undone.len(), account.called().len()), (0, 0));
+    assert_eq!((outcome.failed_steps.len(), account.called().len()), (0, 0));
 }
 
 #[tokio::test]
-async fn whose_termination_protection_stays_keeps_its_scale_in_protection_too() {
+async fn scale_in_protection_is_kept_while_termination_protection_is_enabled() {
     let mut account = Account::of(6);
     account.fault("ModifyInstanceAttribute", 2, Fault::Unauthorized);
     account.fault("ModifyInstanceAttribute", 4, Fault::Throttled);
     let outcome = run(&account, &plan(0..6, [4])).await;
     assert_eq!(ids(&outcome), [0, 1, 3, 5].map(id).into());
     assert_eq!(account.scale_in_protected(), [2, 4].map(id).into());
-    assert_eq!(account.detached(), BTreeSet::new(), "it is not terminated yet");
+    assert_eq!(
+        account.detached(),
+        BTreeSet::new(),
+        "an instance that is not terminated must not be detached"
+    );
     let errors = errors(&outcome);
     assert_eq!(errors.len(), 2, "{errors:?}");
     assert!(
         errors[0].starts_with(&format!(
-            "switching off termination protection of {}: ec2 ModifyInstanceAttribute: UnauthorizedOperation",
+            "disabling termination protection of {}: ec2 ModifyInstanceAttribute: UnauthorizedOperation",
             id(2)
         )),
         "{errors:?}"
     );
 }
 
-/// TerminateInstances terminates none of a zone where one of the instances is unknown or protected.
+/// TerminateInstances terminates no instance of a zone if one of them is unknown or protected.
 #[tokio::test]
-async fn one_instance_that_may_not_be_terminated_keeps_no_other_back() {
+async fn instance_that_cannot_be_terminated_does_not_block_others() {
     for fault in [Fault::NotFound, Fault::Protected, Fault::Unauthorized] {
         let mut account = Account::of(50);
         account.fault("TerminateInstances", 7, fault);
@@ -197,20 +201,20 @@ async fn one_instance_that_may_not_be_terminated_keeps_no_other_back() {
         assert_eq!(
             account.scale_in_protected(),
             [id(7)].into(),
-            "the next run finds it as it was"
+            "its scale-in protection must be restored"
         );
-        let [undone] = &outcome.undone[..] else {
-            panic!("{:?}", outcome.undone)
+        let [failed] = &outcome.failed_steps[..] else {
+            panic!("{:?}", outcome.failed_steps)
         };
         assert_eq!(
-            (undone.step, &undone.instances[..]),
+            (failed.step, &failed.instances[..]),
             (Step::Terminate, &[id(7)][..])
         );
     }
 }
 
 #[tokio::test]
-async fn one_instance_that_the_group_refuses_keeps_no_other_back() {
+async fn instance_that_the_group_rejects_does_not_block_others() {
     for operation in ["SetInstanceProtection", "DetachInstances"] {
         let mut account = Account::of(20);
         account.fault(operation, 3, Fault::NotInGroup);
@@ -223,12 +227,12 @@ async fn one_instance_that_the_group_refuses_keeps_no_other_back() {
             _ => assert_eq!(account.terminated(), (0..10).map(id).collect()),
         }
         assert_eq!(account.detached(), others(0..20), "{operation}");
-        assert_eq!(outcome.undone.len(), 1, "{:?}", errors(&outcome));
+        assert_eq!(outcome.failed_steps.len(), 1, "{:?}", errors(&outcome));
     }
 }
 
 #[tokio::test]
-async fn a_request_that_fails_for_all_ends_the_step_for_all() {
+async fn error_of_the_request_itself_fails_the_step_for_all_instances() {
     let mut account = Account::of(50);
     account.fault("TerminateInstances", 0, Fault::Throttled);
     let outcome = run(&account, &plan(0..50, 0..5)).await;
@@ -236,28 +240,28 @@ async fn a_request_that_fails_for_all_ends_the_step_for_all() {
     assert_eq!(account.terminated(), BTreeSet::new());
     assert_eq!(account.scale_in_protected().len(), 50);
     assert_eq!(account.detached(), BTreeSet::new());
-    assert_eq!(outcome.undone.len(), 1);
-    assert_eq!(outcome.undone[0].instances.len(), 50);
+    assert_eq!(outcome.failed_steps.len(), 1);
+    assert_eq!(outcome.failed_steps[0].instances.len(), 50);
 }
 
 #[tokio::test]
-async fn what_is_not_answered_in_time_is_left_for_the_next_run() {
+async fn request_without_response_is_left_to_the_next_run() {
     let mut account = Account::of(5);
     account.fault("TerminateInstances", 0, Fault::Silent);
-    // Long enough for the steps before, which are answered at once.
+    // Long enough for the preceding steps, which get a response immediately.
     let outcome = run_for(Duration::from_secs(1), &account, &plan(0..5, [])).await;
     assert_eq!(outcome.terminated, []);
     let errors = errors(&outcome);
     assert!(
-        errors[0].ends_with("ec2 TerminateInstances: there was no answer while the function had time"),
+        errors[0].ends_with("ec2 TerminateInstances: no response before the function's time limit"),
         "{errors:?}"
     );
 }
 
-/// Whatever fails: no instance loses scale-in protection before termination protection, what is said to be terminated is,
-/// nothing that is to be terminated is detached without, and once nothing fails any more all of it is done.
+/// After any fault: no instance loses scale-in protection before termination protection, every instance reported as terminated is
+/// terminated, no instance to terminate is only detached, and a run without faults completes the plan.
 #[tokio::test]
-async fn any_fault_at_any_step_leaves_what_a_later_run_can_finish() {
+async fn later_run_completes_the_plan_after_any_fault_at_any_step() {
     let operations = [
         "ModifyInstanceAttribute",
         "SetInstanceProtection",
@@ -278,22 +282,22 @@ async fn any_fault_at_any_step_leaves_what_a_later_run_can_finish() {
                 account.fault(operation, number, fault);
                 let plan = plan(0..8, 6..12);
                 let outcome = run(&account, &plan).await;
-                account.faultless();
-                let scene = format!("{operation} {number} {fault:?}");
+                account.clear_faults();
+                let context = format!("{operation} {number} {fault:?}");
                 let is_detached = plan.detach.contains(&id(number));
-                let is_hit = operation != "DetachInstances" || is_detached;
-                assert_eq!(!outcome.undone.is_empty(), is_hit, "{scene}");
-                assert_eq!(account.terminated(), ids(&outcome), "{scene}");
-                let still = |id: &InstanceId| !account.terminated().contains(id);
-                for id in (0..8).map(id).filter(still) {
-                    assert!(!account.detached().contains(&id), "{scene}: {id}");
-                    assert!(account.scale_in_protected().contains(&id), "{scene}: {id}");
+                let is_affected = operation != "DetachInstances" || is_detached;
+                assert_eq!(!outcome.failed_steps.is_empty(), is_affected, "{context}");
+                assert_eq!(account.terminated(), ids(&outcome), "{context}");
+                let is_alive = |id: &InstanceId| !account.terminated().contains(id);
+                for id in (0..8).map(id).filter(is_alive) {
+                    assert!(!account.detached().contains(&id), "{context}: {id}");
+                    assert!(account.scale_in_protected().contains(&id), "{context}: {id}");
                 }
                 let rest = Plan {
                     terminate: plan
                         .terminate
                         .iter()
-                        .filter(|one| still(&one.id))
+                        .filter(|termination| is_alive(&termination.id))
                         .cloned()
                         .collect(),
                     detach: plan
@@ -304,7 +308,7 @@ async fn any_fault_at_any_step_leaves_what_a_later_run_can_finish() {
                         .collect(),
                 };
                 let outcome = run(&account, &rest).await;
-                assert_eq!(outcome.undone, [], "{scene}");
+                assert_eq!(outcome.failed_steps, [], "{context}");
                 assert_eq!(account.terminated(), (0..8).map(id).collect());
                 assert_eq!(account.detached(), (6..12).map(id).collect());
             }

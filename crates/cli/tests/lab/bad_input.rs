@@ -222,7 +222,7 @@ fn a_stack_that_is_not_there_or_not_wekas() {
     assert_eq!(ran.status, 1);
     assert!(
         ran.stderr
-            .contains("there is no CloudFormation stack 'nope' in this region"),
+            .contains("CloudFormation stack 'nope' does not exist in this region"),
         "{}",
         ran.stderr
     );

@@ -51,7 +51,7 @@ fn instances_are_shown_by_stack_group_and_tag() {
     refused(
         &debug(&lab, &["list-stack-instances", "-n", "other"]),
         1,
-        "there is no CloudFormation stack 'other'",
+        "CloudFormation stack 'other' does not exist in this region",
     );
 
     let of_cluster = json_of(&lab, &["list-asg-instances", "-n", "wk"]);

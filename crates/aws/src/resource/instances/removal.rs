@@ -28,6 +28,7 @@ const PARTS_AT_ONCE: usize = 4;
 const UNTAGGED_AT_ONCE: usize = 1000;
 /// How many errors are told of instances that were refused: they are alike.
 const TOLD: usize = 3;
+const TERMINATE: &str = "ec2 TerminateInstances";
 
 /// Terminates the host group's instances, whatever protects them: batches of them side by side, so that the first are on their
 /// way out while the last are still protected.
@@ -38,8 +39,11 @@ pub(super) async fn terminate(cloud: &Cloud, step: &Step) -> Result<()> {
     let batches: Vec<Vec<String>> = ids.chunks(AT_ONCE).map(<[String]>::to_vec).collect();
     let each = batches.into_iter().map(|ids| async move {
         let unprotected = unprotect(cloud, ids).await;
-        let terminated = run_batches(vec![unprotected.done], 1, |ids| terminate_batch(cloud, ids)).await;
-        unprotected.refused.into_iter().chain(terminated.refused)
+        let terminated = run_batches(TERMINATE, vec![unprotected.done], 1, |ids| {
+            terminate_batch(cloud, ids)
+        })
+        .await;
+        unprotected.rejected.into_iter().chain(terminated.rejected)
     });
     let done: Vec<_> = stream::iter(each).buffered(PARTS_AT_ONCE).collect().await;
     refused(done.into_iter().flatten())
@@ -55,7 +59,7 @@ async fn terminate_batch(cloud: &Cloud, ids: Vec<String>) -> Result<Vec<String>>
             .ec2
             .terminate_instances()
             .set_instance_ids(Some(ids.clone()));
-        ask.send().await.context("ec2 TerminateInstances")
+        ask.send().await.context(TERMINATE)
     };
     let answer = ask.retry(retry::removal()).when(is_throttled).await?;
     let terminating = answer.terminating_instances.unwrap_or_default().into_iter();
@@ -104,7 +108,7 @@ pub(super) async fn release(cloud: &Cloud, step: &Step) -> Result<()> {
             ask.retry(retry::removal()).when(is_throttled).await?;
         }
     }
-    refused(unprotected.refused.into_iter())
+    refused(unprotected.rejected.into_iter())
 }
 
 /// Takes out of the group who is to run on, and waits until they are out.
@@ -178,17 +182,22 @@ fn group_of(step: &Step) -> Result<HostGroup> {
 async fn unprotect(cloud: &Cloud, ids: Vec<String>) -> BatchResult {
     const ASK: &str = "ec2 ModifyInstanceAttribute";
     let one_by_one = ids.into_iter().map(|id| vec![id]).collect();
-    run_batches(one_by_one, UNPROTECTED_AT_ONCE, |ids: Vec<String>| async move {
-        for id in &ids {
-            let ask = || async {
-                let off = AttributeBooleanValue::builder().value(false).build();
-                let ask = cloud.clients.ec2.modify_instance_attribute().instance_id(id);
-                ask.disable_api_termination(off).send().await.context(ASK)
-            };
-            ask.retry(retry::removal()).when(is_throttled).await?;
-        }
-        Ok(ids)
-    })
+    run_batches(
+        ASK,
+        one_by_one,
+        UNPROTECTED_AT_ONCE,
+        |ids: Vec<String>| async move {
+            for id in &ids {
+                let ask = || async {
+                    let off = AttributeBooleanValue::builder().value(false).build();
+                    let ask = cloud.clients.ec2.modify_instance_attribute().instance_id(id);
+                    ask.disable_api_termination(off).send().await.context(ASK)
+                };
+                ask.retry(retry::removal()).when(is_throttled).await?;
+            }
+            Ok(ids)
+        },
+    )
     .await
 }
 

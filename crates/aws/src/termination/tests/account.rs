@@ -1,4 +1,4 @@
-//! A group and its instances, as the four requests of carrying out change them, with faults.
+//! A simulated group and its instances, with the four requests of an execution and with faults.
 
 use super::{InstanceId, id};
 use crate::test_support::{RespondWith, xml_response};
@@ -7,24 +7,23 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// How a request fails that is about a certain instance.
+/// How a request that includes a certain instance fails.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Fault {
-    /// EC2 does not know the instance, and names it.
+    /// The instance does not exist; the error names it.
     NotFound,
-    /// It is protected, and named.
+    /// The instance is protected; the error names it.
     Protected,
-    /// The caller may not, and is not told for whom.
+    /// The caller is not authorized; the error names no instance.
     Unauthorized,
-    /// It is not in the group, and named.
+    /// The instance is not in the group; the error names it.
     NotInGroup,
-    /// Too many requests.
     Throttled,
-    /// There is never an answer.
+    /// The request never gets a response.
     Silent,
 }
 
-/// A request that came.
+/// A recorded request.
 #[derive(Debug, Clone)]
 pub(super) struct Called {
     pub(super) operation: String,
@@ -38,14 +37,14 @@ struct State {
     scale_in_protected: BTreeSet<InstanceId>,
     terminated: BTreeSet<InstanceId>,
     detached: BTreeSet<InstanceId>,
-    lowered: bool,
+    decremented: bool,
     called: Vec<Called>,
 }
 
 pub(super) struct Account(Arc<Mutex<State>>);
 
 impl Account {
-    /// So many instances, each protected in both ways.
+    /// `number` instances with termination protection and scale-in protection.
     pub(super) fn of(number: usize) -> Self {
         let all: BTreeSet<_> = (0..number).map(id).collect();
         Self(Arc::new(Mutex::new(State {
@@ -63,13 +62,13 @@ impl Account {
         self.state().faults.push((operation, id(number), fault));
     }
 
-    pub(super) fn faultless(&mut self) {
+    pub(super) fn clear_faults(&mut self) {
         self.state().faults.clear();
     }
 
     pub(super) fn client(&self) -> impl HttpClient + 'static {
         let state = Arc::clone(&self.0);
-        RespondWith(move |form: BTreeMap<String, String>| state.lock().unwrap().answer(&form))
+        RespondWith(move |form: BTreeMap<String, String>| state.lock().unwrap().respond(&form))
     }
 
     pub(super) fn terminated(&self) -> BTreeSet<InstanceId> {
@@ -88,19 +87,19 @@ impl Account {
         self.state().called.clone()
     }
 
-    /// Whether a request lowered the desired capacity.
-    pub(super) fn lowered(&self) -> bool {
-        self.state().lowered
+    /// Whether a request decremented the desired capacity.
+    pub(super) fn decremented(&self) -> bool {
+        self.state().decremented
     }
 }
 
 impl State {
-    fn answer(&mut self, form: &BTreeMap<String, String>) -> Option<HttpResponse> {
+    fn respond(&mut self, form: &BTreeMap<String, String>) -> Option<HttpResponse> {
         let operation = form["Action"].clone();
-        let named = form.iter().filter(|(name, _)| {
+        let id_fields = form.iter().filter(|(name, _)| {
             name.starts_with("InstanceId.") || name.starts_with("InstanceIds.") || *name == "InstanceId"
         });
-        let ids: Vec<_> = named.map(|(_, id)| InstanceId(id.clone())).collect();
+        let ids: Vec<_> = id_fields.map(|(_, id)| InstanceId(id.clone())).collect();
         self.called.push(Called {
             operation: operation.clone(),
             ids: ids.clone(),
@@ -108,13 +107,13 @@ impl State {
         let fault = self
             .faults
             .iter()
-            .find(|(of, id, _)| *of == operation && ids.contains(id));
+            .find(|(faulty, id, _)| *faulty == operation && ids.contains(id));
         let is_ec2 = matches!(
             operation.as_str(),
             "ModifyInstanceAttribute" | "TerminateInstances"
         );
         if let Some((_, id, fault)) = fault {
-            return refusal(id, *fault, is_ec2);
+            return rejection(id, *fault, is_ec2);
         }
         match operation.as_str() {
             "ModifyInstanceAttribute" => {
@@ -129,29 +128,29 @@ impl State {
                 for id in &ids {
                     assert!(
                         !self.termination_protected.contains(id),
-                        "the wrong way round: {id}"
+                        "scale-in protection disabled before termination protection: {id}"
                     );
                 }
                 self.scale_in_protected.retain(|id| !ids.contains(id));
             }
             "TerminateInstances" => {
                 if let Some(id) = ids.iter().find(|id| self.termination_protected.contains(id)) {
-                    return refusal(id, Fault::Protected, true);
+                    return rejection(id, Fault::Protected, true);
                 }
                 self.terminated.extend(ids.clone());
             }
             "DetachInstances" => {
                 assert!(ids.len() <= 20);
-                self.lowered |= form["ShouldDecrementDesiredCapacity"] != "false";
+                self.decremented |= form["ShouldDecrementDesiredCapacity"] != "false";
                 self.detached.extend(ids.clone());
             }
-            other => panic!("nobody asks for {other}"),
+            other => panic!("unexpected operation {other}"),
         }
-        Some(done(&operation, &ids))
+        Some(success(&operation, &ids))
     }
 }
 
-fn done(operation: &str, ids: &[InstanceId]) -> HttpResponse {
+fn success(operation: &str, ids: &[InstanceId]) -> HttpResponse {
     let body = match operation {
         "TerminateInstances" => {
             let items: String = ids
@@ -166,7 +165,7 @@ fn done(operation: &str, ids: &[InstanceId]) -> HttpResponse {
     xml_response(200, &format!("<{operation}Response>{body}</{operation}Response>"))
 }
 
-fn refusal(id: &InstanceId, fault: Fault, is_ec2: bool) -> Option<HttpResponse> {
+fn rejection(id: &InstanceId, fault: Fault, is_ec2: bool) -> Option<HttpResponse> {
     let (code, message) = match fault {
         Fault::NotFound => (
             "InvalidInstanceID.NotFound",
