@@ -1,39 +1,41 @@
 use crate::failure::{FAILED, Failure};
+use crate::flags::YesFlag;
 use crate::printer::Printer;
 use std::io::{BufRead, IsTerminal};
 
-/// Asks whether to go on, on a terminal; without one, import and update run on, as the Go tool's users expect of them.
+/// Asks for confirmation on a terminal. Without a terminal the command continues: scripts written for wekactl 1.x (Go) rely on
+/// it.
 ///
 /// # Errors
-/// The answer was no.
-pub(crate) fn confirm(printer: &Printer, yes: bool, question: &str) -> Result<(), Failure> {
-    if yes || !is_possible(printer) {
+/// The answer is not yes.
+pub(crate) fn confirm(printer: &Printer, flag: &YesFlag, question: &str) -> Result<(), Failure> {
+    if flag.yes || !has_terminal(printer) {
         return Ok(());
     }
-    answered(printer, question)
+    prompt(printer, question)
 }
 
-/// Asks whether to go on; without a terminal, who has not said so beforehand does not.
+/// Asks for confirmation. Without a terminal, `--yes` is required.
 ///
 /// # Errors
-/// The answer was no, or nobody can be asked.
-pub(crate) fn require_confirmation(printer: &Printer, yes: bool, question: &str) -> Result<(), Failure> {
-    if yes {
+/// The answer is not yes, or there is neither a terminal nor `--yes`.
+pub(crate) fn require_confirmation(printer: &Printer, flag: &YesFlag, question: &str) -> Result<(), Failure> {
+    if flag.yes {
         return Ok(());
     }
-    if !is_possible(printer) {
+    if !has_terminal(printer) {
         return Err(Failure::usage(
-            "nothing was done: there is no terminal to ask on, and --yes was not given",
+            "nothing was changed: there is no terminal to ask for confirmation on; use --yes to continue without confirmation",
         ));
     }
-    answered(printer, question)
+    prompt(printer, question)
 }
 
-fn is_possible(printer: &Printer) -> bool {
+fn has_terminal(printer: &Printer) -> bool {
     std::io::stdin().is_terminal() && printer.is_live()
 }
 
-fn answered(printer: &Printer, question: &str) -> Result<(), Failure> {
+fn prompt(printer: &Printer, question: &str) -> Result<(), Failure> {
     printer.line(&format!("{question} [y/N]"));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
@@ -42,7 +44,7 @@ fn answered(printer: &Printer, question: &str) -> Result<(), Failure> {
     } else {
         Err(Failure::all(
             FAILED,
-            vec!["nothing was done: the answer was not yes".to_owned()],
+            vec!["nothing was changed: not confirmed".to_owned()],
         ))
     }
 }

@@ -1,4 +1,4 @@
-//! Steps carried out before the user's eyes.
+//! Executes a plan and shows its progress.
 
 use crate::failure::{self, FAILED, Failure};
 use crate::plan_view;
@@ -13,18 +13,17 @@ use std::cell::RefCell;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// What became of the steps.
 pub(crate) struct ExecutionResult {
-    /// What is known of the resources now.
+    /// Of the created and updated resources.
     pub(crate) outputs: Outputs,
     outcomes: Vec<Outcome>,
     summary: Summary,
 }
 
-/// Carries the plan out, shown as it goes, and sums up. The first Ctrl-C begins nothing new.
+/// Executes the plan, shows its progress and prints a summary. After the first Ctrl-C, no further step starts.
 ///
 /// # Errors
-/// The second Ctrl-C: what was under way may be half done.
+/// A second Ctrl-C: steps in progress may be partly done.
 pub(crate) async fn execute(
     cloud: &Cloud,
     plan: &Plan,
@@ -59,50 +58,49 @@ pub(crate) async fn execute(
     })
 }
 
-/// Does the work, which tells `progress` of its steps, and sums up. The first Ctrl-C has it begin nothing new.
+/// Runs `work`, which reports its steps to `progress`, and prints a summary. After the first Ctrl-C, no further step starts.
 ///
 /// # Errors
-/// The second Ctrl-C: what was under way may be half done.
+/// A second Ctrl-C: steps in progress may be partly done.
 pub(crate) async fn run_interruptible<K: Copy + Ord, T, W: Future<Output = T>>(
     printer: &Printer,
     progress: &RefCell<Progress<'_, K>>,
     work: impl FnOnce(watch::Receiver<bool>) -> W,
 ) -> Result<T, Failure> {
-    let begun = Instant::now();
+    let started = Instant::now();
     let (interrupt, interrupted) = watch::channel(false);
     let done = tokio::select! {
         done = work(interrupted) => done,
         () = interrupts(interrupt, printer) => {
             return Err(Failure::all(failure::INTERRUPTED, vec![
-                "stopped at once: what was under way may be half done; run the command again, it goes on from there".to_owned(),
+                "stopped immediately: steps in progress may be partly done; rerun the command to resume".to_owned(),
             ]));
         }
     };
-    progress.borrow().sum_up(begun.elapsed());
+    progress.borrow().sum_up(started.elapsed());
     Ok(done)
 }
 
 impl ExecutionResult {
-    /// What `progress` was told; where it is not all, the user is told how it goes on.
+    /// Takes the results from `progress`. If they are incomplete, prints how to resume.
     pub(crate) fn of<K>(progress: Progress<'_, K>, printer: &Printer) -> Self {
-        let carried = Self {
+        let result = Self {
             outputs: Outputs::default(),
             outcomes: progress.outcomes,
             summary: progress.summary,
         };
-        if !carried.is_whole() {
-            printer.line("What stands stays; run the same command again and it goes on from there.");
+        if !result.is_complete() {
+            printer.line("Completed steps are kept. Rerun the command to resume.");
         }
-        carried
+        result
     }
 
-    /// Whether all of it was done.
-    pub(crate) fn is_whole(&self) -> bool {
+    /// Whether every step succeeded.
+    pub(crate) fn is_complete(&self) -> bool {
         let summary = &self.summary;
         summary.failed + summary.skipped + summary.interrupted == 0
     }
 
-    /// The command's exit status.
     pub(crate) fn exit_code(&self) -> u8 {
         match &self.summary {
             summary if summary.failed > 0 => FAILED,
@@ -111,12 +109,12 @@ impl ExecutionResult {
         }
     }
 
-    /// The same for a program, with more that the command has to say.
+    /// The JSON document, with the command's own fields in `more`.
     pub(crate) fn json(&self, cloud: &Cloud, plan: &Plan, more: Json) -> Json {
         self.json_of(cloud, json!(plan_view::rows(plan)), more)
     }
 
-    /// The same of a plan that is given as its rows.
+    /// The JSON document of a plan given as its rows.
     pub(crate) fn json_of(&self, cloud: &Cloud, rows: Json, more: Json) -> Json {
         let mut document = json!({
             "cluster": cloud.names.cluster().as_str(),
@@ -132,14 +130,14 @@ impl ExecutionResult {
     }
 }
 
-/// The first Ctrl-C begins nothing new; this ends with the second.
+/// Sends the first Ctrl-C to `interrupt`; returns on the second.
 async fn interrupts(interrupt: watch::Sender<bool>, printer: &Printer) {
-    for again in [false, true] {
+    for second in [false, true] {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-        if !again {
-            printer.line("Interrupted: what is under way is finished, nothing more is begun; Ctrl-C again stops at once.");
+        if !second {
+            printer.line("Interrupted: waiting for the steps in progress; no further step starts. Press Ctrl-C again to stop immediately.");
             let _ = interrupt.send(true);
         }
     }

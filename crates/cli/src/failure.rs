@@ -1,8 +1,8 @@
-//! What went wrong, as it is told: one line or several, each with what to do, and the exit status.
+//! A failed command: its error messages, a hint and the exit status.
 
 use serde::Serialize;
 
-/// Exit status of bad usage (sysexits' EX_USAGE).
+/// Exit status of a usage error (EX_USAGE of sysexits).
 pub(crate) const USAGE: u8 = 64;
 /// Exit status of a failure.
 pub(crate) const FAILED: u8 = 1;
@@ -11,20 +11,18 @@ pub(crate) const CHANGES: u8 = 2;
 /// Exit status of an interrupted run.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// Why a command did not do what it was asked.
 #[derive(Debug, Serialize)]
 pub(crate) struct Failure {
     #[serde(skip)]
     code: u8,
-    /// A line for each thing that is wrong.
+    /// One message per error.
     pub(crate) errors: Vec<String>,
-    /// What helps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hint: Option<String>,
 }
 
 impl Failure {
-    /// Bad usage: what was given cannot be meant.
+    /// An invalid argument.
     pub(crate) fn usage(error: impl Into<String>) -> Self {
         Self {
             code: USAGE,
@@ -33,7 +31,7 @@ impl Failure {
         }
     }
 
-    /// All that is wrong with what was given or found.
+    /// All errors together.
     pub(crate) fn all(code: u8, errors: Vec<String>) -> Self {
         Self {
             code,
@@ -42,7 +40,7 @@ impl Failure {
         }
     }
 
-    /// What is said is all that is known.
+    /// A failure without a cause.
     pub(crate) fn plain(error: impl Into<String>) -> Self {
         Self {
             code: FAILED,
@@ -51,9 +49,9 @@ impl Failure {
         }
     }
 
-    /// A failure with its causes in one line.
-    pub(crate) fn failed(doing: &str, error: &dyn std::error::Error) -> Self {
-        let mut text = doing.to_owned();
+    /// A failure with the chain of its causes. `operation` is what failed, such as `reading the settings`.
+    pub(crate) fn failed(operation: &str, error: &dyn std::error::Error) -> Self {
+        let mut text = operation.to_owned();
         let mut next = Some(error);
         while let Some(error) = next {
             text = format!("{text}: {error}");
@@ -66,11 +64,11 @@ impl Failure {
         }
     }
 
-    /// A request that AWS refused, with a hint where there is a usual cause.
-    pub(crate) fn aws(doing: &str, error: &aws::Error) -> Self {
+    /// A failed AWS call, with a hint if its usual cause is known.
+    pub(crate) fn aws(operation: &str, error: &aws::Error) -> Self {
         Self {
             hint: hint(error),
-            ..Self::failed(doing, error)
+            ..Self::failed(operation, error)
         }
     }
 
@@ -79,39 +77,39 @@ impl Failure {
     }
 }
 
-/// What usually lies behind an error of AWS.
+/// The usual cause of an AWS error and its remedy.
 pub(crate) fn hint(error: &aws::Error) -> Option<String> {
     let message = error.message().to_ascii_lowercase();
     let text = if error.is(&["ExpiredToken", "ExpiredTokenException", "RequestExpired"]) {
-        "the credentials have expired: log in again (`aws sso login`, or a new session token)"
+        "the AWS credentials have expired: log in again (`aws sso login`) or get a new session token"
     } else if error.is(&[
         "InvalidClientTokenId",
         "UnrecognizedClientException",
         "AuthFailure",
         "SignatureDoesNotMatch",
     ]) {
-        "AWS does not know these credentials: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE"
+        "AWS rejected the credentials: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_PROFILE"
     } else if error.is(&[
         "AccessDenied",
         "AccessDeniedException",
         "UnauthorizedOperation",
         "AccessDeniedError",
     ]) {
-        "the credentials lack a permission: docs/permissions.md lists all that are needed"
+        "the AWS credentials lack a permission: docs/permissions.md lists the required permissions"
     } else if message.contains("no credentials")
         || message.contains("credentials provider")
         || message.contains("credential")
     {
-        "no credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in (`aws sso login`)"
+        "no AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in (`aws sso login`)"
     } else if message.contains("dns error") || message.contains("failed to lookup") {
-        "the region's endpoint has no address: is --region spelled right, and does this machine reach AWS?"
+        "the region's endpoint has no address: check --region and this machine's network access to AWS"
     } else if error.is(&[
         "Throttling",
         "ThrottlingException",
         "RequestLimitExceeded",
         "TooManyRequestsException",
     ]) {
-        "AWS limits the rate of requests: run the command again, it goes on from where it was"
+        "AWS throttled the requests: rerun the command to resume"
     } else {
         return None;
     };

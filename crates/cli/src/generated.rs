@@ -1,4 +1,4 @@
-//! What is random about new resources.
+//! Random values for new resources.
 
 use crate::failure::Failure;
 use base64::Engine;
@@ -8,20 +8,20 @@ use deployment::{HostGroup, Secret, Settings};
 use std::collections::BTreeMap;
 use uuid::{Builder, Uuid};
 
-/// Random values for resources that have to be made; what stands keeps its own.
+/// Random values for resources to create; resources that exist keep theirs.
 #[derive(Debug)]
 pub(crate) struct Generated {
-    /// Ids of roles.
+    /// Parts of the names of roles.
     pub(crate) uuids: Vec<Uuid>,
     /// A seal key for each host group: 32 bytes in base64.
     pub(crate) seal_keys: BTreeMap<HostGroup, Secret>,
 }
 
 impl Generated {
-    /// As many as a cluster with these settings can need.
+    /// Enough values for any cluster with these settings.
     ///
     /// # Errors
-    /// The system gives no random bytes.
+    /// The operating system returns no random bytes.
     pub(crate) fn new(settings: &Settings) -> Result<Self, Failure> {
         let uuids = (0..MAX_ROLES)
             .map(|_| Ok(Builder::from_random_bytes(random()?).into_uuid()))
@@ -37,6 +37,6 @@ impl Generated {
 fn random<const N: usize>() -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::plain(format!("the system gives no random bytes: {error}")))?;
+        .map_err(|error| Failure::plain(format!("the operating system returned no random bytes: {error}")))?;
     Ok(bytes)
 }

@@ -1,46 +1,46 @@
-//! The command line of wekactl: arguments, what is shown, and which parts of the other crates are called.
+//! The command line of wekactl: arguments, output, and the calls into the other crates.
 
 mod args;
 mod commands;
 mod confirm;
 mod execute;
 mod failure;
+mod flags;
 mod generated;
 mod package;
 mod password;
 mod plan_view;
 mod printer;
 mod progress;
-mod removal_view;
 mod session;
 mod verify_credentials;
 mod weka_ca;
 
-use args::{Arguments, Command};
+use args::{Arguments, Cluster, Command, Hostgroup};
 use clap::Parser;
 use failure::Failure;
 use printer::Printer;
 use std::process::ExitCode;
 
-/// Runs the command that the process's arguments name.
+/// Runs the command given in the process's arguments.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help and version come by way of an error too; only what went to stderr is bad usage.
+            // clap returns help and version as errors too; only those for stderr are usage errors.
             let usage = error.use_stderr();
             let _ = error.print();
             return ExitCode::from(if usage { failure::USAGE } else { 0 });
         }
     };
     let printer = Printer::new(arguments.output, arguments.color);
-    log(arguments.verbose);
-    let outcome = tokio::runtime::Builder::new_multi_thread()
+    start_logging(arguments.verbose);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
-        .build();
-    let outcome = outcome.map_err(|error| Failure::failed("the program could not start", &error));
-    match outcome.and_then(|runtime| runtime.block_on(run(arguments, &printer))) {
+        .build()
+        .map_err(|error| Failure::failed("starting wekactl", &error));
+    match runtime.and_then(|runtime| runtime.block_on(run(arguments, &printer))) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             printer.failure(&failure);
@@ -52,7 +52,7 @@ pub fn main() -> ExitCode {
 async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure> {
     if arguments.provider != "aws" {
         return Err(Failure::usage(format!(
-            "there is no provider '{}': there is 'aws'",
+            "unknown cloud provider '{}': the only provider is 'aws'",
             arguments.provider
         )));
     }
@@ -61,37 +61,34 @@ async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure> {
         profile: arguments.profile,
     };
     match arguments.command {
-        Command::Cluster(args::Cluster::Import(import)) => {
+        Command::Cluster(Cluster::Import(import)) => {
             commands::cluster_import::run(*import, connect, printer).await
         }
-        Command::Cluster(args::Cluster::Update(update)) => {
+        Command::Cluster(Cluster::Update(update)) => {
             commands::cluster_update::run(update, connect, printer).await
         }
-        Command::Cluster(args::Cluster::Destroy(destroy)) => {
+        Command::Cluster(Cluster::Destroy(destroy)) => {
             commands::cluster_destroy::run(destroy, connect, printer).await
         }
-        Command::Cluster(args::Cluster::ChangeCredentials(change)) => {
+        Command::Cluster(Cluster::ChangeCredentials(change)) => {
             commands::cluster_change_credentials::run(change, connect, printer).await
         }
-        Command::Cluster(args::Cluster::List) => commands::cluster_list::run(connect, printer).await,
-        Command::Cluster(args::Cluster::JoinParams(params)) => {
-            commands::join_params::run(params, connect, printer).await
+        Command::Cluster(Cluster::List) => commands::cluster_list::run(connect, printer).await,
+        Command::Cluster(Cluster::JoinParams(params)) => {
+            commands::cluster_join_params::run(params, connect, printer).await
         }
-        Command::Hostgroup(args::Hostgroup::List(list)) => {
-            commands::hostgroup_list::run(list, connect, printer).await
+        Command::Hostgroup(Hostgroup::List(cluster)) => {
+            commands::hostgroup_list::run(&cluster, connect, printer).await
         }
-        Command::Debug(args::Debug::Support(step)) => {
-            commands::debug_instances::run(step, connect, printer).await
-        }
-        Command::Debug(args::Debug::Jrpc(jrpc)) => commands::debug_jrpc::run(jrpc, printer).await,
-        Command::Completion { shell } => commands::about::completion(shell, printer),
-        Command::Version => commands::about::version(printer),
+        Command::Debug(debug) => commands::debug::run(debug, connect, printer).await,
+        Command::Completion { shell } => commands::completion::run(shell, printer),
+        Command::Version => commands::version::run(printer),
     }
 }
 
-/// Diagnostics on stderr: what `LOG_LEVEL` says, else as many `-v` as there are.
+/// Logs to stderr: `LOG_LEVEL` is the filter, else the number of `-v` flags sets the level.
 #[expect(clippy::disallowed_methods, reason = "the program is composed here")]
-fn log(verbose: u8) {
+fn start_logging(verbose: u8) {
     let level = std::env::var("LOG_LEVEL").unwrap_or_else(|_| {
         match verbose {
             0 => "off",

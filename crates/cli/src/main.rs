@@ -1,5 +1,3 @@
-//! The program `wekactl`: reads the environment and hands it on.
-
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

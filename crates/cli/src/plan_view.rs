@@ -1,4 +1,4 @@
-//! A plan as it is shown.
+//! Prints a plan, as text or as JSON.
 
 use crate::failure::CHANGES;
 use crate::printer::{Printer, style};
@@ -19,7 +19,7 @@ pub(crate) struct Row<'a> {
     changes: &'a [Change],
 }
 
-/// The plan for JSON, a row a resource.
+/// The plan for JSON, one row per resource.
 pub(crate) fn rows(plan: &Plan) -> Vec<Row<'_>> {
     let row = |step| Row {
         kind: kind(step),
@@ -34,14 +34,14 @@ pub(crate) fn rows(plan: &Plan) -> Vec<Row<'_>> {
     plan.steps.iter().map(row).collect()
 }
 
-/// Shows the plan to people.
+/// Prints the plan as text.
 pub(crate) fn show(plan: &Plan, printer: &Printer) {
     for line in lines(plan) {
         printer.line(&line);
     }
 }
 
-/// The end of a dry run: the plan for programs, and the exit status.
+/// Ends a dry run: prints the plan as JSON if chosen, and returns the exit status.
 pub(crate) fn dry_run(cluster: &ClusterName, plan: &Plan, detailed_exitcode: bool, printer: &Printer) -> u8 {
     if printer.is_json() {
         printer.json(&json!({ "cluster": cluster.as_str(), "dry_run": true, "plan": rows(plan) }));
@@ -53,7 +53,7 @@ pub(crate) fn dry_run(cluster: &ClusterName, plan: &Plan, detailed_exitcode: boo
     }
 }
 
-/// The plan for people, a line a resource; the fields that differ below it.
+/// One line per resource, followed by the fields that differ.
 fn lines(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     for step in &plan.steps {
@@ -100,9 +100,9 @@ fn change(change: &Change) -> String {
     )
 }
 
-/// A value in a line: lists by their number, long text by its beginning.
+/// A value on one line: the length of a list, the beginning of long text.
 fn short(value: &Json) -> String {
-    const MOST: usize = 60;
+    const MAX_CHARS: usize = 60;
     let text = match value {
         Json::Null => "(none)".to_owned(),
         Json::String(text) if text.is_empty() => "(empty)".to_owned(),
@@ -111,8 +111,8 @@ fn short(value: &Json) -> String {
         Json::Array(list) if list.len() > 3 => format!("{} values", list.len()),
         other => other.to_string(),
     };
-    if text.chars().count() > MOST {
-        format!("{}...", text.chars().take(MOST).collect::<String>())
+    if text.chars().count() > MAX_CHARS {
+        format!("{}...", text.chars().take(MAX_CHARS).collect::<String>())
     } else {
         text
     }

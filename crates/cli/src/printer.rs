@@ -1,4 +1,4 @@
-//! The one place that prints: data on stdout, all else on stderr.
+//! All printing: data goes to stdout, everything else to stderr.
 
 use crate::args::{Color, Output};
 use crate::failure::Failure;
@@ -8,23 +8,20 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 
-/// Colours by meaning.
+/// Colors by meaning.
 pub(crate) mod style {
     use super::{AnsiColor, Style};
 
-    /// Something is made, or went well.
+    /// Created or succeeded.
     pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
-    /// Something is changed, or wants attention.
+    /// Changed or needs attention.
     pub(crate) const CHANGE: Style = AnsiColor::Yellow.on_default();
-    /// Something failed.
     pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
-    /// Something stays as it is, or is beside the point.
+    /// Unchanged or less important.
     pub(crate) const DIM: Style = Style::new().dimmed();
-    /// A heading.
     pub(crate) const HEAD: Style = Style::new().bold();
 }
 
-/// Prints as the user wants it.
 #[derive(Debug)]
 pub(crate) struct Printer {
     output: Output,
@@ -41,41 +38,38 @@ impl Printer {
         Self { output, choice }
     }
 
-    /// Whether results go out as JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.output == Output::Json
     }
 
-    /// Whether progress may redraw itself.
+    /// Whether progress can be redrawn in place.
     pub(crate) fn is_live(&self) -> bool {
         std::io::stderr().is_terminal()
     }
 
-    /// Data, as it is.
+    /// Prints data to stdout.
     pub(crate) fn data(&self, text: &str) {
-        // A reader that has gone away (`| head`) is no failure of the command.
+        // A closed pipe (`| head`) is not an error.
         let _ = AutoStream::new(std::io::stdout(), self.choice).write_all(text.as_bytes());
     }
 
-    /// A result, as JSON.
+    /// Prints a result to stdout as JSON.
     pub(crate) fn json(&self, document: &impl Serialize) {
         let text = serde_json::to_string_pretty(document)
             .unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"));
         self.data(&format!("{text}\n"));
     }
 
-    /// A line for the user.
+    /// Prints a message to stderr.
     pub(crate) fn line(&self, text: &str) {
         let _ = writeln!(AutoStream::new(std::io::stderr(), self.choice), "{text}");
     }
 
-    /// A warning.
     pub(crate) fn warn(&self, text: &str) {
         let style = style::CHANGE;
         self.line(&format!("{style}warning{style:#}: {text}"));
     }
 
-    /// What went wrong.
     pub(crate) fn failure(&self, failure: &Failure) {
         let (bad, head) = (style::BAD, style::HEAD);
         if self.is_json() {
@@ -89,16 +83,16 @@ impl Printer {
         }
     }
 
-    /// A table on stdout.
+    /// Prints a table to stdout.
     pub(crate) fn table<const N: usize>(
         &self,
-        heads: [&str; N],
+        titles: [&str; N],
         rows: impl IntoIterator<Item = [String; N]>,
     ) {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         table.set_content_arrangement(ContentArrangement::Disabled);
-        table.set_header(heads.map(str::to_uppercase));
+        table.set_header(titles.map(str::to_uppercase));
         for row in rows {
             table.add_row(row);
         }

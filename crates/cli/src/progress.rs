@@ -1,4 +1,4 @@
-//! What happens while a plan is carried out: a live list on a terminal, plain lines elsewhere; and the summary.
+//! Progress of a plan's execution: a live list on a terminal, else plain lines; and the summary.
 
 use crate::failure;
 use crate::printer::{Printer, style};
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What became of a resource.
+/// The result of a step, for JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct Outcome {
     kind: &'static str,
@@ -25,20 +25,17 @@ pub(crate) struct Outcome {
     because_of: Option<String>,
 }
 
-/// A step as it is shown.
 #[derive(Debug)]
 pub(crate) struct Row {
-    /// The kind of its resource.
     pub(crate) kind: &'static str,
-    /// Its resource's name.
     pub(crate) name: String,
-    /// What is said of it once it is done: `made`.
+    /// Result of a completed step in JSON, such as `made`.
     pub(crate) done: &'static str,
-    /// As what it counts in the summary then.
+    /// Key of the summary that counts a completed step.
     pub(crate) counts: &'static str,
 }
 
-/// How many of each.
+/// Number of steps by result, for JSON and the last line.
 #[derive(Debug, Default, Clone, Serialize)]
 pub(crate) struct Summary {
     #[serde(flatten)]
@@ -48,7 +45,7 @@ pub(crate) struct Summary {
     pub(crate) interrupted: usize,
 }
 
-/// Shows events as they come, and keeps what became of each step.
+/// Prints events and keeps the result of each step.
 pub(crate) struct Progress<'a, K> {
     printer: &'a Printer,
     rows: BTreeMap<K, Row>,
@@ -61,7 +58,7 @@ pub(crate) struct Progress<'a, K> {
 }
 
 impl<'a, K: Copy + Ord> Progress<'a, K> {
-    /// Of these steps. The summary tells how many count as each of `counted`, in this order.
+    /// `counted` are the keys of the summary, in the order of its line.
     pub(crate) fn new(
         printer: &'a Printer,
         rows: impl IntoIterator<Item = (K, Row)>,
@@ -84,9 +81,8 @@ impl<'a, K: Copy + Ord> Progress<'a, K> {
         }
     }
 
-    /// Counts what there is nothing to be done about.
-    pub(crate) fn count(&mut self, what: &'static str, many: usize) {
-        *self.summary.done.entry(what).or_default() += many;
+    pub(crate) fn count(&mut self, key: &'static str, number: usize) {
+        *self.summary.done.entry(key).or_default() += number;
     }
 
     fn label(&self, id: K) -> String {
@@ -95,22 +91,21 @@ impl<'a, K: Copy + Ord> Progress<'a, K> {
             .unwrap_or_default()
     }
 
-    /// Says what a step waits for, once as long as it is the same.
-    pub(crate) fn waits(&mut self, id: K, what: &str) {
-        if self.waiting.insert(id, what.to_owned()).as_deref() != Some(what) {
+    /// Prints what a step waits for, unless that is unchanged.
+    pub(crate) fn waits(&mut self, id: K, reason: &str) {
+        if self.waiting.insert(id, reason.to_owned()).as_deref() != Some(reason) {
             let dim = style::DIM;
-            self.say(&format!("{dim}… waits      {}: {what}{dim:#}", self.label(id)));
+            self.print(&format!("{dim}… waiting    {}: {reason}{dim:#}", self.label(id)));
         }
     }
 
-    fn say(&self, line: &str) {
+    fn print(&self, line: &str) {
         match &self.bars {
             Some(bars) => bars.suspend(|| self.printer.line(line)),
             None => self.printer.line(line),
         }
     }
 
-    /// Takes an event in.
     pub(crate) fn event(&mut self, event: Event<K, aws::Error>) {
         let (good, bad, dim) = (style::GOOD, style::BAD, style::DIM);
         match event {
@@ -131,8 +126,9 @@ impl<'a, K: Copy + Ord> Progress<'a, K> {
                 let (result, counts) = self.rows.get(&id).map_or(("", ""), |row| (row.done, row.counts));
                 self.count(counts, 1);
                 let seconds = took.as_secs_f64();
-                self.say(&format!(
-                    "{good}✓{good:#} {result:<10} {} {dim}{seconds:.1}s{dim:#}",
+                self.print(&format!(
+                    "{good}✓{good:#} {:<10} {} {dim}{seconds:.1}s{dim:#}",
+                    shown(result),
                     self.label(id)
                 ));
                 self.outcome(id, result, Some(took), None, None);
@@ -140,16 +136,16 @@ impl<'a, K: Copy + Ord> Progress<'a, K> {
             Event::Failed(id, error) => {
                 let took = self.finish(id);
                 self.summary.failed += 1;
-                self.say(&format!("{bad}✗{bad:#} failed     {}: {error}", self.label(id)));
+                self.print(&format!("{bad}✗{bad:#} failed     {}: {error}", self.label(id)));
                 if let Some(hint) = failure::hint(&error) {
-                    self.say(&format!("             {hint}"));
+                    self.print(&format!("             {hint}"));
                 }
                 self.outcome(id, "failed", Some(took), Some(&error), None);
             }
             Event::Skipped(id, because) => {
                 self.summary.skipped += 1;
-                self.say(&format!(
-                    "{dim}- skipped    {}, which needs {}{dim:#}",
+                self.print(&format!(
+                    "{dim}- skipped    {}: it depends on {}{dim:#}",
                     self.label(id),
                     self.label(because)
                 ));
@@ -163,13 +159,13 @@ impl<'a, K: Copy + Ord> Progress<'a, K> {
     }
 
     fn finish(&mut self, id: K) -> Duration {
-        let Some((begun, bar)) = self.running.remove(&id) else {
+        let Some((started, bar)) = self.running.remove(&id) else {
             return Duration::ZERO;
         };
         if let Some(bar) = bar {
             bar.finish_and_clear();
         }
-        begun.elapsed()
+        started.elapsed()
     }
 
     fn outcome(
@@ -192,14 +188,14 @@ impl<'a, K: Copy + Ord> Progress<'a, K> {
         });
     }
 
-    /// The summary in a line.
+    /// Prints the summary.
     pub(crate) fn sum_up(&self, took: Duration) {
         let summary = &self.summary;
-        let of = |what: &&'static str| summary.done.get(what).copied().unwrap_or_default();
+        let number = |key: &&'static str| summary.done.get(key).copied().unwrap_or_default();
         let done: Vec<_> = self
             .counted
             .iter()
-            .map(|what| format!("{} {what}", of(what)))
+            .map(|key| format!("{} {}", number(key), shown(key)))
             .collect();
         let head = style::HEAD;
         let mut line = format!(
@@ -207,15 +203,24 @@ impl<'a, K: Copy + Ord> Progress<'a, K> {
             took.as_secs_f64(),
             done.join(", ")
         );
-        for (count, what) in [
+        for (number, result) in [
             (summary.failed, "failed"),
-            (summary.skipped, "skipped because of what failed"),
-            (summary.interrupted, "not begun"),
+            (summary.skipped, "skipped because of a failure"),
+            (summary.interrupted, "not started"),
         ] {
-            if count > 0 {
-                line += &format!(", {count} {what}");
+            if number > 0 {
+                line += &format!(", {number} {result}");
             }
         }
         self.printer.line(&line);
+    }
+}
+
+/// The word for a result in text. JSON keeps the words of earlier versions.
+fn shown(result: &str) -> &str {
+    match result {
+        "made" => "created",
+        "changed" => "updated",
+        other => other,
     }
 }

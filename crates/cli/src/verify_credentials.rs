@@ -1,4 +1,4 @@
-//! Credentials are tried on Weka itself before they are stored, where a backend can be reached from here.
+//! Verifies credentials with Weka before they are stored, if a backend can be reached from this machine.
 
 use crate::failure::Failure;
 use deployment::Secret;
@@ -9,35 +9,33 @@ use tokio::time::{Instant, timeout};
 use weka::{Ca, Client, DEFAULT_PORT, Options, Protocol};
 use weka_types::{Credentials, WekaProtocol};
 
-/// How long a backend has to accept a connection. Most who import are outside of the cluster's network, and wait for it.
-const REACHED_WITHIN: Duration = Duration::from_secs(2);
-/// How long all that were reached have to say yes or no.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
-/// How many backends are tried to be reached: any one will do.
-const MOST: usize = 16;
+/// For a backend to accept a connection. Import usually runs outside the cluster's network and waits for all of it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// For the login, over all reachable backends.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Limits the connection attempts: one reachable backend is enough.
+const MAX_BACKENDS: usize = 16;
 
-/// How the backends' API is spoken to, as the settings say.
+/// How to connect to the backends' API.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Api<'a> {
     pub(crate) protocol: WekaProtocol,
     pub(crate) ca: Option<&'a str>,
 }
 
-/// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verification {
-    /// A backend let us log in.
     Accepted,
-    /// None could be asked: why.
+    /// No backend verified the credentials; the reason.
     Skipped(String),
-    /// They are not good: why.
-    Refused(String),
+    /// The reason.
+    Rejected(String),
 }
 
 /// Logs in to one of the backends.
 ///
 /// # Errors
-/// The certificates in the settings cannot be read.
+/// The certificates are not valid.
 pub(crate) async fn log_in(
     addresses: impl IntoIterator<Item = String>,
     api: Api<'_>,
@@ -48,20 +46,19 @@ pub(crate) async fn log_in(
         (WekaProtocol::Http, _) => Protocol::Http,
         (WekaProtocol::Https, None) => Protocol::Https { ca: None },
         (WekaProtocol::Https, Some(pem)) => Protocol::Https {
-            ca: Some(
-                Ca::from_pem(pem)
-                    .map_err(|error| Failure::failed("reading WekaCA of the settings", &error))?,
-            ),
+            ca: Some(Ca::from_pem(pem).map_err(|error| {
+                Failure::failed("reading the certificates in the settings (WekaCA)", &error)
+            })?),
         },
     };
-    let reach = addresses.into_iter().take(MOST).map(|address| async {
+    let connections = addresses.into_iter().take(MAX_BACKENDS).map(|address| async {
         let connection = TcpStream::connect((address.as_str(), DEFAULT_PORT));
-        matches!(timeout(REACHED_WITHIN, connection).await, Ok(Ok(_))).then_some(address)
+        matches!(timeout(CONNECT_TIMEOUT, connection).await, Ok(Ok(_))).then_some(address)
     });
-    let reached: Vec<_> = join_all(reach).await.into_iter().flatten().collect();
-    if reached.is_empty() {
+    let reachable: Vec<_> = join_all(connections).await.into_iter().flatten().collect();
+    if reachable.is_empty() {
         return Ok(Verification::Skipped(format!(
-            "no backend can be reached from here on port {DEFAULT_PORT}"
+            "no backend can be reached from this machine on port {DEFAULT_PORT}"
         )));
     }
     let credentials = Credentials {
@@ -72,13 +69,13 @@ pub(crate) async fn log_in(
         protocol,
         ..Options::default()
     };
-    let client = Client::new(reached, credentials, &options, Instant::now() + ANSWERED_WITHIN);
-    let client = client.map_err(|error| Failure::failed("asking Weka", &error))?;
+    let client = Client::new(reachable, credentials, &options, Instant::now() + LOGIN_TIMEOUT);
+    let client = client.map_err(|error| Failure::failed("calling Weka", &error))?;
     Ok(match client.status().await {
         Ok(_) => Verification::Accepted,
         Err(error @ (weka::Error::WrongCredentials { .. } | weka::Error::CertificateRefused { .. })) => {
-            Verification::Refused(error.to_string())
+            Verification::Rejected(error.to_string())
         }
-        Err(error) => Verification::Skipped(format!("no backend answered: {error}")),
+        Err(error) => Verification::Skipped(format!("no backend verified them: {error}")),
     })
 }

@@ -1,10 +1,10 @@
 use std::path::Path;
 use weka::Ca;
 
-/// Reads a file of certificates that a flag names.
+/// Reads the certificate file given with `flag`.
 ///
 /// # Errors
-/// A line that says what is wrong with it.
+/// A message that names the flag, the file and the reason.
 pub(crate) fn read(flag: &str, path: &Path) -> Result<Ca, String> {
     let pem = std::fs::read_to_string(path)
         .map_err(|error| format!("{flag} {} cannot be read: {error}", path.display()))?;

@@ -1,34 +1,45 @@
-//! `cluster change-credentials`: another user and password with which the functions log in to Weka.
+//! `cluster change-credentials`: replaces the username and password that the functions log in to Weka with.
 
-use super::join_params::{cluster_name, settings};
-use crate::args::ChangeCredentials;
 use crate::failure::Failure;
+use crate::flags::{ClusterFlag, LoginFlags, YesFlag};
 use crate::printer::Printer;
 use crate::session::Connect;
 use crate::verify_credentials::{self, Api, Verification};
 use crate::{confirm, password};
 use aws::{backends, table};
-use deployment::Names;
+use clap::Args;
 use serde_json::json;
 
-/// Runs the command.
+/// Store a new Weka username and password
+///
+/// The next run of the scale function uses them. Without a terminal, --yes is required.
+#[derive(Debug, Args)]
+pub(crate) struct ChangeCredentials {
+    #[command(flatten)]
+    cluster: ClusterFlag,
+    #[command(flatten)]
+    login: LoginFlags,
+    /// Do not verify the username and password with Weka first
+    #[arg(long)]
+    no_verify: bool,
+    #[command(flatten)]
+    yes: YesFlag,
+}
+
 pub(crate) async fn run(
     arguments: ChangeCredentials,
     connect: Connect,
     printer: &Printer,
 ) -> Result<u8, Failure> {
-    let names = Names::new(cluster_name(&arguments.name)?);
-    if arguments.username.is_empty() {
+    let names = arguments.cluster.names()?;
+    let username = &arguments.login.username;
+    if username.is_empty() {
         return Err(Failure::usage("--username is empty"));
     }
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the command reads its own environment variable"
-    )]
-    let password = password::read(&arguments.password, std::env::var("WEKA_PASSWORD").ok(), printer)?;
+    let password = password::read(&arguments.login, printer)?;
     let session = connect.connect().await?;
-    let settings = settings(&session, &names).await?;
-    let tried = if arguments.no_verify {
+    let settings = session.settings(&names).await?;
+    let verification = if arguments.no_verify {
         Verification::Skipped("--no-verify".to_owned())
     } else {
         let running = backends::running(&session.clients.ec2, names.cluster().as_str()).await;
@@ -38,41 +49,39 @@ pub(crate) async fn run(
             ca: settings.weka_ca.as_deref(),
         };
         let addresses = running.into_iter().map(|backend| backend.private_ip);
-        verify_credentials::log_in(addresses, api, &arguments.username, &password).await?
+        verify_credentials::log_in(addresses, api, username, &password).await?
     };
-    match &tried {
-        Verification::Accepted => printer.line("Weka accepts the new credentials."),
-        Verification::Skipped(why) => printer.line(&format!("The new credentials were not tried: {why}.")),
-        Verification::Refused(why) => {
+    match &verification {
+        Verification::Accepted => printer.line("Weka accepted the new credentials."),
+        Verification::Skipped(reason) => {
+            printer.line(&format!("The new credentials were not verified: {reason}."));
+        }
+        Verification::Rejected(reason) => {
             return Err(Failure::plain(format!(
-                "nothing was changed, because the new credentials are no good: {why}; --no-verify stores them all the same"
+                "nothing was changed: Weka rejected the new credentials: {reason}; use --no-verify to store them anyway"
             )));
         }
     }
-    let question = format!("Store them for cluster {}?", names.cluster());
-    confirm::require_confirmation(printer, arguments.yes, &question)?;
+    let question = format!("Store the new credentials of cluster {}?", names.cluster());
+    confirm::require_confirmation(printer, &arguments.yes, &question)?;
     let table = names.base();
-    let stored = table::change_credentials(
-        &session.clients.dynamodb,
-        &table,
-        &arguments.username,
-        password.reveal(),
-    );
-    stored.await.map_err(|error| {
+    let stored =
+        table::change_credentials(&session.clients.dynamodb, &table, username, password.reveal()).await;
+    stored.map_err(|error| {
         if error.is(&["ConditionalCheckFailedException"]) {
             Failure::plain(format!(
-                "nothing was changed: the table {table} holds no credentials yet; `wekactl cluster import` stores them"
+                "nothing was changed: table {table} has no credentials yet; run `wekactl cluster import` to store them"
             ))
         } else {
             Failure::aws("storing the credentials", &error)
         }
     })?;
-    printer.line("Stored; the next minute's run uses them.");
+    printer.line("Stored. The next run, within a minute, uses the new credentials.");
     if printer.is_json() {
         printer.json(&json!({
             "cluster": names.cluster().as_str(),
-            "username": arguments.username,
-            "tried": tried == Verification::Accepted,
+            "username": username,
+            "tried": verification == Verification::Accepted,
             "changed": true,
         }));
     }

@@ -1,11 +1,10 @@
-//! `cluster list`: Weka's stacks and imported clusters of the region.
+//! `cluster list`: the Weka stacks and imported clusters of the region.
 
 use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::session::Connect;
 use aws::clusters::{ClusterSummary, list};
 
-/// Runs the command.
 pub(crate) async fn run(connect: Connect, printer: &Printer) -> Result<u8, Failure> {
     let session = connect.connect().await?;
     let clusters = list(&session.clients)
@@ -26,14 +25,14 @@ pub(crate) async fn run(connect: Connect, printer: &Printer) -> Result<u8, Failu
          }| {
             let backends =
                 backends.map_or_else(|| "-".to_owned(), |b| format!("{}/{}", b.in_group, b.desired));
-            let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+            let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
             [
                 name,
                 source.to_owned(),
                 state,
                 backends,
-                or_none(version),
-                or_none(created),
+                or_dash(version),
+                or_dash(created),
             ]
         },
     );

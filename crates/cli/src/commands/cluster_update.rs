@@ -1,9 +1,8 @@
-//! `cluster update`: what stands, brought to what this version makes.
+//! `cluster update`: observe, plan, confirm, execute.
 
-use super::join_params::{cluster_name, settings};
-use crate::args::Update;
 use crate::execute::execute;
 use crate::failure::{FAILED, Failure};
+use crate::flags::{ClusterFlag, DryRunFlags, PackageFlag, YesFlag};
 use crate::generated::Generated;
 use crate::package::{self, Package};
 use crate::printer::Printer;
@@ -12,96 +11,110 @@ use crate::{confirm, plan_view};
 use aws::cloud::Cloud;
 use aws::group;
 use aws::inventory::Inventory;
+use clap::Args;
 use deployment::desired::Request;
 use deployment::plan::{Conflict, Observed, Plan};
 use deployment::{Account, HostGroup, Names, ResourceId, Settings, update};
 use serde_json::json;
 use std::collections::BTreeSet;
 
-/// Runs the command.
+/// Upgrade the resources of an imported cluster to this version and revert drift
+#[derive(Debug, Args)]
+#[command(mut_arg("dry_run", |dry_run| dry_run.short('d')))]
+pub(crate) struct Update {
+    #[command(flatten)]
+    cluster: ClusterFlag,
+    #[command(flatten)]
+    package: PackageFlag,
+    #[command(flatten)]
+    dry_run: DryRunFlags,
+    #[command(flatten)]
+    yes: YesFlag,
+}
+
 pub(crate) async fn run(arguments: Update, connect: Connect, printer: &Printer) -> Result<u8, Failure> {
     run_part(arguments, connect, printer, |_| true).await
 }
 
-/// An update of these resources alone.
+/// Updates only the resources that `selected` accepts.
 pub(super) async fn run_part(
     arguments: Update,
     connect: Connect,
     printer: &Printer,
-    chosen: impl Fn(ResourceId) -> bool,
+    selected: impl Fn(ResourceId) -> bool,
 ) -> Result<u8, Failure> {
-    let names = Names::new(cluster_name(&arguments.name)?);
-    let package = package::find(arguments.lambda_package.as_deref())?;
+    let names = arguments.cluster.names()?;
+    let package = package::find(&arguments.package)?;
     let session = connect.connect().await?;
-    let seen = observe(&session, &names).await?;
-    let plan = plan(&names, &seen, &package)?;
-    let plan = plan.only(chosen).map_err(|absent| {
-        let absent: Vec<_> = absent
+    let observation = observe(&session, &names).await?;
+    let plan = plan(&names, &observation, &package)?;
+    let plan = plan.only(selected).map_err(|missing| {
+        let missing: Vec<_> = missing
             .iter()
             .map(|(kind, name)| format!("{} {name}", kind.label()))
             .collect();
         Failure::plain(format!(
-            "this needs what is not there: {}; `wekactl cluster update` makes all of it",
-            absent.join(", ")
+            "nothing was changed: required resources are missing: {}; run `wekactl cluster update` to create them",
+            missing.join(", ")
         ))
     })?;
-    for group in seen
+    for group in observation
         .settings
         .groups()
-        .filter(|group| !seen.groups.contains(group))
+        .filter(|group| !observation.groups.contains(group))
     {
         printer.line(&format!(
-            "host group {group} stands in the settings, and nothing was made of it: `cluster import` would make it"
+            "host group {group} is configured but has no resources; run `wekactl cluster import` to create them"
         ));
     }
     plan_view::show(&plan, printer);
-    if arguments.dry_run {
+    if arguments.dry_run.dry_run {
         return Ok(plan_view::dry_run(
             names.cluster(),
             &plan,
-            arguments.detailed_exitcode,
+            arguments.dry_run.detailed_exitcode,
             printer,
         ));
     }
     if !plan.is_empty() {
         let question = format!("Update cluster {} with this plan?", names.cluster());
-        confirm::confirm(printer, arguments.yes, &question)?;
+        confirm::confirm(printer, &arguments.yes, &question)?;
     }
     let cloud = Cloud {
         clients: session.clients,
-        account: seen.account,
+        account: observation.account,
         names,
         package: package.archive.into(),
     };
-    let carried = execute(&cloud, &plan, printer).await?;
+    let result = execute(&cloud, &plan, printer).await?;
     if printer.is_json() {
-        printer.json(&carried.json(&cloud, &plan, json!({})));
+        printer.json(&result.json(&cloud, &plan, json!({})));
     }
-    Ok(carried.exit_code())
+    Ok(result.exit_code())
 }
 
-/// What was seen of the account.
-struct Seen {
+/// The state of the account.
+struct Observation {
     account: Account,
     settings: Settings,
     groups: BTreeSet<HostGroup>,
     observed: Observed,
 }
 
-/// Reads the settings and looks at what stands, side by side: what wekactl makes is known by the cluster's name alone.
-async fn observe(session: &Session, names: &Names) -> Result<Seen, Failure> {
-    let asking = |error: aws::Error| Failure::aws("looking at the account", &error);
+/// Reads the settings and the actual resources concurrently: most are found by the cluster's name alone.
+async fn observe(session: &Session, names: &Names) -> Result<Observation, Failure> {
+    let failed = |error: aws::Error| Failure::aws("reading the state of the account", &error);
     let inventory = Inventory::new(&session.clients, names, &session.region);
     let by_name = ResourceId::found_by_name(None).chain(ResourceId::found_by_name(Some(HostGroup::Backends)));
     let (stored, observed, members) = tokio::join!(
-        settings(session, names),
+        session.settings(names),
         inventory.at(by_name),
         group::members(&session.clients, names)
     );
-    // That there is no such cluster says more than what else went wrong for that reason.
-    let (stored, mut observed, members) = (stored?, observed.map_err(asking)?, members.map_err(asking)?);
+    // A cluster that is not imported causes the other errors too: report that one.
+    let (stored, mut observed, members) = (stored?, observed.map_err(failed)?, members.map_err(failed)?);
     let settings = update::settings(stored, &observed, env!("CARGO_PKG_VERSION"));
-    // What only the settings tell: names of others, and whether there are clients.
+    // Only the settings have the names of resources that wekactl did not create, and whether there are clients.
     let mut more = Vec::new();
     if settings.clients.is_some() {
         more.extend(ResourceId::found_by_name(Some(HostGroup::Clients)));
@@ -114,8 +127,8 @@ async fn observe(session: &Session, names: &Names) -> Result<Seen, Failure> {
         inventory.has_classic_load_balancer(name);
         more.push(ResourceId::ClassicHealthCheck);
     }
-    let account = inventory.account().await.map_err(asking)?.clone();
-    observed.extend(inventory.at(more).await.map_err(asking)?);
+    let account = inventory.account().await.map_err(failed)?.clone();
+    observed.extend(inventory.at(more).await.map_err(failed)?);
     let groups = update::actual_groups(&settings, &observed);
     for &group in &groups {
         let members = members.iter().filter(|member| member.host_group == group);
@@ -127,7 +140,7 @@ async fn observe(session: &Session, names: &Names) -> Result<Seen, Failure> {
             members,
         )]);
     }
-    Ok(Seen {
+    Ok(Observation {
         account,
         settings,
         groups,
@@ -135,18 +148,18 @@ async fn observe(session: &Session, names: &Names) -> Result<Seen, Failure> {
     })
 }
 
-fn plan(names: &Names, seen: &Seen, package: &Package) -> Result<Plan, Failure> {
-    let generated = Generated::new(&seen.settings)?;
+fn plan(names: &Names, observation: &Observation, package: &Package) -> Result<Plan, Failure> {
+    let generated = Generated::new(&observation.settings)?;
     let request = Request {
         cluster: names.cluster(),
-        account: &seen.account,
-        settings: &seen.settings,
-        package: &package.facts,
+        account: &observation.account,
+        settings: &observation.settings,
+        package: &package.metadata,
         credentials: None,
         uuids: &generated.uuids,
         seal_keys: &generated.seal_keys,
     };
-    let wanted = update::wanted(&request, &seen.groups);
-    Plan::new(names.cluster(), wanted, seen.observed.clone())
+    let desired = update::wanted(&request, &observation.groups);
+    Plan::new(names.cluster(), desired, observation.observed.clone())
         .map_err(|conflicts| Failure::all(FAILED, conflicts.iter().map(Conflict::to_string).collect()))
 }

@@ -1,21 +1,18 @@
-//! `hostgroup list`: the host groups of a cluster.
+//! `hostgroup list`.
 
-use super::join_params::{cluster_name, settings};
-use crate::args::Named;
 use crate::failure::Failure;
+use crate::flags::ClusterFlag;
 use crate::printer::Printer;
 use crate::session::Connect;
 use aws::clusters::group_sizes;
-use deployment::Names;
 use serde_json::json;
 
-/// Runs the command.
-pub(crate) async fn run(arguments: Named, connect: Connect, printer: &Printer) -> Result<u8, Failure> {
-    let names = Names::new(cluster_name(&arguments.name)?);
+pub(crate) async fn run(cluster: &ClusterFlag, connect: Connect, printer: &Printer) -> Result<u8, Failure> {
+    let names = cluster.names()?;
     let session = connect.connect().await?;
-    let settings = settings(&session, &names).await?;
-    let of: Vec<_> = settings.groups().map(|group| names.of(group)).collect();
-    let sizes = group_sizes(&session.clients.autoscaling, &of)
+    let settings = session.settings(&names).await?;
+    let groups: Vec<_> = settings.groups().map(|group| names.of(group)).collect();
+    let sizes = group_sizes(&session.clients.autoscaling, &groups)
         .await
         .map_err(|error| Failure::aws("reading the Auto Scaling groups", &error))?;
     let rows: Vec<_> = settings

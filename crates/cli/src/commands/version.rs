@@ -1,22 +1,10 @@
-use crate::args::Arguments;
 use crate::failure::Failure;
 use crate::package::EMBEDDED_PACKAGES;
 use crate::printer::Printer;
-use clap::CommandFactory;
-use clap_complete::{Shell, generate};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-/// `completion`.
-pub(crate) fn completion(shell: Shell, printer: &Printer) -> Result<u8, Failure> {
-    let mut script = Vec::new();
-    generate(shell, &mut Arguments::command(), "wekactl", &mut script);
-    printer.data(&String::from_utf8_lossy(&script));
-    Ok(0)
-}
-
-/// `version`.
-pub(crate) fn version(printer: &Printer) -> Result<u8, Failure> {
+pub(crate) fn run(printer: &Printer) -> Result<u8, Failure> {
     let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("WEKACTL_COMMIT"));
     let hex = |archive: &[u8]| {
         Sha256::digest(archive)
@@ -40,7 +28,7 @@ pub(crate) fn version(printer: &Printer) -> Result<u8, Failure> {
             text += &format!("Lambda package {architecture} sha256:{sha256}\n");
         }
         if packages.is_empty() {
-            text += "no Lambda package carried\n";
+            text += "no embedded Lambda package\n";
         }
         printer.data(&text);
     }

@@ -1,16 +1,33 @@
-//! `debug detach-asg-instances`: takes instances out of their group and lowers its desired capacity by as many.
+//! `debug detach-asg-instances`: detaches instances from their group and decreases its desired capacity by their number.
 
-use super::groups;
-use crate::args::DetachInstances;
+use super::instances::groups;
 use crate::confirm;
 use crate::failure::{FAILED, Failure};
+use crate::flags::YesFlag;
 use crate::printer::Printer;
 use crate::session::Connect;
 use aws::group::HostGroupInstances;
+use clap::Args;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Runs the command. Instances that are in none of the groups are an error, and then nothing is done.
+/// Detach instances from a cluster's Auto Scaling groups
+///
+/// The instances keep running. The desired capacity of each group decreases by the number of its detached instances. Without a
+/// terminal, --yes is required.
+#[derive(Debug, Args)]
+pub(crate) struct DetachInstances {
+    /// Name of the cluster, or of one of its Auto Scaling groups
+    #[arg(short, long)]
+    name: String,
+    /// Instances to detach
+    #[arg(required = true, value_name = "ID")]
+    instance_ids: Vec<String>,
+    #[command(flatten)]
+    yes: YesFlag,
+}
+
+/// Changes nothing if an instance is not in one of the groups.
 pub(super) async fn run(
     arguments: DetachInstances,
     connect: Connect,
@@ -18,10 +35,10 @@ pub(super) async fn run(
 ) -> Result<u8, Failure> {
     let session = connect.connect().await?;
     let groups = groups(&session, &arguments.name).await?;
-    let chosen = chosen(&arguments, &groups)?;
-    for (group, ids) in &chosen {
+    let selected = select(&arguments, &groups)?;
+    for (group, ids) in &selected {
         printer.line(&format!(
-            "detach from {} of cluster '{}', whose desired capacity goes from {} to {}:",
+            "Detach from {} of cluster '{}'; the desired capacity decreases from {} to {}:",
             group.group,
             group.cluster,
             group.desired_capacity,
@@ -31,17 +48,17 @@ pub(super) async fn run(
             printer.line(&format!("  {id}"));
         }
     }
-    confirm::require_confirmation(printer, arguments.yes, "detach them?")?;
+    confirm::require_confirmation(printer, &arguments.yes, "Detach these instances?")?;
     let mut rows = Vec::new();
     let mut errors = Vec::new();
-    for (group, ids) in &chosen {
+    for (group, ids) in &selected {
         let autoscaling = &session.clients.autoscaling;
-        let (detached, undone) = aws::termination::detach(autoscaling, &group.group, ids, true).await;
+        let (detached, failures) = aws::termination::detach(autoscaling, &group.group, ids, true).await;
         rows.extend(detached.into_iter().map(|id| (group.group.clone(), id.0)));
         errors.extend(
-            undone
+            failures
                 .into_iter()
-                .flat_map(|undone| Failure::aws(&undone.to_string(), &undone.source).errors),
+                .flat_map(|failure| Failure::aws(&failure.to_string(), &failure.source).errors),
         );
     }
     if printer.is_json() {
@@ -61,27 +78,27 @@ pub(super) async fn run(
     }
 }
 
-/// Which instances go from which group, each once.
-fn chosen<'a>(
+/// The instances to detach from each group, without duplicates.
+fn select<'a>(
     arguments: &DetachInstances,
     groups: &'a [HostGroupInstances],
 ) -> Result<Vec<(&'a HostGroupInstances, Vec<String>)>, Failure> {
-    let at: BTreeMap<&str, usize> = groups
+    let group_of: BTreeMap<&str, usize> = groups
         .iter()
         .enumerate()
-        .flat_map(|(place, group)| {
+        .flat_map(|(index, group)| {
             let ids = group
                 .instances
                 .iter()
                 .filter_map(|instance| instance.instance_id());
-            ids.map(move |id| (id, place))
+            ids.map(move |id| (id, index))
         })
         .collect();
-    let mut of: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    let mut selected: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     let mut errors = Vec::new();
     for id in arguments.instance_ids.iter().collect::<BTreeSet<_>>() {
-        match at.get(id.as_str()) {
-            Some(&place) => of.entry(place).or_default().push(id.clone()),
+        match group_of.get(id.as_str()) {
+            Some(&index) => selected.entry(index).or_default().push(id.clone()),
             None => {
                 let names: Vec<_> = groups.iter().map(|group| group.group.as_str()).collect();
                 errors.push(format!("instance {id} is not in {}", names.join(" or ")));
@@ -91,5 +108,8 @@ fn chosen<'a>(
     if !errors.is_empty() {
         return Err(Failure::all(FAILED, errors));
     }
-    Ok(of.into_iter().map(|(place, ids)| (&groups[place], ids)).collect())
+    Ok(selected
+        .into_iter()
+        .map(|(index, ids)| (&groups[index], ids))
+        .collect())
 }

@@ -1,28 +1,43 @@
-//! `debug get-join-params`: what the *join* function hands to a new instance, the password left out.
+//! `debug get-join-params`: the script that the *join* function returns to a new instance, without the password.
 
-use crate::args::GetJoinParams;
-use crate::commands::join_params::{cluster_name, settings};
 use crate::failure::Failure;
+use crate::flags::ClusterFlag;
 use crate::printer::Printer;
 use crate::session::Connect;
+use clap::Args;
 use deployment::{HostGroup, Names};
 use instances::{BackendJoin, ClientJoin};
 use serde_json::json;
 
-/// What stands in the place of the password.
+/// Replaces the password.
 const HIDDEN: &str = "(hidden)";
 
-/// Runs the command.
+/// Print the join script of a host group; the password is hidden
+#[derive(Debug, Args)]
+pub(crate) struct GetJoinParams {
+    #[command(flatten)]
+    cluster: ClusterFlag,
+    /// Host group (Backends or Clients), or the name of its Auto Scaling group
+    #[arg(short = 'g', long, default_value = "Backends", value_name = "GROUP")]
+    asg_name: String,
+    /// DynamoDB table to read the credentials from, instead of the cluster's
+    #[arg(short = 't', long, value_name = "TABLE")]
+    table_name: Option<String>,
+    /// Instance type to use instead of the host group's
+    #[arg(long, value_name = "TYPE")]
+    instance_type: Option<String>,
+}
+
 pub(super) async fn run(
     arguments: GetJoinParams,
     connect: Connect,
     printer: &Printer,
 ) -> Result<u8, Failure> {
-    let names = Names::new(cluster_name(&arguments.name)?);
+    let names = arguments.cluster.names()?;
     let group = host_group(&names, &arguments.asg_name)?;
     let session = connect.connect().await?;
-    let settings = settings(&session, &names).await?;
-    let of_group = settings
+    let settings = session.settings(&names).await?;
+    let group_settings = settings
         .group(group)
         .ok_or_else(|| Failure::plain(format!("cluster '{}' has no host group {group}", names.cluster())))?;
     let table = arguments.table_name.unwrap_or_else(|| names.base());
@@ -34,7 +49,7 @@ pub(super) async fn run(
     let credentials = credentials.map_err(|error| Failure::aws("reading the credentials", &error))?;
     if backends.is_empty() {
         return Err(Failure::plain(format!(
-            "cluster '{}' has no running backends that an instance could join by",
+            "cluster '{}' has no running backend for an instance to join through",
             names.cluster()
         )));
     }
@@ -43,7 +58,7 @@ pub(super) async fn run(
     let instance_type = arguments
         .instance_type
         .as_deref()
-        .unwrap_or(&of_group.instance_type);
+        .unwrap_or(&group_settings.instance_type);
     let mut document = json!({
         "cluster": names.cluster().as_str(),
         "host_group": group.name(),
@@ -61,11 +76,11 @@ pub(super) async fn run(
         HostGroup::Backends => {
             let profile = match &arguments.instance_type {
                 Some(instance_type) => instances::profile_of(instance_type),
-                None => of_group.profile(),
+                None => group_settings.profile(),
             };
             let profile = profile.ok_or_else(|| {
                 Failure::plain(format!(
-                    "instance type '{instance_type}' is not known, and no cores and memory were given for it at import"
+                    "instance type '{instance_type}' is unknown, and import was run without --cores and --compute-memory"
                 ))
             })?;
             document["profile"] = json!(profile);
@@ -87,7 +102,7 @@ pub(super) async fn run(
     Ok(0)
 }
 
-/// The host group that is meant, by its own name or its Auto Scaling group's.
+/// Finds a host group by its own name or by its Auto Scaling group's.
 fn host_group(names: &Names, text: &str) -> Result<HostGroup, Failure> {
     let group = HostGroup::ALL
         .into_iter()
@@ -95,7 +110,7 @@ fn host_group(names: &Names, text: &str) -> Result<HostGroup, Failure> {
     group.ok_or_else(|| {
         let known = HostGroup::ALL.map(|group| format!("{group} ({})", names.of(group)));
         Failure::usage(format!(
-            "'{text}' is no host group of cluster '{}': there are {}",
+            "'{text}' is not a host group of cluster '{}': the host groups are {}",
             names.cluster(),
             known.join(" and ")
         ))

@@ -1,11 +1,9 @@
-//! A removal as it is shown.
-
 use crate::printer::{Printer, style};
 use deployment::removal::{Removal, Step, Verb};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-/// A step of a removal, for JSON.
+/// A step, for JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row<'a> {
     kind: &'static str,
@@ -33,7 +31,7 @@ pub(crate) fn rows(removal: &Removal) -> Vec<Row<'_>> {
     rows.collect()
 }
 
-/// What is left alone, is on its way out already, and could not be found out; for JSON.
+/// Resources that are skipped, that AWS is already deleting, and that could not be read; for JSON.
 pub(crate) fn remarks(removal: &Removal) -> Json {
     json!({
         "left_alone": removal.foreign.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -42,7 +40,7 @@ pub(crate) fn remarks(removal: &Removal) -> Json {
     })
 }
 
-/// Shows it to people, a line a step.
+/// Prints one line per step.
 pub(crate) fn show(removal: &Removal, printer: &Printer) {
     for step in &removal.steps {
         let (sign, style) = match step.verb {
@@ -59,14 +57,17 @@ pub(crate) fn show(removal: &Removal, printer: &Printer) {
         printer.warn(unknown);
     }
     for (kind, name) in &removal.going {
-        printer.line(&format!("  AWS is removing the {} {name} already", kind.label()));
+        printer.line(&format!(
+            "  {} {name} is already being deleted by AWS",
+            kind.label()
+        ));
     }
     let count = |verb| removal.steps.iter().filter(|step| step.verb == verb).count();
     let head = style::HEAD;
     let deleted = count(Verb::Delete) + count(Verb::Schedule);
     if !removal.is_empty() {
         printer.line(&format!(
-            "{head}Plan{head:#}: {deleted} to delete, {} left alone",
+            "{head}Plan{head:#}: {deleted} to delete, {} skipped",
             removal.foreign.len()
         ));
     }

@@ -1,0 +1,154 @@
+//! The options of `cluster import`, and the request that they make.
+
+use crate::failure::{Failure, USAGE};
+use crate::flags::{ClusterFlag, DryRunFlags, LoginFlags, PackageFlag, YesFlag};
+use crate::weka_ca;
+use clap::Args;
+use deployment::import::ImportRequest;
+use deployment::{ClusterName, HostName, Tags};
+use instances::{ComputeMemory, Cores, Profile};
+use std::path::PathBuf;
+use weka_types::WekaProtocol;
+
+/// Import a running cluster: create what scales it, and put its instances into an Auto Scaling group
+///
+/// The instances are those of the CloudFormation stack with the cluster's name, or those of --instance-ids. Import is idempotent:
+/// rerun it to resume; on an imported cluster without drift it is a no-op.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    #[command(flatten)]
+    cluster: ClusterFlag,
+    #[command(flatten)]
+    pub(super) login: LoginFlags,
+    /// Import these instances instead of those of a stack
+    #[arg(short, long, value_delimiter = ',', value_name = "ID")]
+    pub(super) instance_ids: Vec<String>,
+    /// Tag for every created resource; can be repeated
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    tags: Vec<String>,
+    /// The subnet is private: assign no public addresses, and create a private join API
+    #[arg(short = 's', long)]
+    private_subnet: bool,
+    /// Second subnet of the load balancer, in another availability zone
+    #[arg(short = 'a', long, value_name = "SUBNET")]
+    additional_alb_subnet: Option<String>,
+    /// DNS name for the load balancer; requires --dns-zone-id
+    #[arg(short = 'l', long, value_name = "NAME")]
+    dns_alias: Option<String>,
+    /// Hosted zone of the DNS name; requires --dns-alias
+    #[arg(short = 'z', long, value_name = "ZONE")]
+    dns_zone_id: Option<String>,
+    /// The VPC has a DynamoDB endpoint: let the scale function read the credentials through it
+    #[arg(short = 'd', long)]
+    use_dynamodb_endpoint: bool,
+    /// PEM file of trusted certificates: a backend must present one of them, or one signed by one of them
+    #[arg(long, value_name = "FILE", conflicts_with = "weka_http")]
+    weka_ca: Option<PathBuf>,
+    /// Use plain HTTP for the backends' API: the Weka password is sent unencrypted
+    #[arg(long)]
+    pub(super) weka_http: bool,
+    /// Do not import the stack's clients
+    #[arg(long)]
+    no_clients: bool,
+    /// Do not verify the username and password with Weka first
+    #[arg(long)]
+    pub(super) no_verify: bool,
+    /// Weka cores, for an instance type that wekactl does not know; requires --compute-memory
+    #[arg(long, value_name = "compute=N,frontend=N,drive=N")]
+    cores: Option<String>,
+    /// Memory of the compute container, for an instance type that wekactl does not know; requires --cores
+    #[arg(long, value_name = "SIZE")]
+    compute_memory: Option<String>,
+    #[command(flatten)]
+    pub(super) package: PackageFlag,
+    #[command(flatten)]
+    pub(super) dry_run: DryRunFlags,
+    #[command(flatten)]
+    pub(super) yes: YesFlag,
+}
+
+impl Import {
+    /// # Errors
+    /// All invalid options together.
+    pub(super) fn request(&self) -> Result<ImportRequest, Failure> {
+        let mut errors = Vec::new();
+        let cluster = self
+            .cluster
+            .name
+            .parse::<ClusterName>()
+            .map_err(|error| errors.push(error.to_string()))
+            .ok();
+        let tags = Tags::from_arguments(self.tags.iter().map(String::as_str));
+        let tags = tags
+            .map_err(|invalid| errors.extend(invalid.iter().map(ToString::to_string)))
+            .unwrap_or_default();
+        let profile = match (&self.cores, &self.compute_memory) {
+            (None, None) => None,
+            (Some(cores), Some(memory)) => {
+                let cores = cores
+                    .parse::<Cores>()
+                    .map_err(|error| errors.push(error.to_string()));
+                let memory = memory
+                    .parse::<ComputeMemory>()
+                    .map_err(|error| errors.push(error.to_string()));
+                cores
+                    .ok()
+                    .zip(memory.ok())
+                    .map(|(cores, compute_memory)| Profile {
+                        cores,
+                        compute_memory,
+                    })
+            }
+            _ => {
+                errors
+                    .push("--cores and --compute-memory require each other: use both or neither".to_owned());
+                None
+            }
+        };
+        let dns_alias = self.dns_alias.as_deref().and_then(|name| {
+            let name = name
+                .parse::<HostName>()
+                .map_err(|error| errors.push(format!("--dns-alias: {error}")));
+            name.ok()
+        });
+        if self.dns_alias.is_some() != self.dns_zone_id.is_some() {
+            errors.push("--dns-alias and --dns-zone-id require each other: use both or neither".to_owned());
+        }
+        let weka_ca = self.weka_ca.as_deref().and_then(|path| {
+            let ca = weka_ca::read("--weka-ca", path).map_err(|error| errors.push(error));
+            ca.ok().map(|ca| ca.pem().to_owned())
+        });
+        if self.login.username.is_empty() {
+            errors.push("--username is empty".to_owned());
+        }
+        for id in &self.instance_ids {
+            let hex = id.strip_prefix("i-").unwrap_or_default();
+            if hex.is_empty() || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+                errors.push(format!(
+                    "'{id}' is not an instance ID: use an ID like i-0123456789abcdef0"
+                ));
+            }
+        }
+        let (Some(cluster), true) = (cluster, errors.is_empty()) else {
+            return Err(Failure::all(USAGE, errors));
+        };
+        Ok(ImportRequest {
+            cluster,
+            tags,
+            private_subnet: self.private_subnet,
+            additional_subnet: self.additional_alb_subnet.clone(),
+            dns_alias,
+            dns_zone_id: self.dns_zone_id.clone(),
+            use_dynamodb_endpoint: self.use_dynamodb_endpoint,
+            weka_protocol: if self.weka_http {
+                WekaProtocol::Http
+            } else {
+                WekaProtocol::Https
+            },
+            weka_ca,
+            clients: !self.no_clients,
+            profile,
+            build_version: env!("CARGO_PKG_VERSION").to_owned(),
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! `cluster import`: observe, verify, plan, confirm, execute.
+
+mod arguments;
+mod observe;
+mod plan;
+mod report;
+
+pub(crate) use arguments::Import;
+
+use crate::execute::execute;
+use crate::failure::Failure;
+use crate::printer::Printer;
+use crate::session::Connect;
+use crate::verify_credentials::{self, Api, Verification};
+use crate::{confirm, package, password, plan_view};
+use aws::cloud::Cloud;
+use deployment::import::{DiscoveredCluster, ImportRequest};
+use deployment::{HostGroup, Names, Secret};
+
+pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) -> Result<u8, Failure> {
+    let request = arguments.request()?;
+    if arguments.weka_http {
+        printer.warn("--weka-http: the functions send the Weka password to the backends unencrypted");
+    }
+    let package = package::find(&arguments.package)?;
+    let password = password::read(&arguments.login, printer)?;
+    let session = connect.connect().await?;
+    let names = Names::new(request.cluster.clone());
+    let observation = observe::observe(&session, &names, &request, &arguments.instance_ids).await?;
+    let credentials = (arguments.login.username.as_str(), &password);
+    let verification = if arguments.no_verify {
+        Verification::Skipped("--no-verify".to_owned())
+    } else {
+        verify(&request, &observation.discovered, credentials).await?
+    };
+    let (settings, plan) = plan::plan(&request, &observation, &package, credentials, &verification)?;
+    if let Verification::Skipped(reason) = &verification {
+        printer.line(&format!(
+            "The username and password were not verified with Weka: {reason}."
+        ));
+    }
+    plan_view::show(&plan, printer);
+    if arguments.dry_run.dry_run {
+        return Ok(plan_view::dry_run(
+            names.cluster(),
+            &plan,
+            arguments.dry_run.detailed_exitcode,
+            printer,
+        ));
+    }
+    if !plan.is_empty() {
+        let question = format!("Import cluster {} with this plan?", names.cluster());
+        confirm::confirm(printer, &arguments.yes, &question)?;
+    }
+    let cloud = Cloud {
+        clients: session.clients,
+        account: observation.account,
+        names,
+        package: package.archive.into(),
+    };
+    let result = execute(&cloud, &plan, printer).await?;
+    Ok(report::finish(&cloud, &plan, &settings, &result, printer))
+}
+
+/// Logs in to one of the backends to import.
+async fn verify(
+    request: &ImportRequest,
+    discovered: &DiscoveredCluster,
+    (username, password): (&str, &Secret),
+) -> Result<Verification, Failure> {
+    let api = Api {
+        protocol: request.weka_protocol,
+        ca: request.weka_ca.as_deref(),
+    };
+    let backends = discovered.of_group(HostGroup::Backends).into_iter();
+    let addresses = backends.filter_map(|backend| backend.address.clone());
+    verify_credentials::log_in(addresses, api, username, password).await
+}

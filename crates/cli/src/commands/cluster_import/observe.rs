@@ -1,0 +1,99 @@
+use crate::failure::Failure;
+use crate::session::Session;
+use aws::discover::{self, NotFound};
+use aws::inventory::Inventory;
+use aws::permissions;
+use deployment::import::{DiscoveredCluster, ImportRequest, actual_instances};
+use deployment::plan::Observed;
+use deployment::{Account, HostGroup, Names, ResourceId};
+use std::collections::BTreeSet;
+
+/// The state of the account.
+pub(super) struct Observation {
+    pub(super) account: Account,
+    pub(super) discovered: DiscoveredCluster,
+    pub(super) observed: Observed,
+    /// Name of the hosted zone `--dns-zone-id`, if it exists.
+    pub(super) zone: Option<String>,
+    /// Required actions that the caller may not call.
+    pub(super) denied: Vec<String>,
+}
+
+/// Discovers the cluster and reads the actual resources concurrently: most are found by the cluster's name alone.
+pub(super) async fn observe(
+    session: &Session,
+    names: &Names,
+    request: &ImportRequest,
+    ids: &[String],
+) -> Result<Observation, Failure> {
+    let failed = |error: aws::Error| Failure::aws("reading the state of the account", &error);
+    let inventory = Inventory::new(&session.clients, names, &session.region);
+    if let Some((zone, alias)) = request.dns_zone_id.as_ref().zip(request.dns_alias.as_ref()) {
+        inventory.has_alias(zone, alias.as_str());
+    }
+    let discover = async {
+        let members = if ids.is_empty() {
+            discover::of_stack(&session.clients, names.cluster()).await
+        } else {
+            let ids: BTreeSet<_> = ids.iter().cloned().collect();
+            let members = discover::of_instances(&session.clients, ids).await;
+            members.map_err(NotFound::Aws)
+        };
+        let members = members.map_err(|error| match error {
+            NotFound::Stack(_) => Failure::plain(error.to_string()),
+            NotFound::Aws(error) => Failure::aws("finding the cluster", &error),
+        })?;
+        // Only the members show whether there are clients and which load balancer the stack has.
+        let mut more = Vec::new();
+        if request.clients && !members.discovered().of_group(HostGroup::Clients).is_empty() {
+            more.extend(ResourceId::found_by_name(Some(HostGroup::Clients)));
+        }
+        if let Some(name) = members.discovered().classic_load_balancers.first() {
+            inventory.has_classic_load_balancer(name);
+            more.push(ResourceId::ClassicHealthCheck);
+        }
+        let (discovered, observed) = tokio::join!(members.complete(&session.clients), inventory.at(more));
+        let discovered = discovered.map_err(|error| Failure::aws("finding the cluster", &error))?;
+        Ok((discovered, observed.map_err(failed)?))
+    };
+    let read = async {
+        let by_name = [None, Some(HostGroup::Backends)].map(ResourceId::found_by_name);
+        let observed = inventory.at(by_name.into_iter().flatten());
+        let denied = async {
+            let caller = inventory.caller_arn().await?;
+            Ok(permissions::denied(&session.clients.iam, caller).await)
+        };
+        let (observed, denied) = tokio::join!(observed, denied);
+        // Without credentials every request fails; the error of GetCallerIdentity names the reason best.
+        let denied = denied.map_err(failed)?;
+        Ok::<_, Failure>((observed.map_err(failed)?, denied))
+    };
+    let zone_name = async {
+        match &request.dns_zone_id {
+            Some(id) => discover::zone_name(&session.clients, id).await.map_err(failed),
+            None => Ok(None),
+        }
+    };
+    let ((discovered, more), (mut observed, denied), zone) = tokio::try_join!(discover, read, zone_name)?;
+    let account = inventory.account().await.map_err(failed)?.clone();
+    observed.extend(more);
+    let mut groups = vec![HostGroup::Backends];
+    if request.clients && !discovered.of_group(HostGroup::Clients).is_empty() {
+        groups.push(HostGroup::Clients);
+    }
+    for group in groups {
+        observed.extend(actual_instances(
+            names.cluster(),
+            group,
+            &request.tags,
+            &discovered,
+        ));
+    }
+    Ok(Observation {
+        account,
+        discovered,
+        observed,
+        zone,
+        denied,
+    })
+}
