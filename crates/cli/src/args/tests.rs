@@ -1,34 +1,41 @@
 use super::Arguments;
-use clap::{Command, CommandFactory};
+use clap::{Arg, Command, CommandFactory};
 use std::path::Path;
 
-/// The reference of commands and flags, as the program's own help has it.
+/// The reference of commands and options, rendered from the program's help.
 fn reference() -> String {
-    let mut text =
-        "# Commands\n\nThe help of each command, as `wekactl <command> --help` prints it.\n".to_owned();
+    let mut text = "# Commands\n\n\
+        Generated from `wekactl <command> --help`. Every command also accepts the options of `wekactl` itself; they are listed \
+        only once, in the first section.\n"
+        .to_owned();
     let mut command = Arguments::command().term_width(100);
     command.build();
-    section(&mut text, "", &mut command);
+    section(&mut text, "", command);
     text
 }
 
-fn section(text: &mut String, parents: &str, command: &mut Command) {
+fn section(text: &mut String, parents: &str, command: Command) {
     let name = format!("{parents}{}", command.get_name());
     let help = command.clone().render_long_help().to_string();
     let help: Vec<_> = help.lines().map(str::trim_end).collect();
     *text += &format!("\n## {name}\n\n```\n{}\n```\n", help.join("\n").trim());
     for sub in command
-        .get_subcommands_mut()
+        .get_subcommands()
         .filter(|sub| sub.get_name() != "help" && !sub.is_hide_set())
     {
-        section(text, &format!("{name} "), sub);
+        section(text, &format!("{name} "), sub.clone().mut_args(hide_if_global));
     }
 }
 
+fn hide_if_global(arg: Arg) -> Arg {
+    let global = arg.is_global_set() || ["help", "version"].contains(&arg.get_id().as_str());
+    arg.hide(global)
+}
+
 #[test]
-fn the_documented_reference_is_the_programs_help() {
+fn cli_reference_matches_help() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
-    #[expect(clippy::disallowed_methods, reason = "as snapshots are accepted")]
+    #[expect(clippy::disallowed_methods, reason = "updated like the snapshots")]
     if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
         std::fs::write(&path, reference()).unwrap();
     }
@@ -36,11 +43,11 @@ fn the_documented_reference_is_the_programs_help() {
     assert_eq!(
         documented,
         reference(),
-        "INSTA_UPDATE=always writes docs/cli.md anew"
+        "update docs/cli.md with INSTA_UPDATE=always"
     );
 }
 
 #[test]
-fn flags_are_well_formed() {
+fn options_are_well_formed() {
     Arguments::command().debug_assert();
 }

@@ -59,9 +59,9 @@ fn arguments_are_checked_all_at_once_before_anything_is_asked() {
             "tag 'wekactl.io/x=1' is reserved",
             "tag 'aws:x=1' is reserved",
             "has a key longer than 128 characters",
-            "--dns-alias and --dns-zone-id go together",
-            "--cores and --compute-memory go together",
-            "'instance-1' is no instance id",
+            "--dns-alias and --dns-zone-id require each other",
+            "--cores and --compute-memory require each other",
+            "'instance-1' is not an instance ID",
         ],
     );
     refused(
@@ -80,7 +80,7 @@ fn arguments_are_checked_all_at_once_before_anything_is_asked() {
         &lab,
         &["-c", "gcp"],
         64,
-        &["there is no provider 'gcp': there is 'aws'"],
+        &["unknown cloud provider 'gcp': the only provider is 'aws'"],
     );
     let package = lab.package();
     let package = package.to_str().unwrap();
@@ -90,7 +90,7 @@ fn arguments_are_checked_all_at_once_before_anything_is_asked() {
         64,
         &[
             "--weka-ca /nowhere/ca.pem cannot be read: No such file",
-            "--dns-alias and --dns-zone-id go together",
+            "--dns-alias and --dns-zone-id require each other",
         ],
     );
     let text = lab.file("text.pem", "no certificate");
@@ -105,7 +105,7 @@ fn arguments_are_checked_all_at_once_before_anything_is_asked() {
     let ran = lab.import(&["--weka-ca", &text, "--weka-http"]);
     assert_eq!(ran.status, 64);
     assert!(ran.stderr.contains("cannot be used with"), "{}", ran.stderr);
-    refused(&lab, &["-r", "Ireland"], 64, &["'Ireland' is no region"]);
+    refused(&lab, &["-r", "Ireland"], 64, &["'Ireland' is not an AWS region"]);
     for (name, reason) in [
         ("1wk", "does not begin with a letter"),
         ("w_k", "other than letters"),
@@ -144,7 +144,7 @@ fn a_password_is_needed_and_never_asked_for_without_a_terminal() {
     assert_eq!(ran.status, 64);
     assert!(
         ran.stderr
-            .contains("no password and no terminal to ask for it: set WEKA_PASSWORD"),
+            .contains("no Weka password is given and there is no terminal to prompt on: set WEKA_PASSWORD"),
         "{}",
         ran.stderr
     );
@@ -170,7 +170,7 @@ fn region_credentials_and_package_are_needed() {
     assert_eq!(ran.status, 64);
     assert!(
         ran.stderr
-            .contains("there is no region: give --region, or set AWS_REGION"),
+            .contains("no AWS region is set: use --region, or set AWS_REGION"),
         "{}",
         ran.stderr
     );
@@ -181,7 +181,7 @@ fn region_credentials_and_package_are_needed() {
     assert_eq!(ran.status, 1);
     assert!(
         ran.stderr
-            .contains("hint: the region's endpoint has no address: is --region spelled right"),
+            .contains("hint: the region's endpoint has no address: check --region"),
         "{}",
         ran.stderr
     );
@@ -189,7 +189,8 @@ fn region_credentials_and_package_are_needed() {
     let ran = lab.import_with("wk", &["-p", "x"], &nobody);
     assert_eq!(ran.status, 1);
     assert!(
-        ran.stderr.contains("no credentials were found: set AWS_PROFILE"),
+        ran.stderr
+            .contains("no AWS credentials were found: set AWS_PROFILE"),
         "{}",
         ran.stderr
     );
@@ -204,7 +205,7 @@ fn region_credentials_and_package_are_needed() {
     let ran = lab.wekactl(&import_arguments("wk", "/bin/sh"));
     assert!(
         ran.stderr
-            .contains("it is no zip archive; `cargo xtask package` makes one"),
+            .contains("it is not a zip archive; build one with `cargo xtask package`"),
         "{}",
         ran.stderr
     );

@@ -59,15 +59,15 @@ async fn import_refuses_what_weka_refuses_before_anything_is_made() {
     assert!(
         refused
             .stderr
-            .contains("error: the user or the password is no good: ")
-            && refused.stderr.contains("--no-verify imports with them"),
+            .contains("error: Weka rejected the username or password: ")
+            && refused.stderr.contains("use --no-verify to import anyway"),
         "{}",
         refused.stderr
     );
     assert_eq!(lab.changes_since(calls), [""; 0]);
     let imported = lab.import(&["--no-verify"]).ok();
     assert!(
-        imported.stderr.contains("not tried on Weka: --no-verify."),
+        imported.stderr.contains("not verified with Weka: --no-verify."),
         "{}",
         imported.stderr
     );
@@ -79,7 +79,7 @@ async fn import_refuses_what_weka_refuses_before_anything_is_made() {
     assert!(
         refused
             .stderr
-            .contains("nothing was changed, because the new credentials are no good"),
+            .contains("nothing was changed: Weka rejected the new credentials"),
         "{}",
         refused.stderr
     );
@@ -95,7 +95,7 @@ async fn import_refuses_what_weka_refuses_before_anything_is_made() {
     assert!(!format!("{}{}", changed.stdout, changed.stderr).contains(OTHER));
     let unknown = change(&lab, &["-y", "--no-verify"], "a-third-one").ok();
     assert!(
-        unknown.stderr.contains("were not tried: --no-verify"),
+        unknown.stderr.contains("were not verified: --no-verify"),
         "{}",
         unknown.stderr
     );
@@ -115,7 +115,7 @@ async fn a_certificate_that_is_not_the_given_one_is_told_by_import() {
     assert!(refused.stderr.contains("certificate"), "{}", refused.stderr);
     let own = lab.file("own.pem", weka.certificate_pem());
     let imported = lab.import(&["--weka-ca", &own]).ok();
-    assert!(!imported.stderr.contains("not tried"), "{}", imported.stderr);
+    assert!(!imported.stderr.contains("not verified"), "{}", imported.stderr);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn without_a_backend_in_reach_it_says_that_they_were_not_tried() {
         ..StackOptions::default()
     });
     let imported = lab.import(&[]).ok();
-    let not_reached = "no backend can be reached from here on port 14000";
+    let not_reached = "no backend can be reached from this machine on port 14000";
     assert!(imported.stderr.contains(not_reached), "{}", imported.stderr);
     let calls = lab.calls().len();
     // Nobody to ask, and nobody who said yes beforehand.

@@ -76,18 +76,20 @@ fn an_imported_cluster_goes_without_a_trace_and_a_second_destroy_finds_nothing()
     lab.import(&TAGS).ok();
     let ran = lab.destroy(&[]).ok();
     assert!(
-        ran.stderr.contains("Nothing of cluster wk is left."),
+        ran.stderr.contains("No resources of cluster wk remain."),
         "{}",
         ran.stderr
     );
-    assert!(ran.stderr.contains("Left to AWS: KMS key"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("Deferred to AWS: KMS key"), "{}", ran.stderr);
     let after = lab::dump(&lab.moto).unwrap();
     assert_eq!(after["instances"], Value::Array(vec![]));
     assert_same(&without_instances(after), &without_instances(before));
     let calls = lab.calls().len();
     let again = lab.destroy(&[]).ok();
     assert!(
-        again.stderr.contains("Nothing of cluster wk stands in eu-west-1"),
+        again
+            .stderr
+            .contains("No resources of cluster wk exist in eu-west-1"),
         "{}",
         again.stderr
     );
@@ -128,7 +130,7 @@ fn nothing_is_destroyed_where_nobody_can_be_asked_nor_by_a_dry_run() {
     assert!(
         refused
             .stderr
-            .contains("there is no terminal to ask on, and --yes was not given"),
+            .contains("there is no terminal to ask for confirmation on; use --yes"),
         "{}",
         refused.stderr
     );

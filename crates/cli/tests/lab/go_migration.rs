@@ -151,7 +151,8 @@ fn becomes_ours(options: &GoImportOptions) {
     let calls = lab.calls().len();
     let ran = lab.update(&["-y"]).ok();
     assert!(
-        ran.stderr.contains("host group Clients stands in the settings"),
+        ran.stderr
+            .contains("host group Clients is configured but has no resources"),
         "{}",
         ran.stderr
     );
@@ -324,7 +325,7 @@ fn it_is_destroyed_without_a_trace_whether_taken_over_or_not() {
         }
         let ran = lab.destroy(&[]).ok();
         assert!(
-            ran.stderr.contains("Nothing of cluster wk is left."),
+            ran.stderr.contains("No resources of cluster wk remain."),
             "{}",
             ran.stderr
         );

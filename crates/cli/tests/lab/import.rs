@@ -109,7 +109,7 @@ fn how_weka_is_spoken_to_stands_in_the_settings() {
     let http = lab.import(&["--weka-http"]).ok();
     assert!(
         http.stderr
-            .contains("--weka-http: the functions send Weka's password"),
+            .contains("--weka-http: the functions send the Weka password"),
         "{}",
         http.stderr
     );

@@ -65,7 +65,7 @@ fn instances_are_shown_by_stack_group_and_tag() {
     refused(
         &debug(&lab, &["list-asg-instances", "-n", "other"]),
         1,
-        "there is no imported cluster and no Auto Scaling group of one with the name 'other' in eu-west-1",
+        "'other' is neither an imported cluster nor the Auto Scaling group of one in eu-west-1",
     );
 
     let backends = json_of(&lab, &["get-backends-private-ips", "-n", "wk"]);
@@ -121,12 +121,12 @@ fn join_scripts(lab: &Lab) {
         (
             vec!["-g", "Frontends"],
             64,
-            "'Frontends' is no host group of cluster 'wk': there are Backends (wekactl-wk-Backends)",
+            "'Frontends' is not a host group of cluster 'wk': the host groups are Backends (wekactl-wk-Backends)",
         ),
         (
             vec!["--instance-type", "t3.micro"],
             1,
-            "instance type 't3.micro' is not known",
+            "instance type 't3.micro' is unknown",
         ),
         (
             vec!["-t", "other"],
@@ -157,10 +157,12 @@ fn instances_are_detached_twenty_a_call_and_none_of_another_group() {
     refused(
         &refusal,
         64,
-        "nothing was done: there is no terminal to ask on, and --yes was not given",
+        "nothing was changed: there is no terminal to ask for confirmation on; use --yes",
     );
     assert!(
-        refusal.stderr.contains("desired capacity goes from 26 to 24"),
+        refusal
+            .stderr
+            .contains("desired capacity decreases from 26 to 24"),
         "{}",
         refusal.stderr
     );

@@ -47,7 +47,10 @@ async fn broken_off_everywhere(
 async fn goes(lab: &Lab, more: &[&str], before: &[String], context: &str) {
     let ran = lab.destroy(more);
     assert_eq!(ran.status, 0, "{context}:\n{}", ran.stderr);
-    let nothing = ["Nothing of cluster wk is left.", "Nothing of cluster wk stands"];
+    let nothing = [
+        "No resources of cluster wk remain.",
+        "No resources of cluster wk exist",
+    ];
     assert!(
         nothing.iter().any(|text| ran.stderr.contains(text)),
         "{context}:\n{}",

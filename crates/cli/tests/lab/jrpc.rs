@@ -123,7 +123,7 @@ fn says_what_weka_or_the_way_to_it_has_against_it() {
         (
             &["--host", "127.0.0.1", "-m", "status", "--params", "{"],
             64,
-            "--params is not JSON",
+            "--params is not valid JSON",
         ),
         (
             &["--host", "127.0.0.1", "-m", "status", "--ca", "/nowhere"],
