@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::group::{describe_group, describe_instances_by_id};
 use aws_sdk_ec2::types::Instance;
 use jiff::Timestamp;
-use scaling::termination::{Ec2, Lifecycle, Member, State};
+use scaling::terminate::{Ec2, Lifecycle, Member, State};
 use std::collections::HashMap;
 use weka_types::ids::InstanceId;
 
@@ -45,7 +45,7 @@ pub async fn members(
             healthy: member.health_status.as_deref() != Some("Unhealthy"),
             lifecycle: member
                 .lifecycle_state
-                .map_or(Lifecycle::Unknown, |state| Lifecycle::of(state.as_str())),
+                .map_or(Lifecycle::Unknown, |state| Lifecycle::from_api(state.as_str())),
             // An unprotected instance may be detached: an unknown value counts as protected.
             protected: member.protected_from_scale_in != Some(false),
         })
@@ -56,11 +56,11 @@ pub async fn members(
 fn ec2_details(instance: Instance) -> Ec2 {
     let state = instance.state.and_then(|state| state.name);
     Ec2 {
-        state: state.map_or(State::Unknown, |name| State::of(name.as_str())),
+        state: state.map_or(State::Unknown, |name| State::from_api(name.as_str())),
         private_ip: instance
             .private_ip_address
             .and_then(|address| address.parse().ok()),
-        launched: instance
+        launch_time: instance
             .launch_time
             .and_then(|time| Timestamp::from_second(time.secs()).ok()),
     }

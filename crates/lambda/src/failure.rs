@@ -1,9 +1,7 @@
 use lambda_runtime::Diagnostic;
-use scaling::check::Violation;
 use scaling::messages::InvalidMessage;
-use scaling::plan::Refusal;
 use scaling::seal::InvalidSeal;
-use scaling::termination;
+use scaling::{drain, terminate};
 use std::error::Error;
 
 /// What an invocation fails with. The state machine and its operators see the [name](Failure::name) and the message.
@@ -42,25 +40,25 @@ pub enum Failure {
     #[error("{refusal}")]
     Refused {
         /// Reason.
-        refusal: Refusal,
+        refusal: drain::Refusal,
     },
     /// The plan breaks an invariant: a defect of this program.
     #[error("the plan is not carried out, because it breaks an invariant: {violation}")]
     Violation {
         /// Which.
-        violation: Violation,
+        violation: drain::Violation,
     },
     /// The message says nothing by which terminating could be decided.
     #[error("{refusal}")]
     NoMembers {
         /// What is missing.
-        refusal: termination::Refusal,
+        refusal: terminate::Refusal,
     },
     /// The plan of *terminate* breaks an invariant: a defect of this program.
     #[error("the plan is not carried out, because it breaks an invariant: {violation}")]
     TerminationViolation {
         /// Which.
-        violation: termination::Violation,
+        violation: terminate::Violation,
     },
     /// What went wrong in a run without stopping it.
     #[error("{}", .errors.join("\n"))]

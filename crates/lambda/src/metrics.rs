@@ -2,7 +2,7 @@
 
 use crate::Environment;
 use jiff::Timestamp;
-use scaling::report::Counts;
+use scaling::drain::Counts;
 use serde_json::{Value, json};
 
 /// The namespace of all metrics.

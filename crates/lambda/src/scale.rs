@@ -3,12 +3,9 @@
 use crate::failure::{Failure, chain};
 use crate::{Clients, Environment, Moment, metrics, random};
 use deployment::HostGroup;
-use scaling::check::check;
-use scaling::execute::{conclude, execute};
+use scaling::drain::{Action, Report, check, execute, finish, plan};
 use scaling::messages::{HostGroupInfo, Role, ScaleResponse, read};
-use scaling::plan::plan;
 use scaling::policy::Group;
-use scaling::report::{Action, Report};
 use scaling::seal::{Binding, open};
 use serde_json::Value;
 use std::time::Duration;
@@ -67,7 +64,7 @@ pub async fn scale(
 
     let last_task = last_answer.checked_sub(FOR_THE_LAST_LOOK).unwrap_or(last_answer);
     let client = &client;
-    let outcome = execute(
+    let result = execute(
         &plan,
         || Instant::now() < last_task,
         |call| async move {
@@ -82,9 +79,9 @@ pub async fn scale(
     } else {
         last_look(client, asking, last_answer).await?
     };
-    let (response, taken_out) = conclude(&group, outcome, &hosts);
-    for instance in &taken_out {
-        tracing::warn!(reason = %instance, "taken out");
+    let (response, still_members) = finish(&group, result, &hosts);
+    for instance in &still_members {
+        tracing::warn!(reason = %instance, "not terminated");
     }
     for error in response.transient_errors.iter().flatten() {
         tracing::warn!(error, "transient error");
@@ -152,11 +149,11 @@ fn log(report: &Report) {
             decision.address.map(|ip| ip.to_string()),
             decision.instance.as_deref(),
         );
-        let state = decision.state.map(|state| state.word());
-        let (verdict, reason) = (decision.verdict.word(), decision.verdict.to_string());
+        let state = decision.state.map(|state| state.as_str());
+        let (verdict, reason) = (decision.action.as_str(), decision.action.to_string());
         let (address, hosts) = (address.as_deref(), hosts.join(" "));
-        match decision.verdict {
-            Action::LeaveAlone(_) | Action::NoAddress => {
+        match decision.action {
+            Action::Skip(_) | Action::NoAddress => {
                 tracing::warn!(address, instance, hosts, state, verdict, reason, "decided");
             }
             _ => tracing::info!(address, instance, hosts, state, verdict, reason, "decided"),

@@ -3,8 +3,8 @@
 use crate::failure::{Failure, chain};
 use crate::{Clients, Environment, Moment};
 use aws::termination::{Outcome, Target, execute, members};
-use scaling::messages::{ScaleResponse, TerminateResponse, Terminated, VERSION, read, transient_errors};
-use scaling::termination::{Action, Report, check, plan};
+use scaling::messages::{ScaleResponse, TerminateResponse, TerminatedInstance, VERSION, read, transient_errors};
+use scaling::terminate::{Action, Report, check, plan};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -71,9 +71,9 @@ fn answer(response: ScaleResponse, report: &Report, outcome: Outcome) -> Termina
     }
     let mut errors = response.transient_errors.unwrap_or_default();
     errors.extend(own);
-    let terminated = outcome.terminated.into_iter().map(|termination| Terminated {
+    let terminated = outcome.terminated.into_iter().map(|termination| TerminatedInstance {
         instance_id: termination.id,
-        creation_date: termination.launched,
+        creation_date: termination.launch_time,
     });
     TerminateResponse {
         set_to_terminate_instances: terminated.collect(),
@@ -85,10 +85,10 @@ fn answer(response: ScaleResponse, report: &Report, outcome: Outcome) -> Termina
 /// A line an instance with which not all is well, with what is done with it and why.
 fn log(report: &Report) {
     for decision in &report.decisions {
-        let (instance, verdict) = (decision.id.as_str(), decision.verdict.word());
-        let reason = decision.verdict.to_string();
-        match decision.verdict {
-            Action::SkipReason(Some(_), _) => tracing::warn!(instance, verdict, reason, "decided"),
+        let (instance, verdict) = (decision.id.as_str(), decision.action.as_str());
+        let reason = decision.action.to_string();
+        match decision.action {
+            Action::Skip(Some(_), _) => tracing::warn!(instance, verdict, reason, "decided"),
             _ => tracing::info!(instance, verdict, reason, "decided"),
         }
     }
@@ -98,7 +98,7 @@ fn log(report: &Report) {
 mod tests {
     use super::*;
     use aws::termination::{FailedStep, Step};
-    use scaling::termination::{Decision, Reason, SkipReason, Termination};
+    use scaling::terminate::{Decision, Reason, SkipReason, Termination};
     use serde_json::json;
     use weka_types::ids::InstanceId;
 
@@ -117,14 +117,14 @@ mod tests {
         let report = Report {
             decisions: vec![Decision {
                 id: InstanceId::from("i-3"),
-                verdict: Action::SkipReason(Some(Reason::Left), SkipReason::NotInGroup),
+                action: Action::Skip(Some(Reason::LeftCluster), SkipReason::NotInGroup),
             }],
         };
         let outcome = Outcome {
             terminated: vec![Termination {
                 id: InstanceId::from("i-1"),
-                launched: Some("2026-01-31T08:00:00Z".parse().unwrap()),
-                why: Reason::Left,
+                launch_time: Some("2026-01-31T08:00:00Z".parse().unwrap()),
+                reason: Reason::LeftCluster,
             }],
             detached: vec![],
             failed_steps: vec![FailedStep {
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(errors[0], "of scale");
         assert_eq!(
             errors[1],
-            "i-3 is not terminated, though scale asks for it: it is no instance of the group"
+            "i-3 is not terminated, although scale requested it: it is not an instance of the group"
         );
         assert!(errors[2].starts_with("terminating i-2 i-4: ec2 TerminateInstances: éé"));
         assert!(errors[2].ends_with("é…") && errors[2].chars().count() == ERROR_LENGTH + 1);

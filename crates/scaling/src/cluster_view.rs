@@ -1,11 +1,13 @@
-//! The cluster as machines: what a run sees of it, before it decides anything.
+//! The cluster as a list of machines: what a run decides about.
 
+mod by_owner;
 mod health;
 
 pub use health::{ContainerHealth, MachineState, UnhealthyReason};
 
 use crate::messages::{Instance, Role};
-use crate::policy::{CONTAINERS_OF_A_BACKEND, Group};
+use crate::policy::{Group, MAX_BACKEND_CONTAINERS};
+use by_owner::{ByOwner, sort_by_owner};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -15,82 +17,74 @@ use weka_types::lists::{Drive, DriveHost, DriveStatus, Host, HostState, HostStat
 /// A container with its drives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container<'a> {
-    /// As Weka lists it.
     pub host: &'a Host,
-    /// Its drives, by uuid.
+    /// Sorted by UUID.
     pub drives: Vec<&'a Drive>,
-    /// How it is.
     pub health: ContainerHealth<'a>,
-    /// Since when its management process is down; none where it is up, or where nobody knows.
+    /// When its management process went down; `None` if it is up or the time is unknown.
     pub down_since: Option<Timestamp>,
 }
 
 /// All containers of the run's role that share an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine<'a> {
-    /// The address.
     pub address: IpAddr,
-    /// The group's instance that it is; none if it is no instance of this group.
+    /// The instance of the group; `None` if the machine is not an instance of this group.
     pub instance: Option<&'a Instance>,
-    /// Its containers, by id.
+    /// Sorted by id.
     pub containers: Vec<Container<'a>>,
-    /// Reason nothing is decided about it; none if it is as a machine should be.
+    /// Why the run skips the machine; `None` if it is consistent.
     pub anomaly: Option<Anomaly>,
-    /// How it is.
     pub state: MachineState,
 }
 
-/// What keeps a run from deciding anything about a machine.
+/// An inconsistency that makes a run skip a machine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Anomaly {
-    /// A backend has at most three.
-    #[error("it has {0} containers, a backend has at most {CONTAINERS_OF_A_BACKEND}")]
-    Containers(usize),
-    /// Its containers are those of several machines.
-    #[error("its containers bear several machine identifiers: {}", .0.join(", "))]
-    Identifiers(Vec<String>),
-    /// Weka says neither that the container is a member nor that it is none.
+    #[error("it has {0} containers, but a backend has at most {MAX_BACKEND_CONTAINERS}")]
+    TooManyContainers(usize),
+    /// The containers belong to different machines.
+    #[error("its containers have different machine identifiers: {}", .0.join(", "))]
+    MachineIdentifiers(Vec<String>),
+    /// It is unknown whether the container is a member of the cluster.
     #[error("the state of {0} is unknown")]
-    State(HostId),
-    /// Several instances of the group have this address.
+    UnknownState(HostId),
     #[error("several instances of the group have its address: {}", .0.join(", "))]
-    Instances(Vec<String>),
+    SharedAddress(Vec<String>),
 }
 
-/// The cluster, as far as the run's role goes.
+/// The part of the cluster that has the run's role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterView<'a> {
-    /// By address. For clients only the group's: others belong to nobody here.
+    /// Sorted by address. For the role client, only the machines of the group: other clients are not managed.
     pub machines: Vec<Machine<'a>>,
-    /// Containers of the role without an address: nothing is decided about them.
+    /// Containers without an address, which the run skips.
     pub no_address: Vec<&'a Host>,
-    /// The group's instances that no container of the role is on.
-    pub absent: Vec<&'a Instance>,
+    /// Instances of the group on which no container of the role runs.
+    pub not_joined: Vec<&'a Instance>,
     /// Inactive drives whose container was removed.
     pub orphaned: Vec<&'a DriveUuid>,
-    /// How many drives of the group's machines have their data moved away.
+    /// How many drives of the group's machines are phasing out.
     pub phasing_out: usize,
 }
 
 impl<'a> ClusterView<'a> {
-    /// Draws it.
-    ///
-    /// Takes time and memory in proportion to the lists, and gives the same whatever their order.
+    /// Builds the view. Takes time and memory proportional to the lists; the result does not depend on their order.
     pub fn new(lists: &'a Lists, group: &'a Group, now: Timestamp) -> Self {
         let mode = match group.role {
             Role::Backend => Mode::Backend,
             Role::Client => Mode::Client,
         };
         let hosts = lists.hosts.0.iter().filter(|host| host.mode == mode);
-        let (placed, mut no_address): (Vec<_>, Vec<_>) = hosts.partition(|host| host.host_ip.is_some());
+        let (hosts, mut no_address): (Vec<_>, Vec<_>) = hosts.partition(|host| host.host_ip.is_some());
         no_address.sort_unstable_by_key(|host| host.id);
-        let is_ownerless =
+        let is_orphaned =
             |drive: &&Drive| drive.host == DriveHost::None && drive.status == DriveStatus::Inactive;
-        let orphaned = lists.drives.0.iter().filter(is_ownerless);
+        let orphaned = lists.drives.0.iter().filter(is_orphaned);
         let mut orphaned: Vec<_> = orphaned.map(|drive| &drive.uuid).collect();
         orphaned.sort_unstable();
-        let containers = containers(placed, lists, group, now);
-        let (machines, absent) = machines(containers, group);
+        let containers = containers(hosts, lists, group, now);
+        let (machines, not_joined) = machines(containers, group);
         let phasing_out = machines
             .iter()
             .filter(|machine| machine.instance.is_some())
@@ -100,14 +94,14 @@ impl<'a> ClusterView<'a> {
         Self {
             machines,
             no_address,
-            absent,
+            not_joined,
             orphaned,
             phasing_out,
         }
     }
 }
 
-/// The containers with their addresses, in the order of these, and of their ids where they share one.
+/// The containers with their addresses, sorted by address and then by id.
 fn containers<'a>(
     mut hosts: Vec<&'a Host>,
     lists: &'a Lists,
@@ -119,17 +113,17 @@ fn containers<'a>(
         DriveHost::Host(host) => Some((host, drive)),
         DriveHost::None | DriveHost::Unknown => None,
     });
-    let managers = lists.nodes.0.iter().filter(|node| node.id.is_management());
-    let managers = managers.filter_map(|node| Some((node.host?, node)));
-    let (drives, managers) = (in_order(drives), in_order(managers));
-    let (mut drives, mut managers) = (InOrder(&drives), InOrder(&managers));
+    let nodes = lists.nodes.0.iter().filter(|node| node.id.is_management());
+    let nodes = nodes.filter_map(|node| Some((node.host?, node)));
+    let (drives, nodes) = (sort_by_owner(drives), sort_by_owner(nodes));
+    let (mut drives, mut nodes) = (ByOwner(&drives), ByOwner(&nodes));
     let container = |host: &'a Host| {
-        let mut drives: Vec<_> = drives.of(host.id).collect();
+        let mut drives: Vec<_> = drives.take(host.id).collect();
         drives.sort_unstable_by(|a, b| a.uuid.cmp(&b.uuid));
-        let down_since = health::down_since(host, managers.of(host.id));
+        let down_since = health::down_since(host, nodes.take(host.id));
         let container = Container {
             host,
-            health: health::of(host, &drives, down_since, group, now),
+            health: health::container_health(host, &drives, down_since, group, now),
             drives,
             down_since,
         };
@@ -140,86 +134,66 @@ fn containers<'a>(
     containers
 }
 
-/// The machines that they make up, by address, and the group's instances that none of them is.
+/// Groups the containers into machines, sorted by address. Also returns the instances of the group that are not among
+/// them.
 fn machines<'a>(
     containers: Vec<(IpAddr, Container<'a>)>,
     group: &'a Group,
 ) -> (Vec<Machine<'a>>, Vec<&'a Instance>) {
     let instances = group.instances.iter();
-    let instances = in_order(instances.filter_map(|it| Some((it.private_ip.parse::<IpAddr>().ok()?, it))));
-    let mut instances = InOrder(&instances);
+    let instances = sort_by_owner(
+        instances.filter_map(|instance| Some((instance.private_ip.parse::<IpAddr>().ok()?, instance))),
+    );
+    let mut instances = ByOwner(&instances);
     let mut machines: Vec<Machine<'_>> = Vec::with_capacity(group.instances.len());
     let mut containers = containers.into_iter().peekable();
     while let Some((address, first)) = containers.next() {
-        let mut here = vec![first];
+        let mut containers_here = vec![first];
         while let Some((_, next)) = containers.next_if(|(other, _)| *other == address) {
-            here.push(next);
+            containers_here.push(next);
         }
-        let addressed: Vec<_> = instances.of(address).collect();
-        let instance = addressed
+        let instances_here: Vec<_> = instances.take(address).collect();
+        let instance = instances_here
             .first()
             .copied()
-            .filter(|instance| is_on(&here, instance));
+            .filter(|instance| may_run_on(&containers_here, instance));
         if group.role == Role::Client && instance.is_none() {
             continue;
         }
         machines.push(Machine {
             address,
             instance,
-            anomaly: anomaly(&here, &addressed, group.role),
-            state: MachineState::of(&here),
-            containers: here,
+            anomaly: anomaly(&containers_here, &instances_here, group.role),
+            state: MachineState::new(containers_here.iter().map(|container| &container.health)),
+            containers: containers_here,
         });
     }
-    let mut present: Vec<&str> = machines
+    let mut joined: Vec<&str> = machines
         .iter()
         .filter_map(|machine| Some(machine.instance?.id.as_str()))
         .collect();
-    present.sort_unstable();
-    let is_absent = |instance: &&Instance| present.binary_search(&instance.id.as_str()).is_err();
-    let mut absent: Vec<_> = group.instances.iter().filter(is_absent).collect();
-    absent.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-    (machines, absent)
-}
-
-/// Sorts things by whose they are. Lists come nearly in that order, and then it takes time in proportion to them.
-fn in_order<K: Ord + Copy, T>(things: impl Iterator<Item = (K, T)>) -> Vec<(K, T)> {
-    let mut things: Vec<_> = things.collect();
-    things.sort_by_key(|(whose, _)| *whose);
-    things
-}
-
-/// Sorted things whose owners come by in the same order: each look goes on where the last one ended.
-struct InOrder<'s, K, T>(&'s [(K, T)]);
-
-impl<'s, K: Ord, T: Copy> InOrder<'s, K, T> {
-    fn of(&mut self, owner: K) -> impl Iterator<Item = T> + use<'s, K, T> {
-        let Self(rest) = *self;
-        let before = rest.iter().take_while(|(whose, _)| *whose < owner).count();
-        let rest = &rest[before..];
-        let its = rest.iter().take_while(|(whose, _)| *whose == owner).count();
-        let (its, rest) = rest.split_at(its);
-        *self = Self(rest);
-        its.iter().map(|(_, thing)| *thing)
-    }
+    joined.sort_unstable();
+    let has_not_joined = |instance: &&Instance| joined.binary_search(&instance.id.as_str()).is_err();
+    let mut not_joined: Vec<_> = group.instances.iter().filter(has_not_joined).collect();
+    not_joined.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    (machines, not_joined)
 }
 
 impl<'a> Machine<'a> {
-    /// Its drives, those of all its containers.
+    /// The drives of all its containers.
     pub fn drives(&self) -> impl Iterator<Item = &'a Drive> {
         self.containers
             .iter()
             .flat_map(|container| container.drives.iter().copied())
     }
 
-    /// How many of its drives hold nothing.
     pub fn inactive_drives(&self) -> usize {
         self.drives()
             .filter(|drive| drive.status == DriveStatus::Inactive)
             .count()
     }
 
-    /// When the first of its containers was added, as far as Weka says.
+    /// When the first of its containers was added, if Weka reports it.
     pub fn added(&self) -> Option<Timestamp> {
         self.containers
             .iter()
@@ -227,27 +201,26 @@ impl<'a> Machine<'a> {
             .min()
     }
 
-    /// Its containers' ids, in order.
+    /// The ids of its containers, in ascending order.
     pub fn hosts(&self) -> impl Iterator<Item = HostId> {
         self.containers.iter().map(|container| container.host.id)
     }
 
-    /// Whether it left the cluster: none of its containers is a member.
+    /// Whether it has left the cluster: none of its containers is a member.
     pub fn is_removed(&self) -> bool {
         self.containers
             .iter()
             .all(|container| container.host.state == HostState::Inactive)
     }
 
-    /// Whether some of it is on its way out or has left.
-    pub fn is_under_way(&self) -> bool {
+    /// Whether at least one of its containers is deactivating or has left the cluster.
+    pub fn is_draining(&self) -> bool {
         self.containers
             .iter()
             .any(|container| container.health == ContainerHealth::Deactivating)
     }
 
-    /// Whether none of it runs, and since when at least: the last of its containers to go down. None where one runs, or
-    /// where it is not known of one since when it does not.
+    /// When the last of its containers went down. `None` if a container runs, or if the time is unknown for one of them.
     pub fn down_since(&self) -> Option<Timestamp> {
         let mut latest = None;
         for container in &self.containers {
@@ -263,9 +236,9 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// Whether Weka has nothing against these containers being on this instance: an address is given to another instance
-/// once its first one is gone.
-fn is_on(containers: &[Container<'_>], instance: &Instance) -> bool {
+/// Whether these containers may run on this instance. Their address alone is not enough: AWS assigns it to another instance
+/// after the first one is gone. A container that reports a different instance id runs elsewhere.
+fn may_run_on(containers: &[Container<'_>], instance: &Instance) -> bool {
     containers
         .iter()
         .filter_map(|container| container.host.instance_id.as_ref())
@@ -273,26 +246,28 @@ fn is_on(containers: &[Container<'_>], instance: &Instance) -> bool {
 }
 
 fn anomaly(containers: &[Container<'_>], instances: &[&Instance], role: Role) -> Option<Anomaly> {
-    if role == Role::Backend && containers.len() > CONTAINERS_OF_A_BACKEND {
-        return Some(Anomaly::Containers(containers.len()));
+    if role == Role::Backend && containers.len() > MAX_BACKEND_CONTAINERS {
+        return Some(Anomaly::TooManyContainers(containers.len()));
     }
     let identifiers: BTreeSet<&String> = containers
         .iter()
         .filter_map(|container| container.host.machine_identifier.as_ref())
         .collect();
     if identifiers.len() > 1 {
-        return Some(Anomaly::Identifiers(identifiers.into_iter().cloned().collect()));
+        return Some(Anomaly::MachineIdentifiers(
+            identifiers.into_iter().cloned().collect(),
+        ));
     }
     if let Some(container) = containers
         .iter()
         .find(|container| container.host.state == HostState::Unknown)
     {
-        return Some(Anomaly::State(container.host.id));
+        return Some(Anomaly::UnknownState(container.host.id));
     }
     if instances.len() > 1 {
         let mut ids: Vec<_> = instances.iter().map(|instance| instance.id.clone()).collect();
         ids.sort_unstable();
-        return Some(Anomaly::Instances(ids));
+        return Some(Anomaly::SharedAddress(ids));
     }
     None
 }

@@ -1,16 +1,14 @@
-//! What the scaling loop decides.
+//! The decisions of the scaling loop.
 //!
-//! Once a minute the state machine runs *fetch*, *scale*, *terminate* and, where there were errors, *transient*. What
-//! they hand to each other are [`messages`]; the credentials among it travel under a [`seal`]. *scale* sees a cluster as
-//! Weka's [`lists`] tell it and changes it by [`calls`]. Pure: no runtime, no AWS, no clock, no environment and no
-//! randomness; random values and the time come in as arguments.
+//! Once a minute, the state machine runs *fetch*, *scale* and *terminate*, and *transient* if there were errors. The
+//! functions pass [`messages`] to each other; credentials in a message are encrypted with a [`seal`]. *scale* builds a
+//! [`cluster_view`] from Weka's lists and [drains](drain) machines; *terminate* [terminates](terminate) their instances. Pure: no
+//! async runtime, no AWS crate, no network, no clock, no environment and no randomness; the time and random values are
+//! arguments.
 
-pub mod check;
 pub mod cluster_view;
-pub mod execute;
+pub mod drain;
 pub mod messages;
-pub mod plan;
 pub mod policy;
-pub mod report;
 pub mod seal;
-pub mod termination;
+pub mod terminate;

@@ -1,7 +1,7 @@
-//! What the functions of the state machine hand to each other, as JSON.
+//! The JSON messages between the functions of the state machine.
 //!
-//! Fields may be added within a version. A message of another version is refused before anything else of it is read:
-//! between an update of one function and that of the next, two versions of wekactl may meet.
+//! Fields may be added within a version. A message of another version is refused before anything else in it is read: while
+//! the functions are updated one after the other, two versions of wekactl may exchange messages.
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -10,90 +10,87 @@ use serde_json::Value;
 use weka_types::WekaApi;
 use weka_types::ids::{HostId, InstanceId};
 
-/// The version of the messages that this build writes, and the only one it reads.
+/// The version of the messages that this build writes, and the only one that it reads.
 pub const VERSION: u64 = 1;
 
-/// From *fetch* to *scale*: the host group as AWS sees it, and how to log in to Weka.
+/// From *fetch* to *scale*: the host group as AWS reports it, and how to log in to Weka.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostGroupInfo {
-    /// Always empty: the user stands in [`sealed`](Self::sealed), or *scale* reads it from the table. The field is kept
-    /// because version 1 has it.
+    /// Always empty: the credentials are in [`sealed`](Self::sealed), or *scale* reads them from the table. The field
+    /// exists because version 1 requires it.
     pub username: String,
-    /// Always empty, as `username`.
+    /// Always empty, like `username`.
     pub password: String,
-    /// User and password under the seal ([`seal::seal`](crate::seal::seal)); none when *scale* reads them itself.
+    /// The encrypted credentials ([`seal::seal`](crate::seal::seal)); `None` if *scale* reads them from the table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sealed: Option<String>,
-    /// How many instances the Auto Scaling group is to have.
     pub desired_capacity: u32,
     /// The group's instances that have an address.
     pub instances: Vec<Instance>,
-    /// The private addresses of the cluster's running backends, those outside the group too: whom to ask.
+    /// The private addresses of all running backends of the cluster, including those outside the group. *scale* connects to
+    /// one of them.
     pub backend_ips: Vec<String>,
-    /// What the group's instances are in the cluster.
     pub role: Role,
-    /// How the backends are spoken to; none: HTTPS with any certificate.
+    /// How to connect to the backends; `None` means HTTPS with any certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weka: Option<WekaApi>,
     /// [`VERSION`].
     pub version: u64,
 }
 
-/// From *scale* to *terminate*: what the cluster looks like after the run, and which instances it needs no more.
+/// From *scale* to *terminate*: the cluster after the run, and the instances that it no longer needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScaleResponse {
-    /// The containers that the run looked at, as they were in the list that it read last.
+    /// The containers of the run's role, from the list that was read last.
     pub hosts: Vec<Container>,
     /// The group's instances whose containers were all removed from the cluster.
     pub to_terminate: Vec<Instance>,
-    /// The address of every host that Weka knows at the end of the run, clients too. *terminate* refuses a message
-    /// without it: it could not tell who failed to join.
+    /// The addresses of all hosts in Weka's list at the end of the run, including clients. *terminate* refuses a message
+    /// without them, because it could not tell which instances failed to join.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<Vec<String>>,
-    /// What went wrong without stopping the run; null when nothing did, which is what the state machine looks at.
+    /// Errors that did not stop the run. Null if there were none: the state machine tests for null.
     #[serde(rename = "TransientErrors")]
     pub transient_errors: Option<Vec<String>>,
     /// [`VERSION`].
     pub version: u64,
 }
 
-/// A container, as *scale* saw it last.
+/// A container in the list that *scale* read last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {
-    /// The instance that Weka says it runs on.
+    /// The instance that Weka reports for it.
     pub instance_id: Option<InstanceId>,
     /// The address of its machine.
     pub private_ip: String,
-    /// Its state: `INACTIVE` is out of the cluster, anything else is not.
+    /// The container's state. A container that is not `INACTIVE` is a member of the cluster.
     pub status: String,
     /// When it was added to the cluster.
     pub added_time: Option<Timestamp>,
-    /// Its id.
     pub host_id: HostId,
 }
 
 /// From *terminate* to *transient*.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TerminateResponse {
-    /// The instances that AWS was told to terminate.
-    pub set_to_terminate_instances: Vec<Terminated>,
-    /// Those of the *scale* run and those of this one; null when there were none.
+    /// The instances that EC2 is terminating.
+    pub set_to_terminate_instances: Vec<TerminatedInstance>,
+    /// The errors of *scale* and of *terminate*; null if there were none.
     #[serde(rename = "TransientErrors")]
     pub transient_errors: Option<Vec<String>>,
     /// [`VERSION`].
     pub version: u64,
 }
 
-/// An instance that AWS was told to terminate.
+/// An instance that EC2 is terminating.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Terminated {
-    /// Its id.
+pub struct TerminatedInstance {
     pub instance_id: InstanceId,
-    /// When it was launched.
+    /// The launch time.
     pub creation_date: Option<Timestamp>,
 }
 
-/// The errors as messages carry them: null when there are none.
+/// The errors in the form that a message has: null if there are none.
 pub fn transient_errors(errors: Vec<String>) -> Option<Vec<String>> {
     (!errors.is_empty()).then_some(errors)
 }
@@ -102,19 +99,18 @@ pub fn transient_errors(errors: Vec<String>) -> Option<Vec<String>> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Instance {
-    /// Its id, such as `i-0123456789abcdef0`.
+    /// Such as `i-0123456789abcdef0`.
     pub id: String,
-    /// Its private address.
     pub private_ip: String,
 }
 
-/// What the instances of a host group are in the Weka cluster.
+/// The role of a host group's instances in the Weka cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// They hold the data.
+    /// They store data.
     Backend,
-    /// They only use it.
+    /// They only use data.
     Client,
 }
 
@@ -123,27 +119,21 @@ pub enum Role {
 pub enum InvalidMessage {
     /// Another version of wekactl wrote it.
     #[error(
-        "the {message} message is of version {found}, this build reads version {VERSION}: run wekactl cluster update"
+        "the {message} message has version {found}, but this build reads version {VERSION}: run wekactl cluster update"
     )]
-    Version {
-        /// Which message.
-        message: &'static str,
-        /// What stands where the version should, `none` if nothing does.
-        found: String,
-    },
-    /// A field is missing or of another type.
+    Version { message: &'static str, found: String },
+    /// A field is missing or has another type.
     #[error("the {message} message cannot be read: {reason}")]
     Fields {
-        /// Which message.
         message: &'static str,
-        /// What is missing, or what was expected. Never the value that stands there: it may be a secret.
+        /// The missing field, or the type that was expected. Never the value, which may be a secret.
         reason: String,
     },
 }
 
 /// A message between two functions.
 pub trait Message: Serialize + DeserializeOwned {
-    /// From whom to whom.
+    /// Sender and receiver.
     const NAME: &'static str;
 }
 
@@ -159,7 +149,7 @@ impl Message for TerminateResponse {
     const NAME: &'static str = "terminate -> transient";
 }
 
-/// Reads a message, its version first.
+/// Parses a message after checking its version.
 ///
 /// # Errors
 /// [`InvalidMessage`].
@@ -179,7 +169,7 @@ pub fn read<T: Message>(message: Value) -> Result<T, InvalidMessage> {
         let reason = match text.rsplit_once(", expected ") {
             Some((_, expected)) => format!("a field is not {expected}"),
             None if text.starts_with("missing field ") => text,
-            None => "a field is of another type".to_owned(),
+            None => "a field has another type".to_owned(),
         };
         InvalidMessage::Fields {
             message: name,
@@ -209,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn is_written_as_it_is_read() {
+    fn fetch_message_round_trips() {
         let info: HostGroupInfo = read(example()).unwrap();
         assert_eq!(info.desired_capacity, 6);
         assert_eq!(info.role, Role::Backend);
@@ -217,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_scale_and_terminate_say_is_the_specification_s() {
+    fn scale_and_terminate_messages_match_the_specification() {
         let scale = json!({
             "hosts": [{
                 "instance_id": "i-1", "private_ip": "10.0.0.1", "status": "INACTIVE",
@@ -240,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn members_that_are_not_said_are_told_from_none() {
+    fn missing_members_differ_from_empty_members() {
         let message = |members: Value| {
             let mut message =
                 json!({ "hosts": [], "to_terminate": [], "TransientErrors": null, "version": 1 });
@@ -255,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn how_weka_is_spoken_to_may_be_missing_and_may_not_be_nonsense() {
+    fn weka_api_may_be_missing_but_not_invalid() {
         let weka = |value: Value| {
             let mut message = example();
             message["weka"] = value;
@@ -280,14 +270,14 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_was_added_later_is_no_error() {
+    fn unknown_field_is_ignored() {
         let mut message = example();
         message["added"] = json!({ "in": "a later build" });
         assert!(read::<HostGroupInfo>(message).is_ok());
     }
 
     #[test]
-    fn another_version_is_refused_before_anything_else_is_read() {
+    fn other_version_is_refused_before_other_fields_are_read() {
         let error = read::<HostGroupInfo>(json!({ "version": 2 }))
             .unwrap_err()
             .to_string();
@@ -309,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_field_is_explained_without_its_value() {
+    fn invalid_field_is_reported_without_its_value() {
         let mut message = example();
         message["desired_capacity"] = json!("hunter2, expected nothing");
         let error = read::<HostGroupInfo>(message).unwrap_err().to_string();
@@ -332,7 +322,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_message_survives_the_way(
+        fn any_message_round_trips(
             sealed in proptest::option::of(".*"),
             desired_capacity: u32,
             instances in proptest::collection::vec((".*", ".*"), 0..5),

@@ -1,27 +1,35 @@
-//! What a run is to reach, and the limits it keeps.
+//! The target of a run and the limits that it must respect.
 
 use crate::messages::{HostGroupInfo, Instance, Role};
 use jiff::SignedDuration;
 use weka_types::MINIMUM_BACKENDS;
 
-/// How many machines may be on their way out at a time because they are unhealthy. Two is what a Weka cluster of the
-/// usual protection survives.
-pub const UNHEALTHY_AT_ONCE: usize = 2;
+/// How many machines may drain concurrently because they are unhealthy. A Weka cluster with the usual protection level
+/// survives the loss of two.
+pub const MAX_UNHEALTHY_DRAINING: usize = 2;
 
-/// The most containers that a backend has: drives, compute, frontend.
-pub const CONTAINERS_OF_A_BACKEND: usize = 3;
+/// The maximum number of containers of a backend: drives, compute, frontend.
+pub const MAX_BACKEND_CONTAINERS: usize = 3;
 
-/// After how long what is not as it should be counts.
+/// How many instances a run terminates at most: as many as one call of each AWS API accepts, and few enough for an operator
+/// to intervene.
+pub const MAX_TERMINATIONS_PER_RUN: usize = 50;
+
+/// How long an instance may take to join the cluster. Installing Weka takes minutes, and the join script retries for a
+/// long time.
+pub const JOIN_TIMEOUT: SignedDuration = SignedDuration::from_mins(30);
+
+/// How long a problem may last before it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GracePeriods {
-    /// How long the management process of a backend's container may be down before the backend counts as unhealthy.
+    /// How long the management process of a backend's container may be down before the backend is unhealthy.
     pub backend_down: SignedDuration,
     /// The same for a client.
     pub client_down: SignedDuration,
-    /// How long after its container was added a drive may be inactive.
+    /// How long a drive may be inactive after its container was added.
     pub drive_inactive: SignedDuration,
-    /// How long a backend that is no instance of the group may be down before it is taken out of the cluster.
-    pub leftover_down: SignedDuration,
+    /// How long a backend that is not an instance of the group may be down before it is removed from the cluster.
+    pub unmanaged_down: SignedDuration,
 }
 
 impl Default for GracePeriods {
@@ -30,43 +38,40 @@ impl Default for GracePeriods {
             backend_down: SignedDuration::from_mins(120),
             client_down: SignedDuration::from_mins(30),
             drive_inactive: SignedDuration::from_mins(5),
-            leftover_down: SignedDuration::from_hours(3),
+            unmanaged_down: SignedDuration::from_hours(3),
         }
     }
 }
 
-/// The group that a run scales.
+/// The Auto Scaling group that a run scales.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// What its instances are in the cluster.
     pub role: Role,
-    /// How many it is to have.
+    /// The desired capacity.
     pub desired: u32,
-    /// Its instances.
     pub instances: Vec<Instance>,
-    /// After how long what is not as it should be counts.
-    pub patience: GracePeriods,
+    pub grace_periods: GracePeriods,
 }
 
 impl Group {
-    /// The fewest machines that may remain: the target, and what Weka needs.
-    pub fn floor(&self) -> usize {
-        self.desired.max(self.minimum()) as usize
+    /// The smallest number of machines that must remain: the desired capacity, but never fewer than Weka needs.
+    pub fn min_remaining(&self) -> usize {
+        self.desired.max(self.role_minimum()) as usize
     }
 
-    /// The fewest machines of this role that Weka can run with.
-    pub fn minimum(&self) -> u32 {
+    /// The smallest number of machines of this role that Weka can run with.
+    pub fn role_minimum(&self) -> u32 {
         match self.role {
             Role::Backend => MINIMUM_BACKENDS,
             Role::Client => 0,
         }
     }
 
-    /// How long a container of this role may be down.
-    pub fn down(&self) -> SignedDuration {
+    /// How long a container of this role may be down before it is unhealthy.
+    pub fn down_grace_period(&self) -> SignedDuration {
         match self.role {
-            Role::Backend => self.patience.backend_down,
-            Role::Client => self.patience.client_down,
+            Role::Backend => self.grace_periods.backend_down,
+            Role::Client => self.grace_periods.client_down,
         }
     }
 }
@@ -77,7 +82,12 @@ impl From<&HostGroupInfo> for Group {
             role: info.role,
             desired: info.desired_capacity,
             instances: info.instances.clone(),
-            patience: GracePeriods::default(),
+            grace_periods: GracePeriods::default(),
         }
     }
+}
+
+/// How many instances of a group of this size may be terminated in one run because they never joined (invariant I8).
+pub fn never_joined_limit(group_size: usize) -> usize {
+    (group_size / 10).clamp(2, MAX_TERMINATIONS_PER_RUN)
 }

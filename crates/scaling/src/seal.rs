@@ -1,8 +1,8 @@
-//! The seal under which *fetch* hands the credentials to *scale*.
+//! Encryption of the credentials that *fetch* passes to *scale*.
 //!
-//! A state machine's data can be read by anyone who may look at its executions, so credentials never stand there in the
-//! clear. Import makes a key and puts it into the environment of the two functions; the credentials travel encrypted with
-//! AES-256-GCM, bound to the cluster and the host group, so that what was sealed for one cannot be replayed to another.
+//! Anyone who may view the executions of a state machine can read its data, so it must never contain credentials in plain
+//! text. Import generates a key and puts it into the environment of the two functions. The credentials are encrypted with
+//! AES-256-GCM and bound to the cluster and the host group, so that they cannot be replayed for another one.
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
@@ -15,15 +15,15 @@ use zeroize::{Zeroize, Zeroizing};
 
 /// The length of the key in bytes.
 pub const KEY_BYTES: usize = 32;
-/// The length of the nonce in bytes: what GCM is made for.
+/// The length of the nonce in bytes: the standard length for GCM.
 pub const NONCE_BYTES: usize = 12;
 
-/// The key, 32 bytes: the functions' `SEAL_KEY`, in base64.
+/// The encryption key: the functions' environment variable `SEAL_KEY`, 32 bytes in base64.
 #[derive(Clone)]
 pub struct SealKey(Zeroizing<[u8; KEY_BYTES]>);
 
 impl SealKey {
-    /// Reads the key as it stands in the environment.
+    /// Parses the key from the environment variable.
     ///
     /// # Errors
     /// [`InvalidSeal::Key`] if it is not 32 bytes in base64.
@@ -48,17 +48,16 @@ impl std::fmt::Debug for SealKey {
     }
 }
 
-/// Where sealed credentials are valid. It is not part of what is sealed: both sides know it.
+/// Where sealed credentials are valid. It is authenticated, but not sent: both functions know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Binding<'a> {
-    /// The cluster's name.
     pub cluster: &'a str,
-    /// The host group's name, such as `Backends`.
+    /// The name of the host group, such as `Backends`.
     pub host_group: &'a str,
 }
 
 impl Binding<'_> {
-    /// Written so that no two bindings look alike, whatever the names contain.
+    /// Encoded as JSON, so that two different bindings never have the same data, whatever the names contain.
     fn associated_data(&self) -> Vec<u8> {
         serde_json::json!(["wekactl credentials 1", self.cluster, self.host_group])
             .to_string()
@@ -66,36 +65,36 @@ impl Binding<'_> {
     }
 }
 
-/// Credentials that cannot be sealed or opened. None of these says anything of what was sealed.
+/// Credentials that cannot be sealed or opened. No message contains anything of the credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSeal {
     /// The key is not 32 bytes in base64.
     #[error("the seal key is not {KEY_BYTES} bytes in base64")]
     Key,
-    /// The cipher refused, which happens only to a text of many gigabytes.
+    /// The cipher refused them, which happens only to many gigabytes of text.
     #[error("the credentials are too long to be sealed")]
     TooLong,
-    /// What was received is no sealed text at all.
-    #[error("the sealed credentials are cut off or not in base64")]
+    /// The received text is not sealed text.
+    #[error("the sealed credentials are truncated or not in base64")]
     Form,
-    /// Sealed with another key, for another cluster or host group, or changed on the way.
+    /// Sealed with another key, for another cluster or host group, or modified.
     #[error(
-        "the sealed credentials do not open: they were sealed with another key, for another host group, or were changed"
+        "the sealed credentials cannot be opened: they were sealed with another key or for another host group, or were modified"
     )]
     Refused,
-    /// Opened, but what is inside is not what this version seals.
-    #[error("the sealed credentials open, but are not a user and a password")]
+    /// Opened, but the content does not have the format that this version seals.
+    #[error("the sealed credentials were opened, but are not a username and a password")]
     Content,
 }
 
-/// What is sealed: base64 as in the table, so that neither form shows a password at a glance.
+/// The sealed content. Both fields are in base64, as in the table, so that neither shows a password at a glance.
 #[derive(Serialize, Deserialize)]
 struct Content {
     username: Zeroed,
     password: Zeroed,
 }
 
-/// Text that is wiped when dropped.
+/// Text that is zeroed when it is dropped.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 struct Zeroed(String);
@@ -108,8 +107,8 @@ impl Drop for Zeroed {
 
 /// Seals `credentials`: base64 of the nonce, the encrypted text and its tag.
 ///
-/// `nonce` must be random for each call: two texts under one key and one nonce give both away. At one a minute a key
-/// lasts for thousands of years.
+/// `nonce` must be random for each call: two texts with the same key and nonce reveal each other. At one call per minute, random
+/// nonces do not collide for thousands of years.
 ///
 /// # Errors
 /// [`InvalidSeal::TooLong`].
@@ -135,7 +134,7 @@ pub fn seal(
     Ok(STANDARD.encode([nonce.as_slice(), &encrypted].concat()))
 }
 
-/// Opens what [`seal`] made with the same key and binding.
+/// Decrypts the output of [`seal`] with the same key and binding.
 ///
 /// # Errors
 /// [`InvalidSeal::Form`], [`InvalidSeal::Refused`] or [`InvalidSeal::Content`].
@@ -154,15 +153,15 @@ pub fn open(sealed: &str, key: &SealKey, binding: Binding<'_>) -> Result<Credent
         .map_err(|_| InvalidSeal::Refused)?;
     let plain = Zeroizing::new(plain);
     let content: Content = serde_json::from_slice(&plain).map_err(|_| InvalidSeal::Content)?;
-    let mut username = decoded(&content.username.0)?;
-    let mut password = decoded(&content.password.0)?;
+    let mut username = decode(&content.username.0)?;
+    let mut password = decode(&content.password.0)?;
     Ok(Credentials {
         username: std::mem::take(&mut *username),
         password: SecretString::from(std::mem::take(&mut *password)),
     })
 }
 
-fn decoded(text: &str) -> Result<Zeroizing<String>, InvalidSeal> {
+fn decode(text: &str) -> Result<Zeroizing<String>, InvalidSeal> {
     let bytes = STANDARD.decode(text).map_err(|_| InvalidSeal::Content)?;
     String::from_utf8(bytes).map(Zeroizing::new).map_err(|error| {
         error.into_bytes().zeroize();
@@ -175,7 +174,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const HERE: Binding<'_> = Binding {
+    const BINDING: Binding<'_> = Binding {
         cluster: "wk",
         host_group: "Backends",
     };
@@ -192,37 +191,37 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_32_bytes_in_base64() {
-        for bad in [
+    fn key_must_be_32_bytes_in_base64() {
+        for invalid in [
             "",
             "AAAA",
             "not base64!",
             &STANDARD.encode([0; 31]),
             &STANDARD.encode([0; 33]),
         ] {
-            let error = SealKey::from_base64(bad).unwrap_err();
+            let error = SealKey::from_base64(invalid).unwrap_err();
             assert_eq!(error.to_string(), "the seal key is not 32 bytes in base64");
         }
         assert_eq!(format!("{:?}", key(7)), "SealKey(hidden)");
     }
 
     #[test]
-    fn opens_only_with_its_key_and_where_it_belongs() {
-        let sealed = seal(&admin("hunter2"), &key(1), HERE, [9; NONCE_BYTES]).unwrap();
-        let opened = open(&sealed, &key(1), HERE).unwrap();
+    fn opens_only_with_the_same_key_and_binding() {
+        let sealed = seal(&admin("hunter2"), &key(1), BINDING, [9; NONCE_BYTES]).unwrap();
+        let opened = open(&sealed, &key(1), BINDING).unwrap();
         assert_eq!(
             (opened.username.as_str(), opened.password.expose_secret()),
             ("admin", "hunter2")
         );
-        assert_eq!(open(&sealed, &key(2), HERE).unwrap_err(), InvalidSeal::Refused);
+        assert_eq!(open(&sealed, &key(2), BINDING).unwrap_err(), InvalidSeal::Refused);
         for other in [
             Binding {
                 cluster: "wk2",
-                ..HERE
+                ..BINDING
             },
             Binding {
                 host_group: "Clients",
-                ..HERE
+                ..BINDING
             },
             Binding {
                 cluster: "wk\",\"Backends",
@@ -234,31 +233,31 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong_with_the_text() {
-        for bad in ["", "!", "AAAA", &STANDARD.encode([0; 11])] {
-            assert_eq!(open(bad, &key(1), HERE).unwrap_err(), InvalidSeal::Form, "{bad}");
+    fn invalid_text_is_reported_with_its_problem() {
+        for invalid in ["", "!", "AAAA", &STANDARD.encode([0; 11])] {
+            assert_eq!(open(invalid, &key(1), BINDING).unwrap_err(), InvalidSeal::Form, "{invalid}");
         }
         assert_eq!(
-            open(&STANDARD.encode([0; 12]), &key(1), HERE).unwrap_err(),
+            open(&STANDARD.encode([0; 12]), &key(1), BINDING).unwrap_err(),
             InvalidSeal::Refused
         );
         let payload = Payload {
             msg: b"{}",
-            aad: &HERE.associated_data(),
+            aad: &BINDING.associated_data(),
         };
         let foreign = key(1)
             .cipher()
             .encrypt(Nonce::from_slice(&[0; 12]), payload)
             .unwrap();
         let foreign = STANDARD.encode([[0; 12].as_slice(), &foreign].concat());
-        assert_eq!(open(&foreign, &key(1), HERE).unwrap_err(), InvalidSeal::Content);
+        assert_eq!(open(&foreign, &key(1), BINDING).unwrap_err(), InvalidSeal::Content);
     }
 
     #[test]
-    fn nothing_shows_the_password() {
+    fn no_output_contains_the_password() {
         let credentials = admin("hunter2");
         assert!(!format!("{credentials:?}").contains("hunter2"));
-        let sealed = seal(&credentials, &key(1), HERE, [0; NONCE_BYTES]).unwrap();
+        let sealed = seal(&credentials, &key(1), BINDING, [0; NONCE_BYTES]).unwrap();
         let bytes = STANDARD.decode(&sealed).unwrap();
         for secret in ["hunter2".to_owned(), STANDARD.encode("hunter2")] {
             assert!(!sealed.contains(&secret));
@@ -272,7 +271,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_credentials_survive_the_way(
+        fn any_credentials_round_trip(
             username: String, password: String, cluster: String, host_group: String,
             key_bytes: [u8; KEY_BYTES], nonce: [u8; NONCE_BYTES],
         ) {
@@ -285,17 +284,17 @@ mod tests {
         }
 
         #[test]
-        fn one_changed_bit_is_noticed(bit in 0_usize..8 * 60) {
-            let sealed = seal(&admin("hunter2"), &key(1), HERE, [3; NONCE_BYTES]).unwrap();
+        fn one_modified_bit_is_detected(bit in 0_usize..8 * 60) {
+            let sealed = seal(&admin("hunter2"), &key(1), BINDING, [3; NONCE_BYTES]).unwrap();
             let mut bytes = STANDARD.decode(&sealed).unwrap();
             let bit = bit % (8 * bytes.len());
             bytes[bit / 8] ^= 1 << (bit % 8);
-            prop_assert_eq!(open(&STANDARD.encode(bytes), &key(1), HERE).unwrap_err(), InvalidSeal::Refused);
+            prop_assert_eq!(open(&STANDARD.encode(bytes), &key(1), BINDING).unwrap_err(), InvalidSeal::Refused);
         }
 
         #[test]
-        fn another_nonce_gives_another_text(a: [u8; NONCE_BYTES], b: [u8; NONCE_BYTES]) {
-            let sealed = |nonce| seal(&admin("hunter2"), &key(1), HERE, nonce).unwrap();
+        fn different_nonces_produce_different_text(a: [u8; NONCE_BYTES], b: [u8; NONCE_BYTES]) {
+            let sealed = |nonce| seal(&admin("hunter2"), &key(1), BINDING, nonce).unwrap();
             prop_assert_eq!(sealed(a) == sealed(b), a == b);
         }
     }

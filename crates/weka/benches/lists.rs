@@ -12,9 +12,8 @@
 )]
 
 use jiff::Timestamp;
-use scaling::check::check;
+use scaling::drain::{check, plan};
 use scaling::messages::{Instance, Role};
-use scaling::plan::plan;
 use scaling::policy::{GracePeriods, Group};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
@@ -59,7 +58,7 @@ fn measure(machines: u32, times: usize) {
                     private_ip: address(machine),
                 })
                 .collect(),
-            patience: GracePeriods::default(),
+            grace_periods: GracePeriods::default(),
         };
         *time = best(times, || {
             let (plan, report) = plan(&lists, &group, now).unwrap();

@@ -1,7 +1,8 @@
 use super::batches::{BatchResult, run_batches};
 use crate::error::{Context, Error, Result};
 use aws_sdk_ec2::types::AttributeBooleanValue;
-use scaling::termination::{AT_ONCE, Plan, Termination};
+use scaling::policy::MAX_TERMINATIONS_PER_RUN;
+use scaling::terminate::{Plan, Termination};
 use std::collections::HashSet;
 use std::fmt;
 use tokio::time::{Instant, timeout_at};
@@ -105,7 +106,7 @@ pub async fn execute(target: Target<'_>, plan: &Plan) -> Outcome {
     let result = target.set_scale_in_protection(&ids, false).await;
     let unprotected = outcome.record(Step::AllowScaleIn, result);
 
-    let terminate = batches(&unprotected, AT_ONCE);
+    let terminate = batches(&unprotected, MAX_TERMINATIONS_PER_RUN);
     let result = run_batches(TERMINATE, terminate, BATCH_CONCURRENCY, |ids| {
         target.terminate(ids)
     })

@@ -3,7 +3,7 @@ mod account;
 use super::*;
 use crate::test_support::{config, replay, xml_response};
 use account::{Account, Fault};
-use scaling::termination::{Plan, Reason, Termination};
+use scaling::terminate::{Plan, Reason, Termination};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -16,8 +16,8 @@ fn id(number: usize) -> InstanceId {
 fn plan(terminate: impl IntoIterator<Item = usize>, detach: impl IntoIterator<Item = usize>) -> Plan {
     let terminate = terminate.into_iter().map(|number| Termination {
         id: id(number),
-        launched: None,
-        why: Reason::Left,
+        launch_time: None,
+        reason: Reason::LeftCluster,
     });
     Plan {
         terminate: terminate.collect(),
@@ -96,7 +96,7 @@ async fn members_are_read_and_missing_fields_are_unknown() {
             ec2: Some(Ec2 {
                 state: State::Stopped,
                 private_ip: Some("10.0.0.1".parse().unwrap()),
-                launched: Some("2026-03-01T12:00:00Z".parse().unwrap()),
+                launch_time: Some("2026-03-01T12:00:00Z".parse().unwrap()),
             }),
         },
         Member {
@@ -114,7 +114,7 @@ async fn members_are_read_and_missing_fields_are_unknown() {
             ec2: Some(Ec2 {
                 state: State::Unknown,
                 private_ip: None,
-                launched: None,
+                launch_time: None,
             }),
         },
     ];

@@ -276,7 +276,7 @@ async fn a_container_in_the_cluster_outweighs_whatever_asks_for_its_instance() {
         response.transient_errors.unwrap(),
         [
             "deactivating drives of 10.0.0.3: no",
-            "i-02 is not terminated, though scale asks for it: HostId<4> on it is DEACTIVATING"
+            "i-02 is not terminated, although scale requested it: HostId<4> on it is DEACTIVATING"
         ]
     );
     assert_eq!(scene.changes(), []);
@@ -315,7 +315,7 @@ async fn a_message_by_which_nothing_can_be_decided_changes_nothing() {
         (
             newer,
             "InvalidMessage",
-            "is of version 2, this build reads version 1",
+            "has version 2, but this build reads version 1",
         ),
         (without("hosts"), "InvalidMessage", "missing field `hosts`"),
         (without("members"), "NoMembers", "does not say who is a member"),

@@ -1,6 +1,5 @@
-//! How a container and a machine are: the first rule that matches.
+//! The health of a container and of a machine. The first rule that matches decides.
 
-use super::Container;
 use crate::messages::Role;
 use crate::policy::Group;
 use jiff::Timestamp;
@@ -8,28 +7,22 @@ use std::fmt;
 use weka_types::ids::DriveUuid;
 use weka_types::lists::{Drive, DriveStatus, Host, HostState, HostStatus, Node, NodeStatus};
 
-/// How a container is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContainerHealth<'a> {
-    /// On its way out of the cluster, or out of it.
+    /// Leaving the cluster, or no longer a member.
     Deactivating,
-    /// Something is wrong with it.
     Unhealthy(UnhealthyReason<'a>),
-    /// Nothing is.
     Healthy,
 }
 
-/// What is wrong with a container: the first thing found.
+/// The first problem found with a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnhealthyReason<'a> {
-    /// Its management process is down for too long.
-    Down {
-        /// Since when.
-        since: Timestamp,
-    },
-    /// A drive holds nothing though its container was added a while ago.
+    /// Its management process has been down for longer than the grace period.
+    Down { since: Timestamp },
+    /// A drive holds no data, although its container was added before the grace period.
     DriveInactive(&'a DriveUuid),
-    /// A drive is not to hold anything, and others of the container are.
+    /// A drive was deactivated, but not all drives of the container.
     DriveDeactivated(&'a DriveUuid),
 }
 
@@ -43,32 +36,35 @@ impl fmt::Display for UnhealthyReason<'_> {
     }
 }
 
-/// How a machine is: as the worst of its containers.
+/// The health of a machine, which follows from the health of its containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MachineState {
-    /// One is on its way out, and none is unhealthy.
+    /// At least one container is deactivating, and none is unhealthy.
     Deactivating,
-    /// One is unhealthy.
+    /// At least one container is unhealthy.
     Unhealthy,
-    /// All are healthy.
+    /// All containers are healthy.
     Healthy,
 }
 
 impl MachineState {
-    pub(super) fn of(containers: &[Container<'_>]) -> Self {
-        let any =
-            |of: fn(&ContainerHealth<'_>) -> bool| containers.iter().any(|container| of(&container.health));
-        if any(|health| matches!(health, ContainerHealth::Unhealthy(_))) {
+    pub(super) fn new<'a>(
+        mut containers: impl Iterator<Item = &'a ContainerHealth<'a>> + Clone,
+    ) -> Self {
+        if containers
+            .clone()
+            .any(|health| matches!(health, ContainerHealth::Unhealthy(_)))
+        {
             Self::Unhealthy
-        } else if any(|health| *health == ContainerHealth::Deactivating) {
+        } else if containers.any(|health| *health == ContainerHealth::Deactivating) {
             Self::Deactivating
         } else {
             Self::Healthy
         }
     }
 
-    /// In a word.
-    pub fn word(self) -> &'static str {
+    /// The value of `state` in the log of *scale*.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Deactivating => "deactivating",
             Self::Unhealthy => "unhealthy",
@@ -77,13 +73,16 @@ impl MachineState {
     }
 }
 
-/// Since when the container's management process is down: since it was shut out of the cluster, else since the
-/// container's state changed.
+/// When the container's management process went down; `None` if it is up or the time is unknown. The time is that of the
+/// last fencing, or else that of the container's last change of state.
 ///
-/// None where it is up or unknown. A process that came up after it had been shut out went down later than that, so the
-/// later of the two counts: what is not known is no reason to take it for longer.
-pub(super) fn down_since<'a>(host: &Host, managers: impl Iterator<Item = &'a Node>) -> Option<Timestamp> {
-    managers
+/// A process that came up after it was fenced went down later than that. The later of the two times counts, because an
+/// unknown time must not make a container unhealthy sooner.
+pub(super) fn down_since<'a>(
+    host: &Host,
+    management_processes: impl Iterator<Item = &'a Node>,
+) -> Option<Timestamp> {
+    management_processes
         .map(|node| {
             if node.status != NodeStatus::Down {
                 return None;
@@ -91,43 +90,47 @@ pub(super) fn down_since<'a>(host: &Host, managers: impl Iterator<Item = &'a Nod
             let since = node.last_fencing_time.or(host.state_changed_time)?;
             Some(node.up_since.map_or(since, |up| since.max(up)))
         })
-        // One that is not surely down keeps the container up.
+        // One process that is not known to be down keeps the container up.
         .try_fold(None, |latest: Option<Timestamp>, since| Some(latest.max(Some(since?))))
         .flatten()
 }
 
-pub(super) fn of<'a>(
+pub(super) fn container_health<'a>(
     host: &Host,
     drives: &[&'a Drive],
     down_since: Option<Timestamp>,
     group: &Group,
     now: Timestamp,
 ) -> ContainerHealth<'a> {
-    let leaves = matches!(
+    let is_leaving = matches!(
         host.state,
         HostState::Deactivating | HostState::Removing | HostState::Inactive
     );
-    let deactivated = |drive: &&&Drive| drive.should_be_active == Some(false);
-    if leaves || (!drives.is_empty() && drives.iter().filter(deactivated).count() == drives.len()) {
+    let is_deactivated = |drive: &&&Drive| drive.should_be_active == Some(false);
+    let all_drives_deactivated =
+        !drives.is_empty() && drives.iter().filter(is_deactivated).count() == drives.len();
+    if is_leaving || all_drives_deactivated {
         return ContainerHealth::Deactivating;
     }
     let is_down = match group.role {
         Role::Backend => matches!(host.status, HostStatus::Down | HostStatus::Degraded),
         Role::Client => host.status == HostStatus::Down,
     };
-    if let Some(since) = down_since.filter(|since| is_down && now.duration_since(*since) > group.down()) {
+    if let Some(since) =
+        down_since.filter(|since| is_down && now.duration_since(*since) > group.down_grace_period())
+    {
         return ContainerHealth::Unhealthy(UnhealthyReason::Down { since });
     }
-    let settled = host
+    let is_settled = host
         .added_time
-        .is_some_and(|added| now.duration_since(added) > group.patience.drive_inactive);
+        .is_some_and(|added| now.duration_since(added) > group.grace_periods.drive_inactive);
     if let Some(drive) = drives
         .iter()
-        .find(|drive| settled && drive.status == DriveStatus::Inactive)
+        .find(|drive| is_settled && drive.status == DriveStatus::Inactive)
     {
         return ContainerHealth::Unhealthy(UnhealthyReason::DriveInactive(&drive.uuid));
     }
-    if let Some(drive) = drives.iter().find(deactivated) {
+    if let Some(drive) = drives.iter().find(is_deactivated) {
         return ContainerHealth::Unhealthy(UnhealthyReason::DriveDeactivated(&drive.uuid));
     }
     ContainerHealth::Healthy

@@ -1,4 +1,4 @@
-//! Clusters to decide about, put together by hand.
+//! Hand-made clusters.
 
 use jiff::{SignedDuration, Timestamp};
 use scaling::messages::{Instance, Role};
@@ -9,7 +9,7 @@ use weka_types::lists::{
     Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, Node, NodeStatus, Status,
 };
 
-/// The time at which runs decide.
+/// The time of every decision.
 pub(crate) fn now() -> Timestamp {
     "2026-01-31T08:00:00Z".parse().unwrap()
 }
@@ -30,8 +30,8 @@ pub(crate) fn instance(machine: u32) -> Instance {
     }
 }
 
-/// A cluster of machines `0..n`, all healthy and of the group: three containers each (`3n`, `3n + 1`, `3n + 2`), two
-/// drives on the first. Machine 0 is the oldest.
+/// A cluster of machines `0..n`, all healthy. Each has three containers (`3n`, `3n + 1`, `3n + 2`) and two drives on the
+/// first of them. Machine 0 is the oldest.
 pub(crate) fn cluster(machines: u32) -> Lists {
     let mut lists = Lists {
         status: Status {
@@ -47,8 +47,8 @@ pub(crate) fn cluster(machines: u32) -> Lists {
 }
 
 fn add_machine(lists: &mut Lists, machine: u32) {
-    for (place, name) in (0..).zip(["drives0", "compute0", "frontend0"]) {
-        let id = HostId(3 * machine + place);
+    for (index, name) in (0..).zip(["drives0", "compute0", "frontend0"]) {
+        let id = HostId(3 * machine + index);
         lists.hosts.0.push(Host {
             id,
             state: HostState::Active,
@@ -69,28 +69,28 @@ fn add_machine(lists: &mut Lists, machine: u32) {
             up_since: Some(ago(90_000)),
         });
     }
-    for place in 0..2 {
+    for index in 0..2 {
         lists.drives.0.push(Drive {
-            id: DiskId(2 * machine + place),
+            id: DiskId(2 * machine + index),
             host: DriveHost::Host(HostId(3 * machine)),
             status: DriveStatus::Active,
-            uuid: drive(machine, place),
+            uuid: drive(machine, index),
             should_be_active: Some(true),
         });
     }
 }
 
-pub(crate) fn drive(machine: u32, place: u32) -> DriveUuid {
-    DriveUuid(format!("{machine:04}-{place}"))
+pub(crate) fn drive(machine: u32, index: u32) -> DriveUuid {
+    DriveUuid(format!("{machine:04}-{index}"))
 }
 
-/// A group of instances `0..n`.
+/// A group with the instances `0..n`.
 pub(crate) fn group(desired: u32, instances: u32) -> Group {
     Group {
         role: Role::Backend,
         desired,
         instances: (0..instances).map(instance).collect(),
-        patience: GracePeriods::default(),
+        grace_periods: GracePeriods::default(),
     }
 }
 
@@ -98,12 +98,12 @@ pub(crate) fn group(desired: u32, instances: u32) -> Group {
 pub(crate) trait Change {
     fn hosts_of(&mut self, machine: u32) -> &mut [Host];
     fn drives_of(&mut self, machine: u32) -> &mut [Drive];
-    /// All of it went down this long ago.
+    /// All its processes went down this long ago.
     fn down(&mut self, machine: u32, minutes: i64);
-    /// Its drives were deactivated and its containers are on their way out.
+    /// Its drives were deactivated and its containers are deactivating.
     fn deactivating(&mut self, machine: u32);
-    /// It has left.
-    fn left(&mut self, machine: u32);
+    /// It has left the cluster.
+    fn removed(&mut self, machine: u32);
 }
 
 impl Change for Lists {
@@ -138,7 +138,7 @@ impl Change for Lists {
         }
     }
 
-    fn left(&mut self, machine: u32) {
+    fn removed(&mut self, machine: u32) {
         for host in self.hosts_of(machine) {
             host.state = HostState::Inactive;
             host.status = HostStatus::Inactive;

@@ -1,24 +1,24 @@
-//! Proofs of the loop's decisions: properties against an oracle, a simulation under faults, and a model that is searched
-//! whole.
+//! Proofs of the loop's decisions: properties checked against an oracle, a simulation with faults, and an exhaustive model
+//! check.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stdout, reason = "a search tells how much it searched")]
+#![expect(clippy::print_stdout, reason = "a search prints how many states it searched")]
 
-mod any;
-mod carrying_out;
 mod checker;
 mod cluster;
+mod execution;
 mod model;
 mod oracle;
 mod planner;
 mod rules;
 mod simulation;
+mod strategies;
 
-/// What is asked of the tests beside the usual.
+/// Reads an environment variable that selects a longer run.
 fn variable(name: &str) -> Option<String> {
     #[expect(
         clippy::disallowed_methods,
-        reason = "a longer run is asked for by the environment"
+        reason = "environment variables select longer runs"
     )]
     std::env::var(name).ok()
 }

@@ -1,10 +1,13 @@
-//! A small cluster searched whole: up to 7 machines, desired 5 to 7, faults of each kind and of each two. In every reachable state the
-//! invariants hold, and from every one the target can still be reached.
+//! An exhaustive search of a small cluster: up to 7 machines, a desired capacity of 5 to 7, and one or two faults of different
+//! kinds. The invariants hold in every reachable state, and the target can be reached from each of them.
 //!
-//! Time is what it does: a machine that is down is down for a short while or for long, an instance was launched just now
-//! or long ago. The planners and the checker are the real ones; a machine has two containers and one drive.
+//! Time is abstract: a machine has been down for a short or a long time, and an instance was launched recently or long ago.
+//! The planners and the checkers are the real ones. A machine has two containers and one drive.
 //!
-//! `WEKACTL_FAULTS=0,1,2` searches with a fault of each of these kinds at once, in the order of [`Faults`], in place of the usual ones.
+//! The model has its own Weka instead of the simulator's: a state must be small and comparable, without clocks and ids, so
+//! that equal states are found again and the search ends.
+//!
+//! `WEKACTL_FAULTS=0,1,2` searches with one fault of each of these kinds, in the order of [`Faults`], instead of the default.
 
 mod state;
 mod steps;
@@ -18,13 +21,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use steps::Step;
 
-/// The model: where it begins is its only parameter.
+/// The model. Its parameters are the initial state.
 struct Cluster {
     machines: usize,
     desired: usize,
     faults: Faults,
-    /// Whether machines with which all is well are the older ones.
-    well_first: bool,
+    /// Whether healthy machines are older than others.
+    healthy_first: bool,
 }
 
 impl Model for Cluster {
@@ -42,72 +45,71 @@ impl Model for Cluster {
     fn next_state(&self, state: &State, step: Step) -> Option<State> {
         let mut next = state.clone();
         steps::take(&mut next, step);
-        next.renumber(self.well_first);
+        next.renumber(self.healthy_first);
         (next != *state).then_some(next)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always("I1: no member is terminated", |_, state: &State| {
-                state.broken != Some("I1")
+                state.violation != Some("I1")
             }),
             Property::always(
-                "I2: no more are on their way out than may be",
-                |_, state: &State| state.broken != Some("I2"),
+                "I2: the number of draining machines is limited",
+                |_, state: &State| state.violation != Some("I2"),
             ),
-            Property::always("I3: as many remain as must", |_, state: &State| {
-                state.broken != Some("I3")
+            Property::always("I3: enough machines remain", |_, state: &State| {
+                state.violation != Some("I3")
             }),
-            Property::always("the checker agrees", |_, state: &State| {
-                state.broken != Some("check")
+            Property::always("the checker accepts every plan", |_, state: &State| {
+                state.violation != Some("check")
             }),
             Property::sometimes(
-                "the target is reached after all the faults",
+                "the target is reached after all faults",
                 |_, state: &State| state.is_settled() && state.faults.is_spent(),
             ),
         ]
     }
 }
 
-/// What is to be known of every state that is reached: by its number, in the order in which they are found.
+/// The reachable states. They are numbered in the order in which they are found.
 struct Graph {
     settled: Vec<bool>,
-    /// The steps that need no fault and no change of the target: what happens if one only waits.
-    onward: Vec<(u32, u32)>,
+    /// The steps without a fault and without a change of the desired capacity: what happens by waiting.
+    progress: Vec<(u32, u32)>,
 }
 
-/// Goes through all states, deepest first: there may be many, and so few wait at a time. A state is kept by its fingerprint alone, as
-/// the checker does.
-fn graph(model: &Cluster, mut look: impl FnMut(usize, &State)) -> Graph {
+/// Visits all states depth-first, which keeps the queue short. Only the fingerprint of a state is kept, as the checker does.
+fn explore(model: &Cluster, mut visit: impl FnMut(usize, &State)) -> Graph {
     let mut graph = Graph {
         settled: Vec::new(),
-        onward: Vec::new(),
+        progress: Vec::new(),
     };
     let mut numbers: FxHashMap<u64, u32> = FxHashMap::default();
-    let mut open = Vec::new();
+    let mut queue = Vec::new();
     for state in model.init_states() {
         numbers.insert(fingerprint(&state), 0);
-        open.push((0, state));
+        queue.push((0, state));
         graph.settled.push(false);
     }
     let mut actions = Vec::new();
-    while let Some((number, state)) = open.pop() {
-        look(number as usize, &state);
+    while let Some((number, state)) = queue.pop() {
+        visit(number as usize, &state);
         graph.settled[number as usize] = state.is_settled();
         model.actions(&state, &mut actions);
         for step in actions.drain(..) {
-            let waits = step.is_onward();
-            let Some(after) = model.next_state(&state, step) else {
+            let is_progress = step.is_progress();
+            let Some(next) = model.next_state(&state, step) else {
                 continue;
             };
             let new = u32::try_from(numbers.len()).unwrap();
-            let other = *numbers.entry(fingerprint(&after)).or_insert_with(|| {
-                open.push((new, after));
+            let other = *numbers.entry(fingerprint(&next)).or_insert_with(|| {
+                queue.push((new, next));
                 graph.settled.push(false);
                 new
             });
-            if waits {
-                graph.onward.push((number, other));
+            if is_progress {
+                graph.progress.push((number, other));
             }
         }
     }
@@ -115,28 +117,28 @@ fn graph(model: &Cluster, mut look: impl FnMut(usize, &State)) -> Graph {
 }
 
 impl Graph {
-    /// A state from which the target cannot be reached any more by waiting, if there is one.
+    /// A state from which waiting no longer leads to the target, if there is one.
     fn stuck(&self) -> Option<usize> {
-        // Where each state's own begin among the steps, ordered by the state that they lead to.
-        let mut begin = vec![0_usize; self.settled.len() + 1];
-        for (_, to) in &self.onward {
-            begin[*to as usize + 1] += 1;
+        // The index of each state's first predecessor, with the steps sorted by the state that they lead to.
+        let mut first = vec![0_usize; self.settled.len() + 1];
+        for (_, to) in &self.progress {
+            first[*to as usize + 1] += 1;
         }
-        for number in 1..begin.len() {
-            begin[number] += begin[number - 1];
+        for number in 1..first.len() {
+            first[number] += first[number - 1];
         }
-        let mut before = vec![0_u32; self.onward.len()];
-        let mut free = begin.clone();
-        for (from, to) in &self.onward {
-            before[free[*to as usize]] = *from;
+        let mut predecessors = vec![0_u32; self.progress.len()];
+        let mut free = first.clone();
+        for (from, to) in &self.progress {
+            predecessors[free[*to as usize]] = *from;
             free[*to as usize] += 1;
         }
         let mut reaches = self.settled.clone();
-        let mut open: Vec<usize> = (0..reaches.len()).filter(|state| reaches[*state]).collect();
-        while let Some(state) = open.pop() {
-            for from in &before[begin[state]..begin[state + 1]] {
+        let mut queue: Vec<usize> = (0..reaches.len()).filter(|state| reaches[*state]).collect();
+        while let Some(state) = queue.pop() {
+            for from in &predecessors[first[state]..first[state + 1]] {
                 if !std::mem::replace(&mut reaches[*from as usize], true) {
-                    open.push(*from as usize);
+                    queue.push(*from as usize);
                 }
             }
         }
@@ -150,88 +152,88 @@ fn fingerprint(state: &State) -> u64 {
     hasher.finish()
 }
 
-/// Searches all states, and tells how many there are: once for the properties, once for whether each leads to the target.
+/// Searches all states and returns their number: once for the properties, and once for whether each leads to the target.
 fn search(model: &impl Fn() -> Cluster) -> usize {
     let checker = model().checker().spawn_bfs().join();
     checker.assert_properties();
-    let states = search_alone(model);
+    let states = search_without_checker(model);
     assert_eq!(states, checker.unique_state_count());
     states
 }
 
-/// The same without the checker, whose queue takes more memory than a machine has where the faults are many.
-fn search_alone(model: &impl Fn() -> Cluster) -> usize {
+/// The same without the checker, whose queue needs too much memory with many faults.
+fn search_without_checker(model: &impl Fn() -> Cluster) -> usize {
     let mut reached = false;
-    let found = graph(&model(), |_, state| {
-        assert_eq!(state.broken, None, "{state:#?}");
+    let graph = explore(&model(), |_, state| {
+        assert_eq!(state.violation, None, "{state:#?}");
         reached |= state.is_settled() && state.faults.is_spent();
     });
-    assert!(reached, "the target is never reached after all the faults");
-    if let Some(stuck) = found.stuck() {
-        graph(&model(), |number, state| {
+    assert!(reached, "the target is never reached after all faults");
+    if let Some(stuck) = graph.stuck() {
+        explore(&model(), |number, state| {
             assert!(
                 number != stuck,
-                "the target cannot be reached any more from {state:#?}"
+                "the target can no longer be reached from {state:#?}"
             );
         });
     }
-    found.settled.len()
+    graph.settled.len()
 }
 
-/// All states with this fault, and with this and one of each of the `others`. All five at once have 102 million.
-fn faults(one: usize, others: Range<usize>) {
-    let state = |well_first, faults| {
+/// Searches all states with this fault, and with this fault and one of the `others`. All five together have 102 million states.
+fn search_faults(kind: usize, others: Range<usize>) {
+    let state = |healthy_first, faults| {
         move || Cluster {
             machines: 5,
             desired: 5,
             faults,
-            well_first,
+            healthy_first,
         }
     };
     if let Some(kinds) = crate::variable("WEKACTL_FAULTS") {
         let kinds: Vec<_> = kinds.split(',').map(|kind| kind.parse().unwrap()).collect();
-        let faults = Faults::of(&kinds);
-        println!("{faults:?}: {} states", search_alone(&state(true, faults)));
+        let faults = Faults::new(&kinds);
+        println!("{faults:?}: {} states", search_without_checker(&state(true, faults)));
         return;
     }
-    let alone = Faults::of(&[one]);
-    println!("{alone:?}: {} states", search(&state(true, alone)));
+    let single = Faults::new(&[kind]);
+    println!("{single:?}: {} states", search(&state(true, single)));
     println!(
-        "{alone:?}, the well ones younger: {} states",
-        search(&state(false, alone))
+        "{single:?}, healthy machines younger: {} states",
+        search(&state(false, single))
     );
     for other in others {
-        let both = Faults::of(&[one, other]);
+        let both = Faults::new(&[kind, other]);
         println!("{both:?}: {} states", search(&state(true, both)));
     }
 }
 
 #[test]
-fn every_state_with_a_call_that_fails_is_safe_and_leads_to_the_target() {
-    faults(0, 1..5);
+fn states_with_a_failed_call_are_safe_and_lead_to_the_target() {
+    search_faults(0, 1..5);
 }
 
 #[test]
-fn every_state_with_a_machine_that_dies_and_one_that_stops_is_safe_and_leads_to_the_target() {
-    faults(1, 2..3);
+fn states_with_a_dead_and_a_stopped_machine_are_safe_and_lead_to_the_target() {
+    search_faults(1, 2..3);
 }
 
 #[test]
-fn every_state_with_a_machine_that_dies_is_safe_and_leads_to_the_target() {
-    faults(1, 3..5);
+fn states_with_a_dead_machine_are_safe_and_lead_to_the_target() {
+    search_faults(1, 3..5);
 }
 
 #[test]
-fn every_state_with_a_machine_that_stops_is_safe_and_leads_to_the_target() {
-    faults(2, 3..5);
+fn states_with_a_stopped_machine_are_safe_and_lead_to_the_target() {
+    search_faults(2, 3..5);
 }
 
 #[test]
-fn every_state_with_a_drive_that_breaks_is_safe_and_leads_to_the_target() {
-    faults(3, 4..5);
+fn states_with_a_broken_drive_are_safe_and_lead_to_the_target() {
+    search_faults(3, 4..5);
 }
 
 #[test]
-fn every_state_with_an_instance_that_never_joins_is_safe_and_leads_to_the_target() {
-    faults(4, 0..0);
+fn states_with_an_instance_that_never_joins_are_safe_and_lead_to_the_target() {
+    search_faults(4, 0..0);
 }

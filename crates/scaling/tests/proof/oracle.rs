@@ -1,5 +1,5 @@
-//! What the specification says of a cluster, written another way than the planner: container by container, each question
-//! asked of the lists anew, nothing kept.
+//! The specification of the decisions, written independently of the planner: container by container, and every answer is
+//! derived from the lists again.
 
 use jiff::{SignedDuration, Timestamp};
 use scaling::messages::Role;
@@ -45,8 +45,8 @@ impl Oracle<'_> {
     }
 
     pub(crate) fn hosts(&self, address: IpAddr) -> Vec<&Host> {
-        let here = |host: &&Host| host.host_ip == Some(address) && host.mode == self.mode();
-        self.lists.hosts.0.iter().filter(here).collect()
+        let is_here = |host: &&Host| host.host_ip == Some(address) && host.mode == self.mode();
+        self.lists.hosts.0.iter().filter(is_here).collect()
     }
 
     pub(crate) fn drives(&self, address: IpAddr) -> Vec<&Drive> {
@@ -64,19 +64,19 @@ impl Oracle<'_> {
     }
 
     pub(crate) fn addresses(&self) -> Vec<IpAddr> {
-        let mine = |host: &&Host| host.mode == self.mode();
+        let has_role = |host: &&Host| host.mode == self.mode();
         let all: BTreeSet<_> = self
             .lists
             .hosts
             .0
             .iter()
-            .filter(mine)
+            .filter(has_role)
             .filter_map(|host| host.host_ip)
             .collect();
         all.into_iter().collect()
     }
 
-    pub(crate) fn is_odd(&self, address: IpAddr) -> bool {
+    pub(crate) fn has_anomaly(&self, address: IpAddr) -> bool {
         let hosts = self.hosts(address);
         let identifiers: BTreeSet<_> = hosts
             .iter()
@@ -87,7 +87,7 @@ impl Oracle<'_> {
             || hosts.iter().any(|host| host.state == HostState::Unknown)
     }
 
-    pub(crate) fn is_ours(&self, address: IpAddr) -> bool {
+    pub(crate) fn is_managed(&self, address: IpAddr) -> bool {
         self.group.instances.iter().any(|instance| {
             instance.private_ip == address.to_string()
                 && self.hosts(address).iter().all(|host| match &host.instance_id {
@@ -118,7 +118,7 @@ impl Oracle<'_> {
             {
                 since = up;
             }
-            // Rounded up: a second more than a limit is more.
+            // Rounded up, so that one second more than a limit exceeds it.
             let seconds = self.now.duration_since(since).as_secs();
             let minutes = seconds.div_euclid(60) + i64::from(seconds.rem_euclid(60) > 0);
             shortest = Some(shortest.map_or(minutes, |other| other.min(minutes)));
@@ -134,11 +134,11 @@ impl Oracle<'_> {
             .iter()
             .filter(|drive| drive.host == DriveHost::Host(host.id))
             .collect();
-        let off = drives
+        let deactivated = drives
             .iter()
             .filter(|drive| drive.should_be_active == Some(false))
             .count();
-        if off > 0 && off == drives.len() {
+        if deactivated > 0 && deactivated == drives.len() {
             return State::Deactivating;
         }
         match host.state {
@@ -151,13 +151,13 @@ impl Oracle<'_> {
             Role::Backend => (120, &[HostStatus::Down, HostStatus::Degraded]),
             Role::Client => (30, &[HostStatus::Down]),
         };
-        let down = stopped.contains(&host.status) && self.down_minutes(host).is_some_and(|m| m > limit);
-        let old = match host.added_time {
+        let is_down = stopped.contains(&host.status) && self.down_minutes(host).is_some_and(|m| m > limit);
+        let is_old = match host.added_time {
             Some(added) => self.now.duration_since(added) > SignedDuration::from_mins(5),
             None => false,
         };
-        let empty = drives.iter().any(|drive| drive.status == DriveStatus::Inactive);
-        if down || (old && empty) || off > 0 {
+        let has_inactive_drive = drives.iter().any(|drive| drive.status == DriveStatus::Inactive);
+        if is_down || (is_old && has_inactive_drive) || deactivated > 0 {
             State::Unhealthy
         } else {
             State::Healthy
@@ -179,12 +179,12 @@ impl Oracle<'_> {
         }
     }
 
-    /// The sound machines of the group, the first to go first.
+    /// The machines of the group without an anomaly, in the order in which they drain.
     pub(crate) fn in_order(&self) -> Vec<IpAddr> {
-        let mut ours: Vec<_> = self
+        let mut managed: Vec<_> = self
             .addresses()
             .into_iter()
-            .filter(|ip| self.is_ours(*ip) && !self.is_odd(*ip))
+            .filter(|ip| self.is_managed(*ip) && !self.has_anomaly(*ip))
             .collect();
         let rank = |state| match state {
             State::Deactivating => 0,
@@ -199,7 +199,7 @@ impl Oracle<'_> {
         };
         let added = |ip| self.hosts(ip).iter().filter_map(|host| host.added_time).min();
         let first = |ip| self.hosts(ip).iter().map(|host| host.id).min();
-        ours.sort_by(|a, b| {
+        managed.sort_by(|a, b| {
             rank(self.state(*a))
                 .cmp(&rank(self.state(*b)))
                 .then_with(|| inactive(*b).cmp(&inactive(*a)))
@@ -211,15 +211,15 @@ impl Oracle<'_> {
                 })
                 .then_with(|| first(*a).cmp(&first(*b)))
         });
-        ours
+        managed
     }
 
     pub(crate) fn count(&self, state: State) -> i64 {
-        let ours = self.in_order();
-        i64::try_from(ours.iter().filter(|ip| self.state(**ip) == state).count()).unwrap()
+        let managed = self.in_order();
+        i64::try_from(managed.iter().filter(|ip| self.state(**ip) == state).count()).unwrap()
     }
 
-    /// The formula, as it stands in the specification.
+    /// The formula of the specification.
     pub(crate) fn to_deactivate(&self) -> i64 {
         let (a, u, d) = (
             self.count(State::Healthy),
@@ -230,15 +230,15 @@ impl Oracle<'_> {
         [d, a + u + d - t, i64::min(2 - d, u)].into_iter().max().unwrap()
     }
 
-    /// Whether part of it is on its way out.
-    pub(crate) fn is_under_way(&self, address: IpAddr) -> bool {
+    /// Whether at least one of its containers is deactivating or has left.
+    pub(crate) fn is_draining(&self, address: IpAddr) -> bool {
         self.hosts(address)
             .iter()
             .any(|host| self.container(host) == State::Deactivating)
     }
 
-    /// How many backends are on their way out that are no instances of the group.
-    pub(crate) fn leaving_elsewhere(&self) -> usize {
+    /// How many backends drain that are not instances of the group.
+    pub(crate) fn unmanaged_draining(&self) -> usize {
         if self.group.role != Role::Backend {
             return 0;
         }
@@ -247,9 +247,9 @@ impl Oracle<'_> {
             .filter(|host| host.mode == Mode::Backend)
             .filter_map(|host| host.host_ip)
             .collect();
-        let counts = |ip: &&IpAddr| !self.is_ours(**ip) && !self.is_odd(**ip);
-        let leaves = |ip: &&IpAddr| self.is_under_way(**ip) && !self.is_removed(**ip);
-        addresses.iter().filter(counts).filter(leaves).count()
+        let counts = |ip: &&IpAddr| !self.is_managed(**ip) && !self.has_anomaly(**ip);
+        let is_leaving = |ip: &&IpAddr| self.is_draining(**ip) && !self.is_removed(**ip);
+        addresses.iter().filter(counts).filter(is_leaving).count()
     }
 
     pub(crate) fn is_removed(&self, address: IpAddr) -> bool {
@@ -258,7 +258,7 @@ impl Oracle<'_> {
             .all(|host| host.state == HostState::Inactive)
     }
 
-    /// Whether all of it is down or inactive, and for over three hours.
+    /// Whether all its containers are down or inactive, and have been for more than three hours.
     pub(crate) fn is_long_down(&self, address: IpAddr) -> bool {
         let hosts = self.hosts(address);
         let inactive = |host: &Host| host.status == HostStatus::Inactive || host.state == HostState::Inactive;

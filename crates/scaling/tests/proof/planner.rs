@@ -1,20 +1,20 @@
-//! The planner against the oracle, over any cluster.
+//! The planner compared with the oracle, for any cluster.
 
-use crate::any::{any_cluster, shuffled};
+use crate::strategies::{any_cluster, shuffled};
 use crate::cluster::now;
 use crate::oracle::{Oracle, State};
 use proptest::prelude::*;
-use scaling::check::check;
+use scaling::drain::check;
 use scaling::messages::Role;
-use scaling::plan::{Plan, Refusal, plan};
+use scaling::drain::{Plan, Refusal, plan};
 use scaling::policy::Group;
-use scaling::report::Action;
+use scaling::drain::Action;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use weka_types::calls::Call;
 use weka_types::lists::{DriveHost, DriveStatus, HostState, HostStatus, Lists, Mode};
 
-/// The machines that a plan begins or goes on to take out of the cluster.
+/// The machines that a plan starts or continues to drain.
 fn deactivated(plan: &Plan) -> BTreeSet<IpAddr> {
     let calls = |call: &Call| {
         matches!(
@@ -29,7 +29,7 @@ fn deactivated(plan: &Plan) -> BTreeSet<IpAddr> {
         .collect()
 }
 
-fn decided(lists: &Lists, group: &Group) -> Option<(Plan, scaling::report::Report)> {
+fn planned(lists: &Lists, group: &Group) -> Option<(Plan, scaling::drain::Report)> {
     plan(lists, group, now()).ok()
 }
 
@@ -37,7 +37,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_500))]
 
     #[test]
-    fn a_refusal_is_justified_and_never_missing((lists, group) in any_cluster()) {
+    fn refusals_match_the_oracle((lists, group) in any_cluster()) {
         let oracle = Oracle { lists: &lists, group: &group, now: now() };
         match plan(&lists, &group, now()) {
             Ok(_) => prop_assert!(!oracle.refuses()),
@@ -49,7 +49,7 @@ proptest! {
                     Refusal::SkipScaleDown => lists.overrides.0.contains(&"skip_scale_down".to_owned()),
                     Refusal::NotMultiContainer => true,
                     Refusal::BelowMinimum { desired, minimum } => desired < minimum && *desired == group.desired,
-                    Refusal::Twice(_) => false,
+                    Refusal::Duplicate(_) => false,
                 };
                 prop_assert!(justified, "{refusal}");
             }
@@ -57,9 +57,9 @@ proptest! {
     }
 
     #[test]
-    fn the_formula_and_the_order_decide((lists, group) in any_cluster()) {
+    fn chosen_machines_follow_the_formula_and_the_order((lists, group) in any_cluster()) {
         let oracle = Oracle { lists: &lists, group: &group, now: now() };
-        let Some((plan, report)) = decided(&lists, &group) else { return Ok(()) };
+        let Some((plan, report)) = planned(&lists, &group) else { return Ok(()) };
         prop_assert_eq!(i64::try_from(report.counts.healthy).unwrap(), oracle.count(State::Healthy));
         prop_assert_eq!(i64::try_from(report.counts.unhealthy).unwrap(), oracle.count(State::Unhealthy));
         prop_assert_eq!(i64::try_from(report.counts.deactivating).unwrap(), oracle.count(State::Deactivating));
@@ -70,66 +70,66 @@ proptest! {
         let chosen: BTreeSet<_> = report
             .decisions
             .iter()
-            .filter(|decision| matches!(decision.verdict, Action::Deactivate(_)))
+            .filter(|decision| matches!(decision.action, Action::Deactivate(_)))
             .filter_map(|decision| decision.address)
-            .filter(|ip| oracle.is_ours(*ip))
+            .filter(|ip| oracle.is_managed(*ip))
             .collect();
-        // Those that have left need nothing more; for machines that are unhealthy and half-way out, or leave elsewhere,
-        // invariant I2 may make others wait.
-        let going: BTreeSet<_> = first.iter().copied().filter(|ip| !oracle.is_removed(*ip)).collect();
-        prop_assert!(chosen.is_subset(&going), "{chosen:?} of {going:?}");
-        let half_way =
-            order.iter().any(|ip| oracle.state(*ip) == State::Unhealthy && oracle.is_under_way(*ip));
-        if !half_way {
-            let waiting = going.difference(&chosen).count();
-            prop_assert!(waiting <= oracle.leaving_elsewhere(), "{chosen:?} of {going:?}");
+        // Machines that have left need nothing more. Invariant I2 may make others wait for unhealthy machines that are partly
+        // drained and for unmanaged ones.
+        let expected: BTreeSet<_> = first.iter().copied().filter(|ip| !oracle.is_removed(*ip)).collect();
+        prop_assert!(chosen.is_subset(&expected), "{chosen:?} of {expected:?}");
+        let is_partly_drained =
+            order.iter().any(|ip| oracle.state(*ip) == State::Unhealthy && oracle.is_draining(*ip));
+        if !is_partly_drained {
+            let waiting = expected.difference(&chosen).count();
+            prop_assert!(waiting <= oracle.unmanaged_draining(), "{chosen:?} of {expected:?}");
         }
-        for address in deactivated(&plan).into_iter().filter(|ip| oracle.is_ours(*ip)) {
+        for address in deactivated(&plan).into_iter().filter(|ip| oracle.is_managed(*ip)) {
             prop_assert!(chosen.contains(&address), "{address} was not chosen");
         }
     }
 
     #[test]
-    fn the_checker_agrees((lists, group) in any_cluster()) {
+    fn checker_accepts_every_plan((lists, group) in any_cluster()) {
         if let Ok((plan, _)) = plan(&lists, &group, now()) {
             prop_assert_eq!(check(&plan, &lists, &group, now()), Ok(()));
         }
     }
 
     #[test]
-    fn the_order_of_the_lists_does_not_matter((lists, group) in any_cluster(), seed: u64) {
+    fn plan_does_not_depend_on_the_order_of_the_lists((lists, group) in any_cluster(), seed: u64) {
         let mut other = group.clone();
         other.instances.reverse();
         prop_assert_eq!(plan(&lists, &group, now()), plan(&shuffled(&lists, seed), &other, now()));
     }
 
     #[test]
-    fn at_most_so_many_are_on_their_way_out((lists, group) in any_cluster()) {
+    fn number_of_draining_machines_stays_within_the_limits((lists, group) in any_cluster()) {
         let oracle = Oracle { lists: &lists, group: &group, now: now() };
-        let Some((plan, _)) = decided(&lists, &group) else { return Ok(()) };
-        let begun: Vec<_> = deactivated(&plan).into_iter().filter(|ip| !oracle.is_under_way(*ip)).collect();
-        if begun.is_empty() {
+        let Some((plan, _)) = planned(&lists, &group) else { return Ok(()) };
+        let started: Vec<_> = deactivated(&plan).into_iter().filter(|ip| !oracle.is_draining(*ip)).collect();
+        if started.is_empty() {
             return Ok(());
         }
-        let ours = oracle.in_order();
-        let under_way = ours.iter().filter(|ip| oracle.is_under_way(**ip)).count();
-        // I2, with the machines that are no instances of the group and have not left.
-        let excess = ours.len().saturating_sub(group.desired as usize);
-        let elsewhere = oracle.leaving_elsewhere();
-        let all = under_way + elsewhere + begun.len();
-        prop_assert!(all <= excess.max(2), "{under_way}, {elsewhere} and {begun:?}, excess {excess}");
+        let managed = oracle.in_order();
+        let draining = managed.iter().filter(|ip| oracle.is_draining(**ip)).count();
+        // I2, including unmanaged machines that have not left.
+        let excess = managed.len().saturating_sub(group.desired as usize);
+        let unmanaged = oracle.unmanaged_draining();
+        let all = draining + unmanaged + started.len();
+        prop_assert!(all <= excess.max(2), "{draining}, {unmanaged} and {started:?}, excess {excess}");
         // I3.
-        let begun: Vec<_> = begun.into_iter().filter(|ip| oracle.is_ours(*ip)).collect();
-        let remain = ours.len() - under_way - begun.len();
+        let started: Vec<_> = started.into_iter().filter(|ip| oracle.is_managed(*ip)).collect();
+        let remain = managed.len() - draining - started.len();
         if remain < (group.desired as usize).max(if group.role == Role::Backend { 5 } else { 0 }) {
-            prop_assert!(begun.iter().all(|ip| oracle.state(*ip) == State::Unhealthy) && begun.len() <= 2);
+            prop_assert!(started.iter().all(|ip| oracle.state(*ip) == State::Unhealthy) && started.len() <= 2);
         }
     }
 
     #[test]
-    fn only_what_has_left_is_removed_and_only_what_is_gone_is_terminated((lists, group) in any_cluster()) {
+    fn only_removed_machines_are_deregistered_and_terminated((lists, group) in any_cluster()) {
         let oracle = Oracle { lists: &lists, group: &group, now: now() };
-        let Some((plan, _)) = decided(&lists, &group) else { return Ok(()) };
+        let Some((plan, _)) = planned(&lists, &group) else { return Ok(()) };
         for task in &plan.tasks {
             let mut removed = BTreeSet::new();
             for call in &task.calls {
@@ -148,7 +148,7 @@ proptest! {
                             match drive.host {
                                 DriveHost::Host(id) => prop_assert!(removed.contains(&id)),
                                 DriveHost::None => prop_assert_eq!(task.address, None),
-                                DriveHost::Unknown => prop_assert!(false, "whose drive is not known"),
+                                DriveHost::Unknown => prop_assert!(false, "the container of the drive is unknown"),
                             }
                         }
                     }
@@ -158,23 +158,23 @@ proptest! {
             if let Some(instance) = &task.then_terminate {
                 prop_assert_eq!(instance.private_ip.parse().ok(), task.address);
                 prop_assert!(group.instances.contains(instance));
-                let here = oracle.hosts(task.address.unwrap());
-                prop_assert!(here.iter().all(|host| removed.contains(&host.id)));
+                let hosts = oracle.hosts(task.address.unwrap());
+                prop_assert!(hosts.iter().all(|host| removed.contains(&host.id)));
             }
         }
     }
 
     #[test]
-    fn nothing_foreign_is_touched((lists, group) in any_cluster()) {
+    fn nothing_foreign_is_changed((lists, group) in any_cluster()) {
         let oracle = Oracle { lists: &lists, group: &group, now: now() };
-        let Some((plan, report)) = decided(&lists, &group) else { return Ok(()) };
+        let Some((plan, report)) = planned(&lists, &group) else { return Ok(()) };
         let role = if group.role == Role::Backend { Mode::Backend } else { Mode::Client };
         for task in &plan.tasks {
             let Some(address) = task.address else {
                 prop_assert_eq!(group.role, Role::Backend);
                 continue;
             };
-            prop_assert!(!oracle.is_odd(address), "{address} is odd");
+            prop_assert!(!oracle.has_anomaly(address), "{address} has an anomaly");
             for call in &task.calls {
                 if let Call::DeactivateHosts(ids) = call {
                     for id in ids {
@@ -183,17 +183,17 @@ proptest! {
                     }
                 }
             }
-            if !oracle.is_ours(address) {
+            if !oracle.is_managed(address) {
                 prop_assert!(oracle.is_removed(address) || oracle.is_long_down(address), "{address}");
                 prop_assert_eq!(group.role, Role::Backend);
             }
         }
-        // Everything that is looked at is accounted for, once.
-        let told = report.decisions.iter().flat_map(|decision| &decision.hosts).collect::<Vec<_>>();
-        prop_assert_eq!(told.iter().collect::<BTreeSet<_>>().len(), told.len());
-        let ours = |host: &&weka_types::lists::Host| {
-            host.mode == role && (role == Mode::Backend || host.host_ip.is_none_or(|ip| oracle.is_ours(ip)))
+        // Every container is reported exactly once.
+        let reported = report.decisions.iter().flat_map(|decision| &decision.hosts).collect::<Vec<_>>();
+        prop_assert_eq!(reported.iter().collect::<BTreeSet<_>>().len(), reported.len());
+        let is_in_view = |host: &&weka_types::lists::Host| {
+            host.mode == role && (role == Mode::Backend || host.host_ip.is_none_or(|ip| oracle.is_managed(ip)))
         };
-        prop_assert_eq!(lists.hosts.0.iter().filter(ours).count(), told.len());
+        prop_assert_eq!(lists.hosts.0.iter().filter(is_in_view).count(), reported.len());
     }
 }

@@ -1,30 +1,30 @@
-//! The rules one by one, on clusters put together by hand.
+//! The rules one by one, on hand-made clusters.
 
-mod elsewhere;
+mod unmanaged;
 
 use crate::cluster::{Change, address, ago, cluster, drive, group, instance, now};
 use scaling::messages::Role;
-use scaling::plan::{Plan, Task, plan};
+use scaling::drain::{Plan, Task, plan};
 use scaling::policy::Group;
-use scaling::report::{Action, Report};
+use scaling::drain::{Action, Report};
 use weka_types::calls::Call;
 use weka_types::ids::HostId;
 use weka_types::lists::{DriveHost, DriveStatus, HostState, HostStatus, Lists, Mode, Status};
 
 fn decide(lists: &Lists, group: &Group) -> (Plan, Report) {
     let (plan, report) = plan(lists, group, now()).unwrap();
-    scaling::check::check(&plan, lists, group, now()).unwrap();
+    scaling::drain::check(&plan, lists, group, now()).unwrap();
     (plan, report)
 }
 
-/// What is said of a machine: the verdict and its reason.
-fn said(report: &Report, machine: u32) -> String {
-    let decision = report
+/// The action for a machine and its reason.
+fn decision(report: &Report, machine: u32) -> String {
+    let found = report
         .decisions
         .iter()
         .find(|decision| decision.address == Some(address(machine)))
         .unwrap();
-    format!("{}: {}", decision.verdict.word(), decision.verdict)
+    format!("{}: {}", found.action.as_str(), found.action)
 }
 
 fn addresses(plan: &Plan) -> Vec<u32> {
@@ -37,26 +37,26 @@ fn refusal(lists: &Lists, desired: u32) -> String {
 }
 
 #[test]
-fn a_cluster_that_is_as_it_should_be_stays_as_it_is() {
+fn healthy_cluster_at_desired_capacity_is_unchanged() {
     let (plan, report) = decide(&cluster(6), &group(6, 6));
     assert_eq!(plan, Plan::default());
     assert_eq!((report.counts.healthy, report.to_deactivate), (6, 0));
-    assert_eq!(said(&report, 3), "keep: healthy and within the target");
+    assert_eq!(decision(&report, 3), "keep: healthy and within the desired capacity");
 }
 
 #[test]
-fn nothing_is_decided_where_weka_is_not_ready_for_it() {
+fn run_is_refused_if_a_precondition_does_not_hold() {
     let mut lists = cluster(6);
     lists.status.io_status = "STOPPED".into();
     assert_eq!(
         refusal(&lists, 6),
-        "the cluster's io status is STOPPED, not STARTED"
+        "the cluster's I/O status is STOPPED, not STARTED"
     );
     lists.status = Status {
         io_status: "STARTED".into(),
         upgrade: Some("4.2".into()),
     };
-    assert_eq!(refusal(&lists, 6), "an upgrade of the cluster is running: 4.2");
+    assert_eq!(refusal(&lists, 6), "a cluster upgrade is in progress: 4.2");
     lists.status.upgrade = None;
     lists.overrides.0.push("skip_scale_down".into());
     assert_eq!(refusal(&lists, 6), "the manual override skip_scale_down is set");
@@ -76,7 +76,7 @@ fn nothing_is_decided_where_weka_is_not_ready_for_it() {
 }
 
 #[test]
-fn a_list_that_contradicts_itself_is_refused() {
+fn list_with_duplicates_is_refused() {
     let mut lists = cluster(6);
     lists.hosts.0[1].id = lists.hosts.0[0].id;
     assert_eq!(refusal(&lists, 6), "Weka lists HostId<0> twice");
@@ -86,7 +86,7 @@ fn a_list_that_contradicts_itself_is_refused() {
 }
 
 #[test]
-fn what_exceeds_the_target_goes_the_oldest_first() {
+fn excess_machines_drain_oldest_first() {
     let (plan, report) = decide(&cluster(8), &group(6, 8));
     assert_eq!(addresses(&plan), [0, 1]);
     assert_eq!(
@@ -94,20 +94,20 @@ fn what_exceeds_the_target_goes_the_oldest_first() {
         [
             Call::DeactivateDrives(vec![drive(1, 0), drive(1, 1)]),
             Call::Event(
-                "wekactl: deactivating 10.0.0.2: the group has more than it is to have (desired 6, current 8)".into()
+                "wekactl: deactivating 10.0.0.2: the group exceeds its desired capacity (desired 6, current 8)".into()
             ),
             Call::DeactivateHosts(vec![HostId(3), HostId(4), HostId(5)]),
         ]
     );
     assert_eq!(plan.tasks[1].then_terminate, None);
     assert_eq!(
-        said(&report, 1),
-        "deactivate: the group has more than it is to have"
+        decision(&report, 1),
+        "deactivate: the group exceeds its desired capacity"
     );
 }
 
 #[test]
-fn an_unknown_age_goes_last() {
+fn machine_of_unknown_age_drains_last() {
     let mut lists = cluster(7);
     for host in lists.hosts_of(0) {
         host.added_time = None;
@@ -116,15 +116,15 @@ fn an_unknown_age_goes_last() {
 }
 
 #[test]
-fn what_is_under_way_is_kept_up_and_counts() {
+fn draining_machine_keeps_draining_and_counts() {
     let mut lists = cluster(8);
     lists.deactivating(5);
     let (plan, report) = decide(&lists, &group(6, 8));
     assert_eq!(report.to_deactivate, 2);
-    // Nothing is left to ask for machine 5.
+    // Nothing remains to be called for machine 5.
     assert_eq!(addresses(&plan), [0]);
-    assert_eq!(said(&report, 5), "deactivate: on its way out already");
-    // Its last container is asked to leave again, and Weka's event log is told nothing new.
+    assert_eq!(decision(&report, 5), "deactivate: already draining");
+    // Its last container is deactivated again, without another event.
     lists.hosts_of(5)[2].state = HostState::Active;
     let (plan, _) = decide(&lists, &group(8, 8));
     assert_eq!(addresses(&plan), [5]);
@@ -132,26 +132,26 @@ fn what_is_under_way_is_kept_up_and_counts() {
 }
 
 #[test]
-fn a_backend_is_unhealthy_when_it_is_down_for_two_hours() {
+fn backend_is_unhealthy_after_two_hours_down() {
     let mut lists = cluster(7);
     lists.down(3, 120);
     assert_eq!(
-        said(&decide(&lists, &group(7, 7)).1, 3),
-        "keep: healthy and within the target"
+        decision(&decide(&lists, &group(7, 7)).1, 3),
+        "keep: healthy and within the desired capacity"
     );
     lists.down(3, 121);
     let (plan, report) = decide(&lists, &group(7, 7));
     assert_eq!(addresses(&plan), [3]);
     assert_eq!(
-        said(&report, 3),
+        decision(&report, 3),
         "deactivate: HostId<9>: down since 2026-01-31T05:59:00Z"
     );
-    // It was up since then: when it went down again is not known.
+    // It came up since then: the time when it went down again is unknown.
     for node in &mut lists.nodes.0 {
         node.up_since = Some(ago(10));
     }
     assert_eq!(addresses(&decide(&lists, &group(7, 7)).0), [0; 0]);
-    // Without a fencing the change of the container's state counts, and without that nothing does.
+    // Without a fencing time, the change of the container's state counts; without both, the machine is not unhealthy.
     for node in &mut lists.nodes.0 {
         (node.last_fencing_time, node.up_since) = (None, None);
     }
@@ -163,15 +163,15 @@ fn a_backend_is_unhealthy_when_it_is_down_for_two_hours() {
 }
 
 #[test]
-fn a_backend_is_unhealthy_when_a_drive_of_it_holds_nothing() {
+fn backend_is_unhealthy_with_an_inactive_drive() {
     let mut lists = cluster(7);
     lists.drives_of(2)[1].status = DriveStatus::Inactive;
     let (plan, report) = decide(&lists, &group(7, 7));
     assert_eq!(
-        said(&report, 2),
+        decision(&report, 2),
         "deactivate: HostId<6>: drive 0002-1 is inactive"
     );
-    // The drive that holds nothing needs no deactivation.
+    // The inactive drive needs no deactivation.
     assert_eq!(plan.tasks[0].calls[0], Call::DeactivateDrives(vec![drive(2, 0)]));
     for host in lists.hosts_of(2) {
         host.added_time = Some(ago(5));
@@ -180,13 +180,13 @@ fn a_backend_is_unhealthy_when_a_drive_of_it_holds_nothing() {
     lists.drives_of(2)[0].should_be_active = Some(false);
     let report = decide(&lists, &group(7, 7)).1;
     assert_eq!(
-        said(&report, 2),
+        decision(&report, 2),
         "deactivate: HostId<6>: drive 0002-0 was deactivated"
     );
 }
 
 #[test]
-fn of_unhealthy_machines_two_go_at_a_time() {
+fn two_unhealthy_machines_drain_concurrently() {
     let mut lists = cluster(9);
     for machine in [2, 4, 6] {
         lists.down(machine, 500);
@@ -194,17 +194,17 @@ fn of_unhealthy_machines_two_go_at_a_time() {
     let (plan, report) = decide(&lists, &group(9, 9));
     assert_eq!(addresses(&plan), [2, 4]);
     assert_eq!(
-        said(&report, 6),
-        "wait: HostId<18>: down since 2026-01-30T23:40:00Z; waits, because 2 may be on their way out at a time"
+        decision(&report, 6),
+        "wait: HostId<18>: down since 2026-01-30T23:40:00Z; waiting, because at most 2 machines may drain concurrently"
     );
-    // Unless the target is exceeded by more.
+    // Unless the group exceeds its desired capacity by more.
     assert_eq!(addresses(&decide(&lists, &group(5, 9)).0), [2, 4, 6, 0]);
 }
 
 #[test]
-fn a_machine_that_has_left_is_forgotten_and_its_instance_let_go() {
+fn removed_machine_is_deregistered_and_its_instance_terminated() {
     let mut lists = cluster(7);
-    lists.left(4);
+    lists.removed(4);
     let (plan, report) = decide(&lists, &group(6, 7));
     assert_eq!(
         plan.tasks,
@@ -220,7 +220,7 @@ fn a_machine_that_has_left_is_forgotten_and_its_instance_let_go() {
         }]
     );
     assert_eq!(
-        said(&report, 4),
+        decision(&report, 4),
         "remove: all its containers have left the cluster"
     );
     lists.hosts_of(4)[1].status = HostStatus::Up;
@@ -231,37 +231,37 @@ fn a_machine_that_has_left_is_forgotten_and_its_instance_let_go() {
     );
     assert_eq!(plan.tasks[0].then_terminate, None);
     assert_eq!(
-        said(&report, 4),
+        decision(&report, 4),
         "remove in part: it has left the cluster, but HostId<13> still runs"
     );
     lists.drives_of(4)[1].status = DriveStatus::PhasingOut;
     let (plan, report) = decide(&lists, &group(6, 7));
     assert_eq!(plan, Plan::default());
     assert!(
-        said(&report, 4).ends_with("its drive 0004-1 is not inactive"),
+        decision(&report, 4).ends_with("its drive 0004-1 is not inactive"),
         "{}",
-        said(&report, 4)
+        decision(&report, 4)
     );
 }
 
 #[test]
-fn a_run_forgets_as_many_machines_as_terminate_would_find_again() {
+fn run_deregisters_no_more_machines_than_terminate_could_find_again() {
     let mut lists = cluster(9);
     for machine in [1, 3, 5] {
-        lists.left(machine);
+        lists.removed(machine);
     }
     let (plan, report) = decide(&lists, &group(6, 9));
     assert_eq!(addresses(&plan), [1, 3]);
     assert_eq!(
-        said(&report, 5),
-        "wait: all its containers have left the cluster; a run forgets 2 machines at most"
+        decision(&report, 5),
+        "wait: all its containers have left the cluster; waiting, because a run deregisters at most 2 machines"
     );
-    // What is no instance of the group is not terminated.
+    // Machines that are not instances of the group are not terminated, and the limit does not apply.
     assert_eq!(addresses(&decide(&lists, &group(9, 1)).0), [1, 3, 5]);
 }
 
 #[test]
-fn inactive_drives_of_no_container_are_forgotten() {
+fn orphaned_inactive_drives_are_deregistered() {
     let mut lists = cluster(6);
     for (drive, host) in lists
         .drives
@@ -280,7 +280,7 @@ fn inactive_drives_of_no_container_are_forgotten() {
 }
 
 #[test]
-fn a_machine_that_makes_no_sense_is_left_alone() {
+fn machine_with_an_anomaly_is_skipped() {
     let mut lists = cluster(8);
     lists.hosts_of(1)[2].machine_identifier = Some("another".into());
     lists.hosts_of(2)[0].state = HostState::Unknown;
@@ -289,37 +289,37 @@ fn a_machine_that_makes_no_sense_is_left_alone() {
     lists.hosts.0.push(fourth);
     lists.hosts.0[0].host_ip = None;
     let (plan, report) = decide(&lists, &group(5, 8));
-    // Five sound machines: none exceeds the target.
+    // Five machines have no anomaly: none exceeds the desired capacity.
     assert_eq!(plan, Plan::default());
     assert_eq!(
-        said(&report, 1),
-        "leave alone: its containers bear several machine identifiers: another, machine-1"
+        decision(&report, 1),
+        "leave alone: its containers have different machine identifiers: another, machine-1"
     );
-    assert_eq!(said(&report, 2), "leave alone: the state of HostId<6> is unknown");
+    assert_eq!(decision(&report, 2), "leave alone: the state of HostId<6> is unknown");
     assert_eq!(
-        said(&report, 3),
-        "leave alone: it has 4 containers, a backend has at most 3"
+        decision(&report, 3),
+        "leave alone: it has 4 containers, but a backend has at most 3"
     );
     assert!(
         report
             .decisions
             .iter()
-            .any(|decision| { decision.hosts == [HostId(0)] && decision.verdict == Action::NoAddress })
+            .any(|decision| { decision.hosts == [HostId(0)] && decision.action == Action::NoAddress })
     );
 }
 
 #[test]
-fn an_instance_that_has_not_joined_is_told() {
+fn instance_that_has_not_joined_is_reported() {
     let (plan, report) = decide(&cluster(6), &group(7, 8));
     assert_eq!(plan, Plan::default());
     assert_eq!(
-        said(&report, 7),
+        decision(&report, 7),
         "not joined: no container of the cluster runs on it"
     );
 }
 
 #[test]
-fn clients_are_never_touched_by_the_run_for_backends() {
+fn run_for_backends_never_changes_clients() {
     let mut lists = cluster(8);
     lists.down(7, 5_000);
     for host in lists.hosts_of(7) {
@@ -329,7 +329,7 @@ fn clients_are_never_touched_by_the_run_for_backends() {
 }
 
 #[test]
-fn clients_in_excess_and_clients_that_are_down_go() {
+fn excess_clients_and_clients_that_are_down_drain() {
     let mut lists = cluster(10);
     for machine in 6..10 {
         for host in lists.hosts_of(machine) {
@@ -341,7 +341,7 @@ fn clients_in_excess_and_clients_that_are_down_go() {
     clients.role = Role::Client;
     clients.instances.drain(..6);
     lists.down(9, 5_000);
-    // Machine 9 is no instance of the group.
+    // Machine 9 is not an instance of the group.
     assert_eq!(decide(&lists, &clients).0, Plan::default());
     clients.desired = 2;
     assert_eq!(addresses(&decide(&lists, &clients).0), [6]);

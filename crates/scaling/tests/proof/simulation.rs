@@ -1,8 +1,8 @@
-//! The loop under faults: planners and executor as they are, with a simulated Weka and a simulated group, under a schedule
-//! that a seed gives. Calls fail before or after they took effect, machines die or come back, drives break, instances
-//! never join, the target changes at any time, runs overlap, lists are old or refused.
+//! Simulation of the loop with faults: the real planners and executor, a simulated Weka cluster and a simulated group. A seed
+//! determines the schedule. Calls fail before or after they take effect, machines fail or recover, drives break, instances
+//! never join, the desired capacity changes at any time, runs overlap, and lists are stale or cannot be read.
 //!
-//! `WEKACTL_SEEDS=from..to` runs others than the usual ones; `WEKACTL_SEED=n` runs one and prints what happened.
+//! `WEKACTL_SEEDS=from..to` selects other seeds; `WEKACTL_SEED=n` runs one seed and prints its log.
 
 mod group;
 mod random;
@@ -21,23 +21,23 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use world::World;
 
-/// How many seeds the test runs.
+/// The seeds that the test runs.
 const SEEDS: Range<u64> = 0..10_000;
 
 type Run = Pin<Box<dyn Future<Output = Result<(), String>>>>;
 
-/// What became of a seed.
+/// The counters of a simulation.
 #[derive(Debug, Default, Clone, Copy)]
-struct Told {
+struct Counters {
     changes: u32,
     terminated: u32,
-    operated: u32,
+    terminated_by_operator: u32,
 }
 
 struct Schedule {
     world: Rc<RefCell<World>>,
     runs: VecDeque<Run>,
-    overlap: bool,
+    runs_overlap: bool,
 }
 
 impl Schedule {
@@ -46,22 +46,22 @@ impl Schedule {
         if log {
             world.log.reserve(1);
         }
-        let overlap = world.random.once_in(3);
+        let runs_overlap = world.random.once_in(3);
         Self {
             world: Rc::new(RefCell::new(world)),
             runs: VecDeque::new(),
-            overlap,
+            runs_overlap,
         }
     }
 
-    /// Begins a run, and lets those under way go on for a while: to their end, unless they overlap.
-    fn minute(&mut self) {
+    /// Starts a run, and advances the runs in progress: to their end, unless they overlap.
+    fn tick(&mut self) {
         if self.runs.len() < 2 {
-            self.runs.push_back(Box::pin(run::minute(Rc::clone(&self.world))));
+            self.runs.push_back(Box::pin(run::tick(Rc::clone(&self.world))));
         }
-        let stays = self.overlap && self.world.borrow().faults;
-        let mut steps = if stays {
-            self.world.borrow_mut().random.of(1..30)
+        let may_overlap = self.runs_overlap && self.world.borrow().faults;
+        let mut steps = if may_overlap {
+            self.world.borrow_mut().random.in_range(1..30)
         } else {
             u32::MAX
         };
@@ -71,7 +71,7 @@ impl Schedule {
             let turn = {
                 let mut world = self.world.borrow_mut();
                 world.runs = runs;
-                world.random.of(0..runs)
+                world.random.in_range(0..runs)
             } as usize;
             let mut context = Context::from_waker(Waker::noop());
             if let Poll::Ready(result) = self.runs[turn].as_mut().poll(&mut context) {
@@ -84,34 +84,34 @@ impl Schedule {
             }
             let mut world = self.world.borrow_mut();
             world.check();
-            if world.broken.is_none() && world.faults && world.random.once_in(60) {
-                strike(&mut world);
+            if world.violation.is_none() && world.faults && world.random.once_in(60) {
+                inject_fault(&mut world);
             }
         }
     }
 
-    /// The minute passes, or some of them.
-    fn pass(&mut self) {
+    /// Advances the clock by one or more minutes.
+    fn advance(&mut self) {
         let mut world = self.world.borrow_mut();
-        // A run ends within minutes, whatever goes wrong.
-        let under_way = !self.runs.is_empty();
-        let minutes = if under_way {
+        // A run ends within minutes, whatever happens.
+        let is_running = !self.runs.is_empty();
+        let minutes = if is_running {
             1
         } else {
             *world.random.pick(&[1, 1, 1, 2, 5, 20, 60]).unwrap()
         };
-        world.pass(minutes);
+        world.advance(minutes);
         world.check();
     }
 }
 
-/// Something happens to the cluster.
-fn strike(world: &mut World) {
+/// Injects a random fault or change.
+fn inject_fault(world: &mut World) {
     let numbers: Vec<u32> = world.group.instances.values().map(|ec2| ec2.number).collect();
     let Some(number) = world.random.pick(&numbers).copied() else {
         return;
     };
-    match world.random.of(0..9) {
+    match world.random.in_range(0..9) {
         0 => world.power_off(number, Ec2State::Running),
         1 => world.power_off(number, Ec2State::Stopped),
         2 => {
@@ -134,91 +134,91 @@ fn strike(world: &mut World) {
             }
         }
         7 => {
-            let desired = world.random.of(3..11);
+            let desired = world.random.in_range(3..11);
             world.note(|| format!("desired capacity {desired}"));
             world.group.desired = desired;
         }
         _ => {
-            // The data grows or shrinks.
-            world.weka.used = world.random.of(0..12) as usize;
+            // The amount of data changes.
+            world.weka.used = world.random.in_range(0..12) as usize;
         }
     }
 }
 
-fn simulate(seed: u64, log: bool) -> (Result<Told, String>, Vec<String>) {
+fn simulate(seed: u64, log: bool) -> (Result<Counters, String>, Vec<String>) {
     let mut schedule = Schedule::new(seed, log);
-    let faulty_minutes = schedule.world.borrow_mut().random.of(20..60);
+    let faulty_minutes = schedule.world.borrow_mut().random.in_range(20..60);
     for _ in 0..faulty_minutes {
         if schedule.world.borrow_mut().random.once_in(4) {
-            strike(&mut schedule.world.borrow_mut());
+            inject_fault(&mut schedule.world.borrow_mut());
         }
-        schedule.minute();
-        schedule.pass();
-        if schedule.world.borrow().broken.is_some() {
-            return end(&schedule, None);
+        schedule.tick();
+        schedule.advance();
+        if schedule.world.borrow().violation.is_some() {
+            return finish(&schedule, None);
         }
     }
-    // The faults end; what is dead stays dead.
+    // The faults end; failed machines stay failed.
     {
         let mut world = schedule.world.borrow_mut();
         world.faults = false;
         world.weka.used = 0;
-        world.group.desired = world.random.of(5..10);
+        world.group.desired = world.random.in_range(5..10);
         let desired = world.group.desired;
         world.note(|| format!("the faults end, desired capacity {desired}"));
     }
     for _ in 0..600 {
-        schedule.minute();
+        schedule.tick();
         if schedule.world.borrow().is_settled() {
-            return stays(schedule);
+            return check_stable(schedule);
         }
-        schedule.pass();
-        if schedule.world.borrow().broken.is_some() {
-            return end(&schedule, None);
+        schedule.advance();
+        if schedule.world.borrow().violation.is_some() {
+            return finish(&schedule, None);
         }
     }
     let state = schedule.world.borrow().state();
-    end(
+    finish(
         &schedule,
         Some(format!("I6: the group does not reach its target: {state}")),
     )
 }
 
-/// I6: what has been reached stays as it is.
-fn stays(mut schedule: Schedule) -> (Result<Told, String>, Vec<String>) {
+/// I6: once the target is reached, nothing changes.
+fn check_stable(mut schedule: Schedule) -> (Result<Counters, String>, Vec<String>) {
     let before = (
         schedule.world.borrow().changes,
         schedule.world.borrow().terminated,
     );
     for _ in 0..10 {
-        schedule.pass();
-        schedule.minute();
+        schedule.advance();
+        schedule.tick();
     }
     let after = (
         schedule.world.borrow().changes,
         schedule.world.borrow().terminated,
     );
     let settled = schedule.world.borrow().is_settled();
-    let broken =
+    let violation =
         (before != after || !settled).then(|| "I6: the group does not stay at its target".to_owned());
-    end(&schedule, broken)
+    finish(&schedule, violation)
 }
 
-fn end(schedule: &Schedule, broken: Option<String>) -> (Result<Told, String>, Vec<String>) {
+fn finish(schedule: &Schedule, violation: Option<String>) -> (Result<Counters, String>, Vec<String>) {
     let world = schedule.world.borrow();
-    let told = Told {
+    let counters = Counters {
         changes: world.changes,
         terminated: world.terminated,
-        operated: world.operated,
+        terminated_by_operator: world.terminated_by_operator,
     };
-    let result = match world.broken.clone().or(broken) {
-        Some(broken) => Err(broken),
-        None => Ok(told),
+    let result = match world.violation.clone().or(violation) {
+        Some(violation) => Err(violation),
+        None => Ok(counters),
     };
     (result, world.log.clone())
 }
 
-fn one(seed: u64) {
+fn run_with_log(seed: u64) {
     let (result, log) = simulate(seed, true);
     assert!(
         result.is_ok(),
@@ -228,39 +228,39 @@ fn one(seed: u64) {
     );
 }
 
-/// Runs a part of the seeds: nextest gives each part a process of its own.
-fn part(number: u64, of: u64) -> Told {
+/// Runs a share of the seeds: nextest runs each share in its own process.
+fn run_share(index: u64, shares: u64) -> Counters {
     if let Some(seed) = crate::variable("WEKACTL_SEED") {
-        one(seed.parse().unwrap());
-        return Told::default();
+        run_with_log(seed.parse().unwrap());
+        return Counters::default();
     }
     let seeds = crate::variable("WEKACTL_SEEDS").map_or(SEEDS, |range| {
         let (from, to) = range.split_once("..").unwrap();
         from.parse().unwrap()..to.parse().unwrap()
     });
-    let mut all = Told::default();
-    for seed in seeds.filter(|seed| seed % of == number) {
+    let mut total = Counters::default();
+    for seed in seeds.filter(|seed| seed % shares == index) {
         match simulate(seed, false).0 {
-            Ok(told) => {
-                all.changes += told.changes;
-                all.terminated += told.terminated;
-                all.operated += told.operated;
+            Ok(counters) => {
+                total.changes += counters.changes;
+                total.terminated += counters.terminated;
+                total.terminated_by_operator += counters.terminated_by_operator;
             }
-            // Once more, to tell how.
-            Err(_) => one(seed),
+            // Again, with the log.
+            Err(_) => run_with_log(seed),
         }
     }
     // A simulation in which nothing happens proves nothing.
-    assert!(all.changes > 0 && all.terminated > 0, "{all:?}");
-    all
+    assert!(total.changes > 0 && total.terminated > 0, "{total:?}");
+    total
 }
 
 #[test]
-fn first_half_of_the_seeds() {
-    println!("{:?}", part(0, 2));
+fn invariants_hold_for_the_even_seeds() {
+    println!("{:?}", run_share(0, 2));
 }
 
 #[test]
-fn second_half_of_the_seeds() {
-    println!("{:?}", part(1, 2));
+fn invariants_hold_for_the_odd_seeds() {
+    println!("{:?}", run_share(1, 2));
 }

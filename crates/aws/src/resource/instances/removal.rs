@@ -16,7 +16,7 @@ use backon::Retryable;
 use deployment::removal::{Instance, InstanceDisposition, Instances, Step, instances};
 use deployment::{HostGroup, tags};
 use futures::stream::{self, StreamExt};
-use scaling::termination::AT_ONCE;
+use scaling::policy::MAX_TERMINATIONS_PER_RUN;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
@@ -36,7 +36,7 @@ pub(super) async fn terminate(cloud: &Cloud, step: &Step) -> Result<()> {
     let group = group_of(step)?;
     let now = now(&look(cloud)).await?;
     let ids: Vec<String> = now.of(group).map(|instance| instance.id.clone()).collect();
-    let batches: Vec<Vec<String>> = ids.chunks(AT_ONCE).map(<[String]>::to_vec).collect();
+    let batches: Vec<Vec<String>> = ids.chunks(MAX_TERMINATIONS_PER_RUN).map(<[String]>::to_vec).collect();
     let each = batches.into_iter().map(|ids| async move {
         let unprotected = unprotect(cloud, ids).await;
         let terminated = run_batches(TERMINATE, vec![unprotected.done], 1, |ids| {

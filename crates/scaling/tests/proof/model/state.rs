@@ -1,4 +1,4 @@
-//! A state of the model, and what Weka and AWS say of it.
+//! A state of the model, and the lists and the group that Weka and AWS report for it.
 
 use crate::cluster::{address, ago, instance, now};
 use scaling::messages::Role;
@@ -8,9 +8,9 @@ use weka_types::lists::{
     Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, Node, NodeStatus, Status,
 };
 
-/// The most machines there are at a time.
+/// The maximum number of machines.
 pub(super) const SLOTS: usize = 7;
-/// A machine's containers: drives0 and compute0.
+/// The number of containers of a machine: drives0 and compute0.
 pub(super) const CONTAINERS: u32 = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -20,12 +20,12 @@ pub(super) struct State {
     pub(super) run: Run,
     pub(super) faults: Faults,
     /// The first invariant that was broken.
-    pub(super) broken: Option<&'static str>,
+    pub(super) violation: Option<&'static str>,
 }
 
-/// The faults that are still to come, one of each kind.
+/// The faults that can still happen, at most one of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a different fault")]
 pub(super) struct Faults {
     pub(super) call_fails: bool,
     pub(super) machine_dies: bool,
@@ -35,8 +35,8 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    /// One of each of these kinds, of five.
-    pub(super) fn of(kinds: &[usize]) -> Self {
+    /// One fault of each of these kinds, which are numbered from 0 to 4.
+    pub(super) fn new(kinds: &[usize]) -> Self {
         let has = |kind| kinds.contains(&kind);
         Self {
             call_fails: has(0),
@@ -55,11 +55,11 @@ impl Faults {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Slot {
     pub(super) instance: Option<Ec2>,
-    /// What Weka knows of it: its containers that are left.
+    /// The containers that Weka still lists.
     pub(super) containers: Vec<HostState>,
     pub(super) down: Down,
     pub(super) drive: Option<DriveStatus>,
-    /// Whether the drive is to hold data.
+    /// Whether the drive was not deactivated.
     pub(super) wanted: bool,
 }
 
@@ -67,12 +67,12 @@ pub(super) struct Slot {
 #[expect(clippy::struct_excessive_bools, reason = "they are independent")]
 pub(super) struct Ec2 {
     pub(super) power: Power,
-    /// Whether it is a member of the group.
+    /// Whether it is in the group.
     pub(super) member: bool,
     pub(super) protected: bool,
-    /// Whether the group has noticed that it does not run.
+    /// Whether the group reports it as unhealthy.
     pub(super) unhealthy: bool,
-    /// Whether it was launched long ago.
+    /// Whether its join timeout is over.
     pub(super) old: bool,
     pub(super) never_joins: bool,
 }
@@ -92,25 +92,25 @@ pub(super) enum Down {
     Long,
 }
 
-/// What the loop is doing.
+/// The run in progress.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Run {
     None,
-    /// *scale* carries its plan out.
+    /// *scale* executes its plan.
     Scaling(Scaling),
-    /// *terminate* carries its plan out.
+    /// *terminate* executes its plan.
     Terminating(Terminating),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Scaling {
-    pub(super) tasks: Vec<scaling::plan::Task>,
+    pub(super) tasks: Vec<scaling::drain::Task>,
     pub(super) task: usize,
     pub(super) call: usize,
-    /// Instances whose tasks were done whole.
-    pub(super) left: Vec<usize>,
-    /// The target when the run looked, and by how many the group exceeded it.
-    pub(super) floor: usize,
+    /// The machines whose tasks succeeded completely.
+    pub(super) removed: Vec<usize>,
+    /// How many machines must remain, and by how many the group exceeded its desired capacity, when the run started.
+    pub(super) min_remaining: usize,
     pub(super) excess: usize,
 }
 
@@ -118,8 +118,8 @@ pub(super) struct Scaling {
 pub(super) struct Terminating {
     pub(super) detach: Vec<usize>,
     pub(super) terminate: Vec<usize>,
-    /// The slots with a container that was not INACTIVE when the run looked last.
-    pub(super) busy: Vec<usize>,
+    /// The slots with a container that was not INACTIVE in the list that was read last.
+    pub(super) occupied: Vec<usize>,
 }
 
 impl State {
@@ -129,7 +129,7 @@ impl State {
             desired,
             run: Run::None,
             faults,
-            broken: None,
+            violation: None,
         };
         for slot in &mut state.slots[..machines] {
             slot.instance = Some(Ec2 {
@@ -150,11 +150,11 @@ impl State {
                 .filter(|(_, slot)| slot.is_in_group())
                 .map(|(number, _)| instance(number))
                 .collect(),
-            patience: GracePeriods::default(),
+            grace_periods: GracePeriods::default(),
         }
     }
 
-    /// What Weka's lists say.
+    /// Weka's lists.
     pub(super) fn lists(&self) -> Lists {
         let status = Status {
             io_status: "STARTED".into(),
@@ -165,19 +165,19 @@ impl State {
             ..Lists::default()
         };
         for (number, slot) in (0..).zip(&self.slots) {
-            slot.list(number, &mut lists);
+            slot.add_to(number, &mut lists);
         }
         lists
     }
 
-    /// Between runs it does not matter which number a machine has, but for the order in which those of one kind are
-    /// chosen: machines with which all is well come first, or last, and places without anything at the end.
-    pub(super) fn renumber(&mut self, well_first: bool) {
+    /// Sorts the slots between runs, to make equivalent states equal. The number of a machine matters only for the order in
+    /// which machines of the same kind are chosen: healthy machines come first or last, and empty slots at the end.
+    pub(super) fn renumber(&mut self, healthy_first: bool) {
         if self.run == Run::None {
             self.slots.sort_by_key(|slot| match slot {
                 slot if *slot == Slot::default() => 3,
-                slot if slot.is_well() => {
-                    if well_first {
+                slot if slot.is_healthy() => {
+                    if healthy_first {
                         0
                     } else {
                         2
@@ -197,15 +197,15 @@ impl State {
             .filter(|(_, ec2)| ec2.member)
     }
 
-    /// Whether the group has what it is to have, all of it well, and nothing else is left.
+    /// Whether the group has its desired capacity, all its machines are healthy, and nothing else remains.
     pub(super) fn is_settled(&self) -> bool {
-        let well = |slot: &Slot| {
-            slot.is_well()
+        let is_done = |slot: &Slot| {
+            slot.is_healthy()
                 || (slot.containers.is_empty()
                     && slot.drive.is_none()
                     && slot.instance.is_none_or(|ec2| !ec2.member))
         };
-        self.run == Run::None && self.members().count() == self.desired && self.slots.iter().all(well)
+        self.run == Run::None && self.members().count() == self.desired && self.slots.iter().all(is_done)
     }
 }
 
@@ -230,8 +230,8 @@ impl Slot {
         self.down = Down::No;
     }
 
-    /// Whether it is a machine of the group with which all is well.
-    pub(super) fn is_well(&self) -> bool {
+    /// Whether it is a healthy machine of the group.
+    pub(super) fn is_healthy(&self) -> bool {
         self.instance
             .is_some_and(|ec2| ec2.member && ec2.power == Power::Running && !ec2.unhealthy)
             && self.containers == [HostState::Active; CONTAINERS as usize]
@@ -240,32 +240,32 @@ impl Slot {
             && self.wanted
     }
 
-    /// Whether its instance is one of the group, and has an address.
+    /// Whether its instance is in the group and has an address.
     pub(super) fn is_in_group(&self) -> bool {
         self.instance
             .is_some_and(|ec2| ec2.member && ec2.power != Power::Terminated)
     }
 
-    /// Whether a container of it is a member of the cluster, or on its way out.
-    pub(super) fn is_busy(&self) -> bool {
+    /// Whether one of its containers is not INACTIVE.
+    pub(super) fn is_occupied(&self) -> bool {
         self.containers.iter().any(|state| *state != HostState::Inactive)
     }
 
-    pub(super) fn is_under_way(&self) -> bool {
-        let leaves = self.containers.iter().any(|state| *state != HostState::Active);
-        !self.containers.is_empty() && (leaves || (self.drive.is_some() && !self.wanted))
+    pub(super) fn is_draining(&self) -> bool {
+        let is_leaving = self.containers.iter().any(|state| *state != HostState::Active);
+        !self.containers.is_empty() && (is_leaving || (self.drive.is_some() && !self.wanted))
     }
 
-    fn list(&self, number: u32, lists: &mut Lists) {
+    fn add_to(&self, number: u32, lists: &mut Lists) {
         let down_since = match self.down {
             Down::No => None,
             Down::Short => Some(ago(10)),
             Down::Long => Some(ago(500)),
         };
-        // Containers are removed from the first on: those that are left are the last.
-        let gone = CONTAINERS - u32::try_from(self.containers.len()).unwrap();
-        for (place, state) in (gone..).zip(&self.containers) {
-            let id = HostId(CONTAINERS * number + place);
+        // Containers are deregistered in order: the remaining ones are the last.
+        let deregistered = CONTAINERS - u32::try_from(self.containers.len()).unwrap();
+        for (index, state) in (deregistered..).zip(&self.containers) {
+            let id = HostId(CONTAINERS * number + index);
             lists.hosts.0.push(Host {
                 id,
                 state: *state,
@@ -277,7 +277,7 @@ impl Slot {
                 mode: Mode::Backend,
                 host_ip: Some(address(number)),
                 instance_id: Some(instance(number).id.into()),
-                container_name: Some(["drives0", "compute0"][place as usize].into()),
+                container_name: Some(["drives0", "compute0"][index as usize].into()),
                 machine_identifier: Some(format!("machine-{number}")),
                 added_time: Some(ago(1_000)),
                 state_changed_time: Some(ago(900)),
@@ -297,7 +297,7 @@ impl Slot {
         if let Some(status) = self.drive {
             lists.drives.0.push(Drive {
                 id: DiskId(number),
-                host: if gone == 0 {
+                host: if deregistered == 0 {
                     DriveHost::Host(HostId(CONTAINERS * number))
                 } else {
                     DriveHost::None
@@ -310,7 +310,7 @@ impl Slot {
     }
 }
 
-/// The time of all decisions.
+/// The time of every decision.
 pub(super) fn time() -> jiff::Timestamp {
     now()
 }

@@ -1,37 +1,37 @@
-//! What can happen next, and what it does.
+//! The possible steps of a state, and their effects.
 
 use super::state::{Down, Ec2, Power, Run, SLOTS, Scaling, Slot, State, Terminating, time};
-use super::weka::weka;
+use super::weka;
 use crate::cluster::address;
-use scaling::check::check;
-use scaling::plan::plan;
+use scaling::drain::check;
+use scaling::drain::plan;
 use weka_types::calls::Call;
 use weka_types::lists::{DriveStatus, HostState};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// A run looks and decides.
+    /// A run reads the lists and decides.
     Begin,
-    /// The run's next step succeeds.
-    Go,
-    /// It fails and did nothing.
+    /// The run's next call succeeds.
+    Proceed,
+    /// It fails without effect.
     FailBefore,
-    /// It is carried out, and its answer is lost.
+    /// It takes effect, but its response is lost.
     FailAfter,
-    /// The data is off a machine that was told to leave.
+    /// A deactivated machine has moved its data away.
     Drained(usize),
-    /// A broken drive's data is rebuilt.
+    /// The data of a broken drive is rebuilt.
     Rebuilt(usize),
-    /// A machine is down for long by now.
-    Ages(usize),
-    /// An instance was launched long ago by now.
-    GrowsOld(usize),
-    /// The group notices that an instance does not run.
-    Noticed(usize),
+    /// The grace period of a machine that is down is over.
+    DownForLong(usize),
+    /// The join timeout of an instance is over.
+    TimesOut(usize),
+    /// The group reports an instance as unhealthy.
+    Unhealthy(usize),
     /// The group launches an instance.
     Launch(usize),
     Join(usize),
-    Desire(usize),
+    SetDesired(usize),
     Die(usize),
     Stop(usize),
     Break(usize),
@@ -39,13 +39,13 @@ pub(super) enum Step {
 }
 
 impl Step {
-    /// Whether it happens by itself: no fault, and nobody changes the target.
-    pub(super) fn is_onward(self) -> bool {
+    /// Whether it happens without a fault and without a change of the desired capacity.
+    pub(super) fn is_progress(self) -> bool {
         !matches!(
             self,
             Self::FailBefore
                 | Self::FailAfter
-                | Self::Desire(_)
+                | Self::SetDesired(_)
                 | Self::Die(_)
                 | Self::Stop(_)
                 | Self::Break(_)
@@ -61,27 +61,27 @@ pub(super) fn possible(state: &State, steps: &mut Vec<Step>) {
             steps.extend(
                 (5..=7)
                     .filter(|desired| *desired != state.desired)
-                    .map(Step::Desire),
+                    .map(Step::SetDesired),
             );
         }
         Run::Scaling(_) | Run::Terminating(_) => {
-            steps.push(Step::Go);
+            steps.push(Step::Proceed);
             if state.faults.call_fails {
                 steps.extend([Step::FailBefore, Step::FailAfter]);
             }
         }
     }
-    // What takes minutes happens between runs, which take seconds; what strikes strikes at any time.
-    let between = state.run == Run::None;
-    let short = between && state.members().count() < state.desired;
-    let mut launches = short;
+    // Steps that take minutes happen between runs, which take seconds. Faults happen at any time.
+    let is_between_runs = state.run == Run::None;
+    let is_below_desired = is_between_runs && state.members().count() < state.desired;
+    let mut may_launch = is_below_desired;
     for (number, slot) in state.slots.iter().enumerate() {
-        if between {
+        if is_between_runs {
             time_steps(number, slot, steps);
         }
         match &slot.instance {
-            None if launches && slot.containers.is_empty() => {
-                launches = false;
+            None if may_launch && slot.containers.is_empty() => {
+                may_launch = false;
                 steps.push(Step::Launch(number));
             }
             None => {}
@@ -90,37 +90,37 @@ pub(super) fn possible(state: &State, steps: &mut Vec<Step>) {
     }
 }
 
-/// What time does to a machine.
+/// The effects of time on a machine.
 fn time_steps(number: usize, slot: &Slot, steps: &mut Vec<Step>) {
-    let all = |of: HostState| !slot.containers.is_empty() && slot.containers.iter().all(|s| *s == of);
+    let all = |expected: HostState| !slot.containers.is_empty() && slot.containers.iter().all(|s| *s == expected);
     if all(HostState::Deactivating) && (!slot.wanted || slot.drive != Some(DriveStatus::Active)) {
         steps.push(Step::Drained(number));
     }
     if slot.drive == Some(DriveStatus::Failed) {
         steps.push(Step::Rebuilt(number));
     }
-    if slot.down == Down::Short && slot.is_busy() {
-        steps.push(Step::Ages(number));
+    if slot.down == Down::Short && slot.is_occupied() {
+        steps.push(Step::DownForLong(number));
     }
     let Some(ec2) = &slot.instance else { return };
     if ec2.power != Power::Running && ec2.member && !ec2.unhealthy {
-        steps.push(Step::Noticed(number));
+        steps.push(Step::Unhealthy(number));
     }
     if ec2.power == Power::Running && slot.containers.is_empty() && !ec2.old && slot.drive.is_none() {
         steps.push(if ec2.never_joins {
-            Step::GrowsOld(number)
+            Step::TimesOut(number)
         } else {
             Step::Join(number)
         });
     }
 }
 
-/// What may strike an instance.
+/// The faults of an instance.
 fn faults(state: &State, number: usize, slot: &Slot, ec2: Ec2, steps: &mut Vec<Step>) {
     if ec2.power != Power::Running {
         return;
     }
-    if slot.is_busy() {
+    if slot.is_occupied() {
         if state.faults.machine_dies {
             steps.push(Step::Die(number));
         }
@@ -131,8 +131,8 @@ fn faults(state: &State, number: usize, slot: &Slot, ec2: Ec2, steps: &mut Vec<S
             steps.push(Step::Break(number));
         }
     }
-    let new = slot.containers.is_empty() && !ec2.old && slot.drive.is_none();
-    if new && state.faults.never_joins && !ec2.never_joins {
+    let is_new = slot.containers.is_empty() && !ec2.old && slot.drive.is_none();
+    if is_new && state.faults.never_joins && !ec2.never_joins {
         steps.push(Step::NeverJoins(number));
     }
 }
@@ -140,14 +140,14 @@ fn faults(state: &State, number: usize, slot: &Slot, ec2: Ec2, steps: &mut Vec<S
 pub(super) fn take(state: &mut State, step: Step) {
     match step {
         Step::Begin => begin(state),
-        Step::Go => go(state, Answer::Ok),
+        Step::Proceed => proceed(state, CallResult::Ok),
         Step::FailBefore => {
             state.faults.call_fails = false;
-            go(state, Answer::Before);
+            proceed(state, CallResult::Before);
         }
         Step::FailAfter => {
             state.faults.call_fails = false;
-            go(state, Answer::After);
+            proceed(state, CallResult::After);
         }
         Step::Drained(number) => {
             let slot = &mut state.slots[number];
@@ -155,15 +155,15 @@ pub(super) fn take(state: &mut State, step: Step) {
             slot.drive = slot.drive.map(|_| DriveStatus::Inactive);
         }
         Step::Rebuilt(number) => state.slots[number].drive = Some(DriveStatus::Inactive),
-        Step::Ages(number) => state.slots[number].down = Down::Long,
+        Step::DownForLong(number) => state.slots[number].down = Down::Long,
         Step::Launch(number) => state.slots[number].instance = Some(Ec2::new()),
         Step::Join(number) => {
             state.slots[number].join();
             instance(state, number, |ec2| ec2.old = true);
         }
-        Step::GrowsOld(number) => instance(state, number, |ec2| ec2.old = true),
-        Step::Noticed(number) => instance(state, number, |ec2| ec2.unhealthy = true),
-        Step::Desire(desired) => state.desired = desired,
+        Step::TimesOut(number) => instance(state, number, |ec2| ec2.old = true),
+        Step::Unhealthy(number) => instance(state, number, |ec2| ec2.unhealthy = true),
+        Step::SetDesired(desired) => state.desired = desired,
         Step::Die(number) => {
             state.faults.machine_dies = false;
             state.slots[number].down = Down::Short;
@@ -183,11 +183,11 @@ pub(super) fn take(state: &mut State, step: Step) {
             instance(state, number, |ec2| ec2.never_joins = true);
         }
     }
-    forget(state);
+    normalize(state);
 }
 
-/// What nobody can see any more.
-fn forget(state: &mut State) {
+/// Clears what no longer has an effect, to make equivalent states equal.
+fn normalize(state: &mut State) {
     for slot in &mut state.slots {
         if slot.containers.is_empty() {
             slot.down = Down::No;
@@ -216,48 +216,48 @@ fn begin(state: &mut State) {
         return;
     };
     if check(&plan, &lists, &group, time()).is_err() {
-        state.broken = state.broken.or(Some("check"));
+        state.violation = state.violation.or(Some("check"));
         return;
     }
     let size = report.counts.healthy + report.counts.unhealthy + report.counts.deactivating;
     state.run = Run::Scaling(Scaling {
-        tasks: plan.tasks.into_iter().map(silent).collect(),
+        tasks: plan.tasks.into_iter().map(without_events).collect(),
         task: 0,
         call: 0,
-        left: Vec::new(),
-        floor: group.floor(),
+        removed: Vec::new(),
+        min_remaining: group.min_remaining(),
         excess: size.saturating_sub(report.counts.desired),
     });
 }
 
-/// A task without what it says to Weka's event log: that changes nothing, and differs from run to run.
-fn silent(mut task: scaling::plan::Task) -> scaling::plan::Task {
+/// A task without its events, which change nothing and differ from run to run.
+fn without_events(mut task: scaling::drain::Task) -> scaling::drain::Task {
     task.calls.retain(|call| !matches!(call, Call::Event(_)));
     task
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
+enum CallResult {
     Ok,
     Before,
     After,
 }
 
-fn go(state: &mut State, answer: Answer) {
+fn proceed(state: &mut State, result: CallResult) {
     match state.run.clone() {
         Run::None => {}
-        Run::Scaling(run) => scale(state, run, answer),
-        Run::Terminating(run) => terminate(state, run, answer),
+        Run::Scaling(run) => scale(state, run, result),
+        Run::Terminating(run) => terminate(state, run, result),
     }
 }
 
-fn scale(state: &mut State, mut run: Scaling, answer: Answer) {
+fn scale(state: &mut State, mut run: Scaling, result: CallResult) {
     let Some(task) = run.tasks.get(run.task).cloned() else {
-        return look(state, &run, answer);
+        return read_hosts(state, &run, result);
     };
     let call = &task.calls[run.call];
-    let done = answer != Answer::Before && weka(state, call, &run);
-    if done && answer == Answer::Ok {
+    let took_effect = result != CallResult::Before && weka::call(state, call, &run);
+    if took_effect && result == CallResult::Ok {
         run.call += 1;
     } else {
         // The first call that fails ends the task.
@@ -268,7 +268,7 @@ fn scale(state: &mut State, mut run: Scaling, answer: Answer) {
     end_task(state);
 }
 
-/// A task of which all is done lets its instance go.
+/// Ends a task whose calls have all succeeded.
 fn end_task(state: &mut State) {
     let Run::Scaling(run) = &mut state.run else { return };
     let Some(task) = run.tasks.get(run.task) else {
@@ -278,7 +278,7 @@ fn end_task(state: &mut State) {
         return;
     }
     if task.then_terminate.is_some() {
-        run.left.extend(
+        run.removed.extend(
             (0_u32..)
                 .zip(0..SLOTS)
                 .find(|(n, _)| Some(address(*n)) == task.address)
@@ -289,39 +289,38 @@ fn end_task(state: &mut State) {
     run.call = 0;
 }
 
-/// The last look, and what *terminate* decides by it. One that fails ends the run.
-fn look(state: &mut State, run: &Scaling, answer: Answer) {
+/// Reads the hosts again and lets *terminate* decide. A failure ends the run.
+fn read_hosts(state: &mut State, run: &Scaling, result: CallResult) {
     state.run = Run::None;
-    if answer != Answer::Ok {
+    if result != CallResult::Ok {
         return;
     }
-    let next = super::terminate::decide(state, &run.left);
+    let next = super::terminate::decide(state, &run.removed);
     if !next.detach.is_empty() || !next.terminate.is_empty() {
         state.run = Run::Terminating(next);
     }
 }
 
-/// Terminates one after the other, then detaches one after the other, of those that were to be terminated only whom that
-/// succeeded with.
-fn terminate(state: &mut State, mut run: Terminating, answer: Answer) {
+/// Terminates the instances one by one, and then detaches them one by one, except for those whose termination failed.
+fn terminate(state: &mut State, mut run: Terminating, result: CallResult) {
     if let Some(number) = run.terminate.pop() {
-        if answer != Answer::Before {
-            if run.busy.contains(&number) {
-                state.broken = state.broken.or(Some("I1"));
+        if result != CallResult::Before {
+            if run.occupied.contains(&number) {
+                state.violation = state.violation.or(Some("I1"));
             }
             instance(state, number, |ec2| {
                 ec2.protected = false;
                 ec2.power = Power::Terminated;
             });
         }
-        if answer != Answer::Ok {
+        if result != CallResult::Ok {
             run.detach.retain(|other| *other != number);
         }
     } else if let Some(number) = run.detach.pop()
-        && answer != Answer::Before
+        && result != CallResult::Before
     {
         instance(state, number, |ec2| ec2.member = false);
     }
-    let over = run.detach.is_empty() && run.terminate.is_empty();
-    state.run = if over { Run::None } else { Run::Terminating(run) };
+    let is_done = run.detach.is_empty() && run.terminate.is_empty();
+    state.run = if is_done { Run::None } else { Run::Terminating(run) };
 }

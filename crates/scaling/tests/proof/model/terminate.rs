@@ -1,26 +1,26 @@
-//! What *terminate* decides in the model: the real planner and checker, on what the last look saw.
+//! The decisions of *terminate* in the model: the real planner and checker, on the hosts that were read last.
 
 use super::state::{Power, State, Terminating, time};
 use crate::cluster::{address, ago, instance};
-use scaling::execute::{Outcome, conclude};
-use scaling::termination::{Ec2, Lifecycle, Member, State as Ec2State, check, plan};
+use scaling::drain::{ExecutionResult, finish};
+use scaling::terminate::{Ec2, Lifecycle, Member, State as Ec2State, check, plan};
 use weka_types::ids::InstanceId;
 
-/// The last look at the hosts, and what *terminate* does by it.
-pub(super) fn decide(state: &mut State, left: &[usize]) -> Terminating {
+/// Builds the message of *scale* and returns what *terminate* does.
+pub(super) fn decide(state: &mut State, removed: &[usize]) -> Terminating {
     let lists = state.lists();
-    let mut busy: Vec<usize> = (0..state.slots.len())
-        .filter(|number| state.slots[*number].is_busy())
+    let mut occupied: Vec<usize> = (0..state.slots.len())
+        .filter(|number| state.slots[*number].is_occupied())
         .collect();
-    busy.sort_unstable();
-    let outcome = Outcome {
-        left: left
+    occupied.sort_unstable();
+    let result = ExecutionResult {
+        removed: removed
             .iter()
             .map(|number| instance(u32::try_from(*number).unwrap()))
             .collect(),
-        ..Outcome::default()
+        ..ExecutionResult::default()
     };
-    let (response, _) = conclude(&state.group(), outcome, &lists.hosts);
+    let (response, _) = finish(&state.group(), result, &lists.hosts);
     let group: Vec<Member> = state
         .members()
         .map(|(number, ec2)| member(number, *ec2))
@@ -28,13 +28,13 @@ pub(super) fn decide(state: &mut State, left: &[usize]) -> Terminating {
     let none = Terminating {
         detach: Vec::new(),
         terminate: Vec::new(),
-        busy: Vec::new(),
+        occupied: Vec::new(),
     };
     let Ok((plan, _)) = plan(&response, &group, time()) else {
         return none;
     };
     if check(&plan, &response, &group, time()).is_err() {
-        state.broken = state.broken.or(Some("check"));
+        state.violation = state.violation.or(Some("check"));
         return none;
     }
     let number = |id: &InstanceId| id.as_str().trim_start_matches("i-").parse().unwrap();
@@ -44,11 +44,11 @@ pub(super) fn decide(state: &mut State, left: &[usize]) -> Terminating {
         .iter()
         .map(|termination| number(&termination.id))
         .collect();
-    let busy = if terminate.is_empty() { Vec::new() } else { busy };
+    let occupied = if terminate.is_empty() { Vec::new() } else { occupied };
     Terminating {
         detach,
         terminate,
-        busy,
+        occupied,
     }
 }
 
@@ -66,7 +66,7 @@ fn member(number: usize, ec2: super::state::Ec2) -> Member {
                 Power::Terminated => Ec2State::Terminated,
             },
             private_ip: (ec2.power != Power::Terminated).then(|| address(number)),
-            launched: Some(ago(if ec2.old { 60 } else { 1 })),
+            launch_time: Some(ago(if ec2.old { 60 } else { 1 })),
         }),
     }
 }

@@ -1,4 +1,4 @@
-//! The Auto Scaling group of the simulation and its instances, as EC2 has them.
+//! The simulated Auto Scaling group and its EC2 instances.
 
 use crate::cluster::address;
 use jiff::Timestamp;
@@ -17,9 +17,9 @@ pub(super) struct Ec2 {
     pub(super) number: u32,
     pub(super) state: Ec2State,
     pub(super) launched: Timestamp,
-    /// Whether API calls may terminate it.
+    /// Whether EC2 termination protection is on.
     pub(super) termination_protected: bool,
-    /// When it joins the cluster; none if it never does, or has.
+    /// When it joins the cluster; `None` if it never does or already has.
     pub(super) joins: Option<Timestamp>,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Group {
     pub(super) desired: u32,
     pub(super) members: BTreeMap<String, Member>,
     pub(super) instances: BTreeMap<String, Ec2>,
-    next: u32,
+    next_number: u32,
 }
 
 pub(super) fn id(number: u32) -> String {
@@ -47,13 +47,13 @@ impl Group {
             desired,
             members: BTreeMap::new(),
             instances: BTreeMap::new(),
-            next: 0,
+            next_number: 0,
         }
     }
 
     pub(super) fn launch(&mut self, launched: Timestamp, joins: Option<Timestamp>) -> u32 {
-        let number = self.next;
-        self.next += 1;
+        let number = self.next_number;
+        self.next_number += 1;
         self.members.insert(
             id(number),
             Member {
@@ -72,8 +72,8 @@ impl Group {
         number
     }
 
-    /// The members that have an address: what *fetch* tells.
-    pub(super) fn addressed(&self) -> Vec<Instance> {
+    /// The members that have an address, which *fetch* reports.
+    pub(super) fn with_address(&self) -> Vec<Instance> {
         let running = |id: &String| self.instances[id].state != Ec2State::Terminated;
         self.members
             .keys()
@@ -85,8 +85,8 @@ impl Group {
             .collect()
     }
 
-    /// What the group does by itself: it notices who does not run, and scales in those that may be.
-    pub(super) fn notice(&mut self) -> Vec<String> {
+    /// What the group does by itself: it marks instances that do not run as unhealthy, and scales in unprotected ones.
+    pub(super) fn advance(&mut self) -> Vec<String> {
         for (id, member) in &mut self.members {
             member.healthy &= self.instances[id].state == Ec2State::Running;
         }
@@ -104,7 +104,7 @@ impl Group {
         scaled_in
     }
 
-    pub(super) fn is_short(&self) -> bool {
+    pub(super) fn is_below_desired(&self) -> bool {
         self.members.len() < self.desired as usize
     }
 }

@@ -1,4 +1,4 @@
-//! Numbers that a seed gives, the same on every machine.
+//! Reproducible random numbers, the same on every platform.
 
 use std::ops::Range;
 
@@ -19,20 +19,20 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    pub(super) fn of(&mut self, range: Range<u32>) -> u32 {
+    pub(super) fn in_range(&mut self, range: Range<u32>) -> u32 {
         let span = u64::from(range.end - range.start);
         range.start + u32::try_from((self.next() >> 32) % span).unwrap()
     }
 
-    /// True once in `n` times.
+    /// True with a probability of 1 in `n`.
     pub(super) fn once_in(&mut self, n: u32) -> bool {
-        self.of(0..n) == 0
+        self.in_range(0..n) == 0
     }
 
     pub(super) fn pick<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
         if all.is_empty() {
             return None;
         }
-        all.get(self.of(0..u32::try_from(all.len()).unwrap()) as usize)
+        all.get(self.in_range(0..u32::try_from(all.len()).unwrap()) as usize)
     }
 }

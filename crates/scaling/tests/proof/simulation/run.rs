@@ -1,11 +1,11 @@
-//! A minute of scaling in the simulated world: the real planners and the real executor, one step at a time.
+//! A run of the loop in the simulated world: the real planners and executor, one step at a time.
 
-use super::world::{Fault, Seen, World, under_way};
-use scaling::check::check;
+use super::world::{Fault, Observed, World, draining};
+use scaling::drain::check;
 use scaling::cluster_view::{ClusterView, MachineState};
-use scaling::execute::{conclude, execute};
+use scaling::drain::{execute, finish};
 use scaling::messages::{Role, ScaleResponse};
-use scaling::plan::plan;
+use scaling::drain::plan;
 use scaling::policy::{GracePeriods, Group};
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -16,44 +16,43 @@ use weka_types::lists::{Hosts, Lists};
 
 pub(super) type Shared = Rc<RefCell<World>>;
 
-/// Lets the others go on: between two steps of a run anything may happen.
+/// Yields to the other runs: between two steps of a run, anything may happen.
 pub(super) async fn step() {
-    let mut waited = false;
+    let mut has_yielded = false;
     poll_fn(move |_| {
-        if waited {
+        if has_yielded {
             return Poll::Ready(());
         }
-        waited = true;
+        has_yielded = true;
         Poll::Pending
     })
     .await;
 }
 
-/// What a run saw.
-fn seen(lists: &Lists, group: &Group, fresh: bool, world: &World) -> Seen {
+/// What a run observed.
+fn observe(lists: &Lists, group: &Group, is_current: bool, world: &World) -> Observed {
     let cluster_view = ClusterView::new(lists, group, world.now);
-    let ours = || {
+    let managed = || {
         cluster_view
             .machines
             .iter()
             .filter(|m| m.instance.is_some() && m.anomaly.is_none())
     };
-    Seen {
+    Observed {
         desired: group.desired,
-        size: ours().count(),
-        fresh,
-        ailing: ours()
+        size: managed().count(),
+        is_current,
+        not_healthy: managed()
             .filter(|machine| machine.state != MachineState::Healthy)
             .map(|machine| machine.address)
             .collect(),
     }
 }
 
-/// *fetch*, *scale* and *terminate*, each up to its first error. Gives back why the run did nothing, if it did not.
-pub(super) async fn minute(world: Shared) -> Result<(), String> {
-    let response = scale(&world).await?;
-    let (response, last) = response;
-    super::terminate::terminate(&world, &response, &last).await
+/// *fetch*, *scale* and *terminate*, each up to its first error. Returns the reason if the run failed.
+pub(super) async fn tick(world: Shared) -> Result<(), String> {
+    let (response, last_hosts) = scale(&world).await?;
+    super::terminate::terminate(&world, &response, &last_hosts).await
 }
 
 async fn scale(world: &Shared) -> Result<(ScaleResponse, Hosts), String> {
@@ -62,50 +61,50 @@ async fn scale(world: &Shared) -> Result<(ScaleResponse, Hosts), String> {
         Group {
             role: Role::Backend,
             desired: world.group.desired,
-            instances: world.group.addressed(),
-            patience: GracePeriods::default(),
+            instances: world.group.with_address(),
+            grace_periods: GracePeriods::default(),
         }
     };
     step().await;
-    let (lists, fresh) = world
+    let (lists, is_current) = world
         .borrow_mut()
         .snapshot()
-        .map_err(|()| "a list was refused".to_owned())?;
+        .map_err(|()| "a list cannot be read".to_owned())?;
     let now = world.borrow().now;
     let (plan, _report) = plan(&lists, &group, now).map_err(|refusal| refusal.to_string())?;
     if let Err(violation) = check(&plan, &lists, &group, now) {
         world
             .borrow_mut()
-            .promise(false, || format!("the checker refuses the plan: {violation}"));
+            .require(false, || format!("the checker refuses the plan: {violation}"));
         return Err(violation.to_string());
     }
-    let seen = seen(&lists, &group, fresh, &world.borrow());
-    let began = world.borrow().now;
-    let outcome = execute(
+    let observed = observe(&lists, &group, is_current, &world.borrow());
+    let started_at = world.borrow().now;
+    let result = execute(
         &plan,
         || true,
         async |call| {
             step().await;
-            world.borrow_mut().call(&call, &seen)
+            world.borrow_mut().call(&call, &observed)
         },
     )
     .await;
-    // Forgetting a machine that left makes room for another.
-    let forgot = plan
+    // Deregistering a machine makes room for another one.
+    let has_deregistered = plan
         .tasks
         .iter()
         .flat_map(|task| &task.calls)
         .any(|call| matches!(call, Call::RemoveHost(_)));
-    if outcome.errors.is_empty() && !forgot && world.borrow().now == began {
-        again(world, &group, &seen);
+    if result.errors.is_empty() && !has_deregistered && world.borrow().now == started_at {
+        check_idempotent(world, &group, &observed);
     }
     let hosts = if plan.tasks.is_empty() {
         lists.hosts
     } else {
-        last_look(world).await.ok_or("the last list was refused")?
+        read_hosts_again(world).await.ok_or("the last list cannot be read")?
     };
-    let (response, _) = conclude(&group, outcome, &hosts);
-    // The other function reads what was written.
+    let (response, _) = finish(&group, result, &hosts);
+    // As terminate parses the message.
     let text = serde_json::to_value(&response).map_err(|error| error.to_string())?;
     Ok((
         scaling::messages::read(text).map_err(|error| error.to_string())?,
@@ -113,8 +112,8 @@ async fn scale(world: &Shared) -> Result<(ScaleResponse, Hosts), String> {
     ))
 }
 
-/// As the function does: again and again while there is time.
-async fn last_look(world: &Shared) -> Option<Hosts> {
+/// As the function does: it retries while there is time.
+async fn read_hosts_again(world: &Shared) -> Option<Hosts> {
     for _ in 0..2 {
         step().await;
         if let Ok(hosts) = world.borrow_mut().hosts() {
@@ -124,33 +123,33 @@ async fn last_look(world: &Shared) -> Option<Hosts> {
     None
 }
 
-/// I5: a run that succeeded, repeated on what it left behind, goes no further.
-fn again(world: &Shared, group: &Group, seen: &Seen) {
+/// I5: a run that succeeded, repeated on its own result, drains no more machines.
+fn check_idempotent(world: &Shared, group: &Group, observed: &Observed) {
     let mut world = world.borrow_mut();
-    if !seen.fresh || world.runs > 1 {
+    if !observed.is_current || world.runs > 1 {
         return;
     }
     let lists = world.weka.lists.clone();
     let Ok((plan, _)) = plan(&lists, group, world.now) else {
         return;
     };
-    let under_way = under_way(&lists);
-    let begins = |task: &&scaling::plan::Task| {
+    let draining = draining(&lists);
+    let starts = |task: &&scaling::drain::Task| {
         task.address
-            .is_some_and(|ip| !under_way.contains(&ip) && !task.calls.is_empty())
+            .is_some_and(|ip| !draining.contains(&ip) && !task.calls.is_empty())
     };
-    let further: Vec<_> = plan
+    let started: Vec<_> = plan
         .tasks
         .iter()
-        .filter(begins)
+        .filter(starts)
         .filter_map(|task| task.address)
         .collect();
-    world.promise(further.is_empty(), || {
-        format!("I5: the run repeated goes on to {further:?}")
+    world.require(started.is_empty(), || {
+        format!("I5: the repeated run drains {started:?} as well")
     });
 }
 
-/// Whether a fault strikes a step of AWS.
-pub(super) fn aws_fails(world: &Shared) -> Fault {
+/// The fault of the next AWS call.
+pub(super) fn aws_fault(world: &Shared) -> Fault {
     world.borrow_mut().fault()
 }

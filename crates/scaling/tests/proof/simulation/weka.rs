@@ -1,4 +1,4 @@
-//! The Weka cluster of the simulation: what calls do to its lists, and what time does.
+//! The simulated Weka cluster: the effects of calls and of time on its lists.
 
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,13 +9,13 @@ use weka_types::lists::{
     Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, Node, NodeStatus, Status,
 };
 
-/// Weka refuses to go below this many machines.
+/// Weka refuses to go below this number of machines.
 const FAILURE_DOMAINS: usize = 4;
 
 #[derive(Debug, Clone)]
 pub(super) struct Weka {
     pub(super) lists: Lists,
-    /// When the data of a drive is off it.
+    /// When a drive has finished phasing out.
     phasing: BTreeMap<DriveUuid, Timestamp>,
     next_host: u32,
     next_drive: u32,
@@ -78,8 +78,8 @@ impl Weka {
         }
     }
 
-    /// What time has done by now.
-    pub(super) fn pass(&mut self, now: Timestamp) {
+    /// Advances the clock.
+    pub(super) fn advance(&mut self, now: Timestamp) {
         for drive in &mut self.lists.drives.0 {
             if self.phasing.get(&drive.uuid).is_some_and(|end| *end <= now) {
                 drive.status = DriveStatus::Inactive;
@@ -106,8 +106,8 @@ impl Weka {
         }
     }
 
-    /// A machine stops answering, or answers again.
-    pub(super) fn power(&mut self, address: IpAddr, up: bool, now: Timestamp) {
+    /// Turns a machine off or on.
+    pub(super) fn set_power(&mut self, address: IpAddr, up: bool, now: Timestamp) {
         let mut ids = BTreeSet::new();
         for host in self
             .lists
@@ -136,7 +136,7 @@ impl Weka {
         }
     }
 
-    /// A drive breaks: its data is rebuilt elsewhere.
+    /// Breaks a drive; its data is rebuilt on others.
     pub(super) fn break_drive(&mut self, uuid: &DriveUuid, now: Timestamp) {
         for drive in self.lists.drives.0.iter_mut().filter(|drive| drive.uuid == *uuid) {
             if drive.status == DriveStatus::Active {

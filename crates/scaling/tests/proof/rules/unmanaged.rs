@@ -1,13 +1,13 @@
-//! Machines of Weka's cluster that are no instances of the group.
+//! Machines of the Weka cluster that are not instances of the group.
 
-use super::{addresses, decide, said};
+use super::{addresses, decide, decision};
 use crate::cluster::{Change, cluster, group};
 use weka_types::lists::{HostStatus, Lists};
 
 #[test]
-fn a_backend_that_is_no_instance_of_the_group_goes_only_when_it_is_surely_gone() {
+fn unmanaged_backend_drains_only_after_three_hours_down() {
     let mut lists = cluster(11);
-    lists.left(6);
+    lists.removed(6);
     lists.down(7, 181);
     lists.down(8, 180);
     lists.down(9, 500);
@@ -16,25 +16,25 @@ fn a_backend_that_is_no_instance_of_the_group_goes_only_when_it_is_surely_gone()
     assert_eq!(addresses(&plan), [7, 6]);
     assert_eq!(plan.tasks[1].then_terminate, None);
     assert_eq!(
-        said(&report, 7),
-        "deactivate: no instance of the group, and down since 2026-01-31T04:59:00Z"
+        decision(&report, 7),
+        "deactivate: not an instance of the group; down since 2026-01-31T04:59:00Z"
     );
     assert_eq!(
-        said(&report, 8),
-        "leave alone: no instance of the group, and not known to be down for long enough"
+        decision(&report, 8),
+        "leave alone: not an instance of the group; not known to be down long enough"
     );
     assert_eq!(
-        said(&report, 9),
-        "leave alone: no instance of the group, and down in part"
+        decision(&report, 9),
+        "leave alone: not an instance of the group; partly down"
     );
     assert_eq!(
-        said(&report, 10),
-        "leave alone: no instance of the group, and active"
+        decision(&report, 10),
+        "leave alone: not an instance of the group; active"
     );
 }
 
 #[test]
-fn such_backends_go_two_at_a_time_as_well() {
+fn unmanaged_backends_drain_two_at_a_time() {
     let mut lists = cluster(10);
     for machine in 6..10 {
         lists.down(machine, 500);
@@ -47,29 +47,29 @@ fn such_backends_go_two_at_a_time_as_well() {
 }
 
 #[test]
-fn what_leaves_elsewhere_takes_its_place_of_two() {
-    let unhealthy = |lists: &mut Lists| [1, 2].map(|machine| lists.down(machine, 121));
+fn draining_unmanaged_backend_counts_toward_the_limit() {
+    let make_unhealthy = |lists: &mut Lists| [1, 2].map(|machine| lists.down(machine, 121));
     let mut lists = cluster(8);
-    unhealthy(&mut lists);
+    make_unhealthy(&mut lists);
     lists.deactivating(7);
     let (plan, report) = decide(&lists, &group(7, 7));
     assert_eq!(addresses(&plan), [1]);
-    assert!(said(&report, 2).starts_with("wait: "), "{}", said(&report, 2));
-    // Once it has left it only waits to be forgotten.
+    assert!(decision(&report, 2).starts_with("wait: "), "{}", decision(&report, 2));
+    // Once it has left, it only waits to be deregistered.
     let mut lists = cluster(8);
-    unhealthy(&mut lists);
-    lists.left(7);
+    make_unhealthy(&mut lists);
+    lists.removed(7);
     let (plan, _) = decide(&lists, &group(7, 7));
     assert_eq!(addresses(&plan), [1, 2, 7]);
 }
 
 #[test]
-fn an_address_that_was_given_to_another_instance_is_not_taken_for_it() {
+fn reused_address_does_not_identify_the_new_instance() {
     let mut lists = cluster(7);
     for host in lists.hosts_of(6) {
         host.instance_id = Some("i-gone".into());
     }
-    lists.left(6);
+    lists.removed(6);
     let (plan, _) = decide(&lists, &group(6, 7));
     assert_eq!(plan.tasks.len(), 1);
     assert_eq!(

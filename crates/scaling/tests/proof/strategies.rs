@@ -1,4 +1,4 @@
-//! Any cluster: sizes 0 to 200, any mixture of states, nulls, leftovers and clients.
+//! Strategies for clusters: 0 to 200 machines, with any mixture of states, missing values, unmanaged machines and clients.
 
 use crate::cluster::{address, ago};
 use jiff::Timestamp;
@@ -15,9 +15,9 @@ use weka_types::lists::{
 #[derive(Debug, Clone)]
 struct AnyMachine {
     containers: Vec<AnyContainer>,
-    /// An instance of the group with its id; with another; none.
+    /// `Some(true)`: an instance of the group; `Some(false)`: its address belongs to another instance; `None`: unmanaged.
     instance: Option<bool>,
-    /// How many identifiers its containers bear: 0 means that Weka says none.
+    /// How many different machine identifiers its containers have; 0 means that Weka reports none.
     identifiers: usize,
     has_address: bool,
 }
@@ -29,9 +29,9 @@ struct AnyContainer {
     mode: Mode,
     added: Option<Timestamp>,
     changed: Option<Timestamp>,
-    manager: Option<(NodeStatus, Option<Timestamp>, Option<Timestamp>)>,
+    management_process: Option<(NodeStatus, Option<Timestamp>, Option<Timestamp>)>,
     drives: Vec<(DriveStatus, Option<bool>)>,
-    named: bool,
+    has_instance_id: bool,
 }
 
 fn time() -> impl Strategy<Value = Option<Timestamp>> {
@@ -42,42 +42,42 @@ fn time() -> impl Strategy<Value = Option<Timestamp>> {
     ]
 }
 
-fn mostly<T: Copy + std::fmt::Debug + 'static>(
+fn usually<T: Copy + std::fmt::Debug + 'static>(
     usual: T,
     all: &'static [T],
-    rest: T,
+    unknown: T,
 ) -> impl Strategy<Value = T> {
-    prop_oneof![12 => Just(usual), 4 => select(all), 1 => Just(rest)]
+    prop_oneof![12 => Just(usual), 4 => select(all), 1 => Just(unknown)]
 }
 
-fn any_container(temper: Temper) -> impl Strategy<Value = AnyContainer> {
-    let state = match temper {
-        Temper::Left => Just(HostState::Inactive).boxed(),
-        Temper::Going => select(vec![
+fn any_container(condition: Condition) -> impl Strategy<Value = AnyContainer> {
+    let state = match condition {
+        Condition::Removed => Just(HostState::Inactive).boxed(),
+        Condition::Leaving => select(vec![
             HostState::Deactivating,
             HostState::Removing,
             HostState::Inactive,
         ])
         .boxed(),
-        Temper::Well => Just(HostState::Active).boxed(),
-        Temper::Down | Temper::Wild => mostly(HostState::Active, HostState::ALL, HostState::Unknown).boxed(),
+        Condition::Healthy => Just(HostState::Active).boxed(),
+        Condition::Down | Condition::Any => usually(HostState::Active, HostState::ALL, HostState::Unknown).boxed(),
     };
-    let status = match temper {
-        Temper::Left => mostly(HostStatus::Inactive, HostStatus::ALL, HostStatus::Unknown).boxed(),
-        Temper::Down => select(vec![HostStatus::Down, HostStatus::Degraded, HostStatus::Inactive]).boxed(),
-        _ => mostly(HostStatus::Up, HostStatus::ALL, HostStatus::Unknown).boxed(),
+    let status = match condition {
+        Condition::Removed => usually(HostStatus::Inactive, HostStatus::ALL, HostStatus::Unknown).boxed(),
+        Condition::Down => select(vec![HostStatus::Down, HostStatus::Degraded, HostStatus::Inactive]).boxed(),
+        _ => usually(HostStatus::Up, HostStatus::ALL, HostStatus::Unknown).boxed(),
     };
-    let node = match temper {
-        Temper::Down => mostly(NodeStatus::Down, NodeStatus::ALL, NodeStatus::Unknown).boxed(),
-        _ => mostly(NodeStatus::Up, NodeStatus::ALL, NodeStatus::Unknown).boxed(),
+    let node = match condition {
+        Condition::Down => usually(NodeStatus::Down, NodeStatus::ALL, NodeStatus::Unknown).boxed(),
+        _ => usually(NodeStatus::Up, NodeStatus::ALL, NodeStatus::Unknown).boxed(),
     };
-    let drive_status = match temper {
-        Temper::Left => mostly(DriveStatus::Inactive, DriveStatus::ALL, DriveStatus::Unknown).boxed(),
-        Temper::Well => Just(DriveStatus::Active).boxed(),
-        _ => mostly(DriveStatus::Active, DriveStatus::ALL, DriveStatus::Unknown).boxed(),
+    let drive_status = match condition {
+        Condition::Removed => usually(DriveStatus::Inactive, DriveStatus::ALL, DriveStatus::Unknown).boxed(),
+        Condition::Healthy => Just(DriveStatus::Active).boxed(),
+        _ => usually(DriveStatus::Active, DriveStatus::ALL, DriveStatus::Unknown).boxed(),
     };
     let wanted = prop_oneof![8 => Just(Some(true)), 2 => Just(Some(false)), 1 => Just(None)];
-    let wanted = if temper == Temper::Well {
+    let wanted = if condition == Condition::Healthy {
         Just(Some(true)).boxed()
     } else {
         wanted.boxed()
@@ -85,7 +85,7 @@ fn any_container(temper: Temper) -> impl Strategy<Value = AnyContainer> {
     (
         state,
         status,
-        mostly(Mode::Backend, Mode::ALL, Mode::Unknown),
+        usually(Mode::Backend, Mode::ALL, Mode::Unknown),
         time(),
         time(),
         proptest::option::weighted(0.9, (node, time(), time())),
@@ -93,38 +93,38 @@ fn any_container(temper: Temper) -> impl Strategy<Value = AnyContainer> {
         proptest::bool::weighted(0.95),
     )
         .prop_map(
-            |(state, status, mode, added, changed, manager, drives, named)| AnyContainer {
+            |(state, status, mode, added, changed, management_process, drives, has_instance_id)| AnyContainer {
                 state,
                 status,
                 mode,
                 added,
                 changed,
-                manager,
+                management_process,
                 drives,
-                named,
+                has_instance_id,
             },
         )
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Temper {
-    Well,
-    Going,
-    Left,
+enum Condition {
+    Healthy,
+    Leaving,
+    Removed,
     Down,
-    Wild,
+    Any,
 }
 
 fn any_machine() -> impl Strategy<Value = AnyMachine> {
-    let temper = prop_oneof![
-        8 => Just(Temper::Well), 2 => Just(Temper::Going), 2 => Just(Temper::Left), 3 => Just(Temper::Down),
-        3 => Just(Temper::Wild)
+    let condition = prop_oneof![
+        8 => Just(Condition::Healthy), 2 => Just(Condition::Leaving), 2 => Just(Condition::Removed), 3 => Just(Condition::Down),
+        3 => Just(Condition::Any)
     ];
-    temper.prop_flat_map(|temper| {
+    condition.prop_flat_map(|condition| {
         (
             prop_oneof![
-                10 => proptest::collection::vec(any_container(temper), 1..=3),
-                1 => proptest::collection::vec(any_container(temper), 0..=5)
+                10 => proptest::collection::vec(any_container(condition), 1..=3),
+                1 => proptest::collection::vec(any_container(condition), 0..=5)
             ],
             prop_oneof![12 => Just(Some(true)), 1 => Just(Some(false)), 3 => Just(None)],
             prop_oneof![12 => Just(1_usize), 1 => Just(0), 1 => Just(2)],
@@ -139,16 +139,16 @@ fn any_machine() -> impl Strategy<Value = AnyMachine> {
     })
 }
 
-/// A cluster and the group that is to be scaled.
+/// A cluster and the group to scale.
 pub(crate) fn any_cluster() -> impl Strategy<Value = (Lists, Group)> {
     let machines = prop_oneof![
         4 => proptest::collection::vec(any_machine(), 0..7),
         16 => proptest::collection::vec(any_machine(), 7..20),
         1 => proptest::collection::vec(any_machine(), 0..=200),
     ];
-    let loose = proptest::collection::vec(
+    let other_drives = proptest::collection::vec(
         (
-            mostly(DriveStatus::Inactive, DriveStatus::ALL, DriveStatus::Unknown),
+            usually(DriveStatus::Inactive, DriveStatus::ALL, DriveStatus::Unknown),
             0_usize..3,
         ),
         0..3,
@@ -158,7 +158,7 @@ pub(crate) fn any_cluster() -> impl Strategy<Value = (Lists, Group)> {
     let overrides = prop_oneof![30 => Just(vec!["other"]), 1 => Just(vec!["other", SKIP_SCALE_DOWN])];
     (
         machines,
-        loose,
+        other_drives,
         status,
         upgrade,
         overrides,
@@ -166,7 +166,7 @@ pub(crate) fn any_cluster() -> impl Strategy<Value = (Lists, Group)> {
         any::<bool>(),
     )
         .prop_map(
-            |(machines, loose, io_status, upgrade, overrides, more, backend)| {
+            |(machines, other_drives, io_status, upgrade, overrides, offset, backend)| {
                 let mut lists = Lists {
                     status: Status {
                         io_status: io_status.into(),
@@ -177,51 +177,51 @@ pub(crate) fn any_cluster() -> impl Strategy<Value = (Lists, Group)> {
                 };
                 let mut instances = Vec::new();
                 for (number, machine) in (0..).zip(&machines) {
-                    put(&mut lists, &mut instances, number, machine, backend);
+                    add_machine(&mut lists, &mut instances, number, machine, backend);
                 }
-                for (number, (status, whose)) in (0..).zip(loose) {
+                for (number, (status, owner)) in (0..).zip(other_drives) {
                     let host = [
                         DriveHost::None,
                         DriveHost::Unknown,
                         DriveHost::Host(HostId(999_999)),
-                    ][whose];
+                    ][owner];
                     lists.drives.0.push(Drive {
                         id: DiskId(900_000 + number),
                         host,
                         status,
-                        uuid: DriveUuid(format!("loose-{number}")),
+                        uuid: DriveUuid(format!("other-{number}")),
                         should_be_active: Some(false),
                     });
                 }
-                let near = i64::try_from(instances.len()).unwrap() + more;
+                let desired = i64::try_from(instances.len()).unwrap() + offset;
                 let group = Group {
                     role: if backend { Role::Backend } else { Role::Client },
-                    desired: u32::try_from(near.max(0)).unwrap(),
+                    desired: u32::try_from(desired.max(0)).unwrap(),
                     instances,
-                    patience: GracePeriods::default(),
+                    grace_periods: GracePeriods::default(),
                 };
                 (lists, group)
             },
         )
 }
 
-fn put(lists: &mut Lists, instances: &mut Vec<Instance>, number: u32, machine: &AnyMachine, backend: bool) {
-    let here = address(number);
+fn add_machine(lists: &mut Lists, instances: &mut Vec<Instance>, number: u32, machine: &AnyMachine, backend: bool) {
+    let address = address(number);
     let id = format!("i-{number:04}");
-    if let Some(true_id) = machine.instance {
-        let id = if true_id {
+    if let Some(has_own_id) = machine.instance {
+        let id = if has_own_id {
             id.clone()
         } else {
             format!("i-other-{number}")
         };
         instances.push(Instance {
             id,
-            private_ip: here.to_string(),
+            private_ip: address.to_string(),
         });
     }
-    for (place, container) in (0..).zip(&machine.containers) {
-        let host = HostId(10 * number + place);
-        // A run for clients sees mostly clients.
+    for (index, container) in (0..).zip(&machine.containers) {
+        let host = HostId(10 * number + index);
+        // For a group of clients, most containers are clients.
         let mode = match container.mode {
             Mode::Backend if !backend => Mode::Client,
             Mode::Client if !backend => Mode::Backend,
@@ -232,19 +232,19 @@ fn put(lists: &mut Lists, instances: &mut Vec<Instance>, number: u32, machine: &
             state: container.state,
             status: container.status,
             mode,
-            host_ip: machine.has_address.then_some(here),
-            instance_id: container.named.then(|| InstanceId(id.clone())),
+            host_ip: machine.has_address.then_some(address),
+            instance_id: container.has_instance_id.then(|| InstanceId(id.clone())),
             container_name: Some(format!(
                 "{}0",
-                ["drives", "compute", "frontend"][place as usize % 3]
+                ["drives", "compute", "frontend"][index as usize % 3]
             )),
             machine_identifier: (machine.identifiers > 0)
-                .then(|| format!("{number}-{}", place as usize % machine.identifiers)),
+                .then(|| format!("{number}-{}", index as usize % machine.identifiers)),
             added_time: container.added,
             state_changed_time: container.changed,
         });
-        if let Some((status, last_fencing_time, up_since)) = container.manager {
-            // The management process, and one that says nothing about the container.
+        if let Some((status, last_fencing_time, up_since)) = container.management_process {
+            // The management process, and another one that must not matter.
             for (offset, status) in [(0, status), (1, NodeStatus::Down)] {
                 let id = NodeId(20 * host.0 + offset);
                 lists.nodes.0.push(Node {
@@ -258,10 +258,10 @@ fn put(lists: &mut Lists, instances: &mut Vec<Instance>, number: u32, machine: &
         }
         for (drive, (status, should_be_active)) in (0..).zip(&container.drives) {
             lists.drives.0.push(Drive {
-                id: DiskId(100 * number + 10 * place + drive),
+                id: DiskId(100 * number + 10 * index + drive),
                 host: DriveHost::Host(host),
                 status: *status,
-                uuid: DriveUuid(format!("{number:04}-{place}-{drive}")),
+                uuid: DriveUuid(format!("{number:04}-{index}-{drive}")),
                 should_be_active: *should_be_active,
             });
         }
@@ -272,11 +272,11 @@ fn put(lists: &mut Lists, instances: &mut Vec<Instance>, number: u32, machine: &
 pub(crate) fn shuffled(lists: &Lists, seed: u64) -> Lists {
     fn shuffle<T: Clone>(list: &[T], mut seed: u64) -> Vec<T> {
         let mut list = list.to_vec();
-        for place in (1..list.len()).rev() {
+        for index in (1..list.len()).rev() {
             seed = seed
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1_442_695_040_888_963_407);
-            list.swap(place, usize::try_from(seed >> 33).unwrap() % (place + 1));
+            list.swap(index, usize::try_from(seed >> 33).unwrap() % (index + 1));
         }
         list
     }

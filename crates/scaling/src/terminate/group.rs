@@ -1,4 +1,4 @@
-//! The group as EC2 Auto Scaling and EC2 see it.
+//! The instances of the group, as EC2 Auto Scaling and EC2 report them.
 
 use jiff::Timestamp;
 use std::fmt;
@@ -8,50 +8,43 @@ use weka_types::ids::InstanceId;
 /// An instance of the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Its id.
     pub id: InstanceId,
-    /// Whether EC2 Auto Scaling calls it healthy. What it says nothing of is healthy: nothing is done about that.
+    /// The health status in EC2 Auto Scaling. A missing status counts as healthy, because nothing is done about a healthy
+    /// instance.
     pub healthy: bool,
-    /// What the group does with it.
     pub lifecycle: Lifecycle,
-    /// Whether it is protected from scale-in.
+    /// Whether it has scale-in protection.
     pub protected: bool,
-    /// What EC2 says of it; none if EC2 does not know it (any more).
+    /// `None` if the instance does not exist in EC2, or no longer.
     pub ec2: Option<Ec2>,
 }
 
-/// What EC2 says of an instance.
+/// An instance as EC2 reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ec2 {
-    /// What it does.
     pub state: State,
-    /// Its private address; an instance that is terminated has none.
+    /// A terminated instance has none.
     pub private_ip: Option<IpAddr>,
-    /// When it was launched.
-    pub launched: Option<Timestamp>,
+    pub launch_time: Option<Timestamp>,
 }
 
-/// What the group does with an instance: its lifecycle state, without the waiting and proceeding of hooks.
+/// The lifecycle state of an instance in the group, without the `:Wait` and `:Proceed` of lifecycle hooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Lifecycle {
-    /// It is on its way into service.
     Pending,
-    /// It is in service.
     InService,
-    /// An operator has put it aside, or takes it back.
+    /// In standby, or entering it.
     Standby,
-    /// The group terminates it.
     Terminating,
-    /// The group lets go of it.
     Detaching,
-    /// A word of a later EC2 Auto Scaling, or none.
+    /// A value that this version does not know, or none.
     Unknown,
 }
 
 impl Lifecycle {
-    /// Reads EC2 Auto Scaling's word.
-    pub fn of(word: &str) -> Self {
-        match word.split_once(':').map_or(word, |(state, _)| state) {
+    /// Parses the value in the EC2 Auto Scaling API.
+    pub fn from_api(value: &str) -> Self {
+        match value.split_once(':').map_or(value, |(state, _)| state) {
             "Pending" => Self::Pending,
             "InService" => Self::InService,
             "Standby" | "EnteringStandby" => Self::Standby,
@@ -61,8 +54,8 @@ impl Lifecycle {
         }
     }
 
-    /// Whether it is the loop's to detach and terminate: the group is not at it already.
-    pub(super) fn is_ours(self) -> bool {
+    /// Whether the loop may detach and terminate the instance: the group is not doing so already.
+    pub(super) fn is_actionable(self) -> bool {
         matches!(self, Self::Pending | Self::InService | Self::Standby)
     }
 }
@@ -75,34 +68,28 @@ impl fmt::Display for Lifecycle {
             Self::Standby => "Standby",
             Self::Terminating => "Terminating",
             Self::Detaching => "Detaching",
-            Self::Unknown => "in a state that this version does not know",
+            Self::Unknown => "in an unknown state",
         })
     }
 }
 
-/// What an instance does.
+/// The state of an instance in EC2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
-    /// It starts.
     Pending,
-    /// It runs.
     Running,
-    /// It is being stopped.
     Stopping,
-    /// It is stopped.
     Stopped,
-    /// It is being terminated.
     ShuttingDown,
-    /// It is terminated.
     Terminated,
-    /// A word of a later EC2, or none.
+    /// A value that this version does not know, or none.
     Unknown,
 }
 
 impl State {
-    /// Reads EC2's word.
-    pub fn of(word: &str) -> Self {
-        match word {
+    /// Parses the value in the EC2 API.
+    pub fn from_api(value: &str) -> Self {
+        match value {
             "pending" => Self::Pending,
             "running" => Self::Running,
             "stopping" => Self::Stopping,
@@ -123,7 +110,7 @@ impl fmt::Display for State {
             Self::Stopped => "stopped",
             Self::ShuttingDown => "shutting-down",
             Self::Terminated => "terminated",
-            Self::Unknown => "in a state that this version does not know",
+            Self::Unknown => "in an unknown state",
         })
     }
 }
@@ -133,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_aws_s_and_others_are_unknown() {
+    fn known_aws_values_parse_and_others_are_unknown() {
         for state in [
             State::Pending,
             State::Running,
@@ -142,10 +129,10 @@ mod tests {
             State::ShuttingDown,
             State::Terminated,
         ] {
-            assert_eq!(State::of(&state.to_string()), state);
+            assert_eq!(State::from_api(&state.to_string()), state);
         }
-        assert_eq!(State::of("hibernated"), State::Unknown);
-        for (word, state) in [
+        assert_eq!(State::from_api("hibernated"), State::Unknown);
+        for (value, state) in [
             ("InService", Lifecycle::InService),
             ("Pending:Wait", Lifecycle::Pending),
             ("EnteringStandby", Lifecycle::Standby),
@@ -154,7 +141,7 @@ mod tests {
             ("Warmed:Running", Lifecycle::Unknown),
             ("", Lifecycle::Unknown),
         ] {
-            assert_eq!(Lifecycle::of(word), state, "{word}");
+            assert_eq!(Lifecycle::from_api(value), state, "{value}");
         }
     }
 }

@@ -1,15 +1,15 @@
-//! What each rule does and says, by example.
+//! Each rule and its reason, by example.
 
-use crate::any::{address, ago, id, now};
+use crate::strategies::{address, ago, id, now};
 use jiff::Timestamp;
 use scaling::messages::{Container, Instance, ScaleResponse, VERSION};
-use scaling::termination::{
-    Ec2, Lifecycle, Member, Plan, Reason, Refusal, State, Termination, Violation, check, never_joined_limit,
-    plan,
+use scaling::policy::never_joined_limit;
+use scaling::terminate::{
+    Ec2, Lifecycle, Member, Plan, Reason, Refusal, State, Termination, Violation, check, plan,
 };
 use weka_types::ids::HostId;
 
-/// A running instance that is a member of the cluster since long.
+/// A running instance that has been a member of the cluster for a long time.
 fn member(number: usize) -> Member {
     Member {
         id: id(number),
@@ -19,7 +19,7 @@ fn member(number: usize) -> Member {
         ec2: Some(Ec2 {
             state: State::Running,
             private_ip: Some(address(number)),
-            launched: Some(ago(1_000)),
+            launch_time: Some(ago(1_000)),
         }),
     }
 }
@@ -33,11 +33,11 @@ fn stopped(number: usize) -> Member {
 
 fn launched(number: usize, at: Timestamp) -> Member {
     let mut launched = member(number);
-    launched.ec2.as_mut().unwrap().launched = Some(at);
+    launched.ec2.as_mut().unwrap().launch_time = Some(at);
     launched
 }
 
-/// A message of a cluster with these members.
+/// A message about a cluster with these members.
 fn message(members: &[usize]) -> ScaleResponse {
     ScaleResponse {
         hosts: Vec::new(),
@@ -53,7 +53,7 @@ fn message(members: &[usize]) -> ScaleResponse {
     }
 }
 
-fn asking(numbers: &[usize]) -> ScaleResponse {
+fn requesting(numbers: &[usize]) -> ScaleResponse {
     let to_terminate = numbers.iter().map(|&number| Instance {
         id: id(number).0,
         private_ip: address(number).to_string(),
@@ -74,7 +74,7 @@ fn container(number: usize, state: &str) -> Container {
     }
 }
 
-/// The plan, and the report as lines.
+/// The plan, the report as lines, and its errors.
 #[track_caller]
 fn run(response: &ScaleResponse, group: &[Member]) -> (Plan, Vec<String>, Vec<String>) {
     let (plan, report) = plan(response, group, now()).unwrap();
@@ -83,8 +83,8 @@ fn run(response: &ScaleResponse, group: &[Member]) -> (Plan, Vec<String>, Vec<St
         format!(
             "{} {}: {}",
             decision.id,
-            decision.verdict.word(),
-            decision.verdict
+            decision.action.as_str(),
+            decision.action
         )
     });
     (plan, lines.collect(), report.errors())
@@ -98,7 +98,7 @@ fn ids(plan: &Plan) -> Vec<&str> {
 }
 
 #[test]
-fn a_group_that_is_in_order_is_left_alone_without_a_word() {
+fn healthy_group_is_unchanged_and_has_no_decisions() {
     let (plan, lines, errors) = run(&message(&[1, 2]), &[member(1), member(2), launched(3, ago(30))]);
     assert_eq!((plan, lines, errors), (Plan::default(), vec![], vec![]));
 }
@@ -128,32 +128,32 @@ fn unhealthy_instances_are_detached_and_stopped_ones_terminated_too() {
     assert_eq!(
         lines,
         [
-            "i-0001 detach: the group calls it unhealthy, and EC2 does not know it",
-            "i-0002 detach: the group calls it unhealthy, and it is terminated",
-            "i-0003 detach: the group calls it unhealthy, and it is not protected from scale-in",
-            "i-0004 terminate: the group calls it unhealthy, and it is stopped",
-            "i-0005 leave alone: the group calls it unhealthy, but it is running, neither gone nor stopped",
-            "i-0006 leave alone: in the group it is Terminating",
+            "i-0001 detach: unhealthy in the group, and not found in EC2",
+            "i-0002 detach: unhealthy in the group, and terminated",
+            "i-0003 detach: unhealthy in the group, and not protected from scale-in",
+            "i-0004 terminate: unhealthy in the group, and stopped",
+            "i-0005 leave alone: it is unhealthy in the group, but running: neither gone nor stopped",
+            "i-0006 leave alone: it is Terminating in the group",
         ]
     );
     assert_eq!(errors, Vec::<String>::new());
 }
 
 #[test]
-fn a_stopped_instance_that_weka_knows_is_left_alone() {
+fn stopped_instance_that_weka_lists_is_skipped() {
     let (plan, lines, _) = run(&message(&[1]), &[stopped(1)]);
     assert_eq!(plan, Plan::default());
     assert_eq!(
         lines,
         [
-            "i-0001 leave alone: the group calls it unhealthy, and it is stopped; but Weka knows a host at its address"
+            "i-0001 leave alone: unhealthy in the group, and stopped; skipped: Weka lists a host at its address"
         ]
     );
 }
 
 #[test]
-fn what_scale_asks_for_must_match_by_id_and_address() {
-    let mut response = asking(&[1, 2, 3, 4, 5, 6]);
+fn requested_instance_must_match_by_id_and_address() {
+    let mut response = requesting(&[1, 2, 3, 4, 5, 6]);
     response.to_terminate[1].private_ip = address(7).to_string();
     let mut group = [member(1), member(2), member(3), member(5), member(6)];
     group[2].ec2.as_mut().unwrap().private_ip = None;
@@ -161,33 +161,33 @@ fn what_scale_asks_for_must_match_by_id_and_address() {
     group[4].ec2.as_mut().unwrap().state = State::ShuttingDown;
     let (plan, lines, errors) = run(&response, &group);
     assert_eq!(ids(&plan), ["i-0001"]);
-    let asked = "scale asks for it: all its containers have left the cluster";
+    let reason = "scale requested it: all its containers have left the cluster";
     assert_eq!(
         lines,
         [
-            format!("i-0001 terminate: {asked}"),
+            format!("i-0001 terminate: {reason}"),
             format!(
-                "i-0002 leave alone: {asked}; but its address is 10.0.0.2, and not 10.0.0.7 as scale says"
+                "i-0002 leave alone: {reason}; skipped: its address is 10.0.0.2, but scale reports 10.0.0.7"
             ),
-            format!("i-0003 leave alone: {asked}; but it has no address"),
-            format!("i-0004 leave alone: {asked}; but it is no instance of the group"),
-            format!("i-0005 leave alone: {asked}; but EC2 does not know it"),
-            format!("i-0006 leave alone: {asked}; but it is shutting-down"),
+            format!("i-0003 leave alone: {reason}; skipped: it has no address"),
+            format!("i-0004 leave alone: {reason}; skipped: it is not an instance of the group"),
+            format!("i-0005 leave alone: {reason}; skipped: it is not found in EC2"),
+            format!("i-0006 leave alone: {reason}; skipped: it is shutting-down"),
         ]
     );
-    let named: Vec<_> = errors.iter().map(|error| &error[..6]).collect();
-    assert_eq!(named, ["i-0002", "i-0003", "i-0004"], "{errors:?}");
+    let ids: Vec<_> = errors.iter().map(|error| &error[..6]).collect();
+    assert_eq!(ids, ["i-0002", "i-0003", "i-0004"], "{errors:?}");
     assert_eq!(
         errors[1],
-        "i-0003 is not terminated, though scale asks for it: it has no address"
+        "i-0003 is not terminated, although scale requested it: it has no address"
     );
 }
 
 #[test]
-fn nothing_that_a_container_is_on_is_terminated_whatever_asks_for_it() {
+fn instance_with_an_active_container_is_never_terminated() {
     for state in ["ACTIVE", "DEACTIVATING", "REMOVING", "unknown", ""] {
         for (mut response, group) in [
-            (asking(&[1]), member(1)),
+            (requesting(&[1]), member(1)),
             (message(&[999]), stopped(1)),
             (message(&[999]), member(1)),
         ] {
@@ -200,19 +200,19 @@ fn nothing_that_a_container_is_on_is_terminated_whatever_asks_for_it() {
                 let (plan, lines, _) = run(&response, std::slice::from_ref(&group));
                 assert_eq!(plan, Plan::default());
                 assert!(
-                    lines[0].ends_with(&format!("but HostId<7> on it is {state}")),
+                    lines[0].ends_with(&format!("skipped: HostId<7> on it is {state}")),
                     "{lines:?}"
                 );
             }
         }
     }
-    let mut response = asking(&[1]);
+    let mut response = requesting(&[1]);
     response.hosts = vec![container(1, "INACTIVE")];
     assert_eq!(ids(&run(&response, &[member(1)]).0), ["i-0001"]);
 }
 
 #[test]
-fn who_never_joined_is_terminated_the_oldest_first() {
+fn instances_that_never_joined_are_terminated_oldest_first() {
     let group = [
         launched(1, ago(31)),
         launched(2, ago(500)),
@@ -224,12 +224,12 @@ fn who_never_joined_is_terminated_the_oldest_first() {
     assert_eq!(plan.detach, []);
     assert_eq!(
         lines[0],
-        "i-0001 terminate: a member of no cluster, though launched over 30 minutes ago"
+        "i-0001 terminate: not a member of the cluster, although launched more than 30 minutes ago"
     );
 }
 
 #[test]
-fn too_many_that_never_joined_are_a_sign_that_something_else_is_wrong() {
+fn too_many_instances_that_never_joined_are_not_terminated() {
     let group: Vec<_> = (0..30).map(member).collect();
     let members: Vec<_> = (3..30).collect();
     assert_eq!(ids(&run(&message(&members), &group).0).len(), 3);
@@ -238,7 +238,7 @@ fn too_many_that_never_joined_are_a_sign_that_something_else_is_wrong() {
     assert_eq!(
         errors,
         [
-            "4 instances are members of no cluster, at most 3 may be terminated in a run: something else is wrong, and none of them is terminated: i-0000 i-0001 i-0002 i-0003"
+            "4 instances never joined the cluster, but at most 3 may be terminated in one run: there must be another cause, and none of them is terminated: i-0000 i-0001 i-0002 i-0003"
         ]
     );
     for (group, limit) in [
@@ -255,21 +255,21 @@ fn too_many_that_never_joined_are_a_sign_that_something_else_is_wrong() {
 }
 
 #[test]
-fn a_run_terminates_fifty_and_says_who_waits() {
+fn run_terminates_fifty_and_reports_the_waiting_ones() {
     let group: Vec<_> = (0..60).map(member).chain((60..70).map(stopped)).collect();
-    let (plan, lines, _) = run(&asking(&(0..45).collect::<Vec<_>>()), &{
+    let (plan, lines, _) = run(&requesting(&(0..45).collect::<Vec<_>>()), &{
         let mut group = group.clone();
         group.drain(45..60);
         group
     });
     assert_eq!(plan.terminate.len(), 50);
-    assert_eq!(plan.terminate[44].why, Reason::Left);
+    assert_eq!(plan.terminate[44].reason, Reason::LeftCluster);
     assert_eq!(plan.terminate[45].id, id(60));
-    // Detached is only who is terminated.
+    // Only terminated instances are detached.
     assert_eq!(plan.detach.len(), 5);
     assert!(
         lines.contains(
-            &"i-0065 wait: the group calls it unhealthy, and it is stopped; waits for the next run, because a run terminates 50 at most"
+            &"i-0065 wait: unhealthy in the group, and stopped; waiting for the next run, because a run terminates at most 50 instances"
                 .to_owned()
         ),
         "{lines:?}"
@@ -277,18 +277,18 @@ fn a_run_terminates_fifty_and_says_who_waits() {
 }
 
 #[test]
-fn a_message_that_names_no_member_is_refused() {
-    let mut response = asking(&[1]);
+fn message_without_members_is_refused() {
+    let mut response = requesting(&[1]);
     response.members = None;
-    assert_eq!(plan(&response, &[member(1)], now()), Err(Refusal::NoMembers));
+    assert_eq!(plan(&response, &[member(1)], now()), Err(Refusal::MembersMissing));
     for none in [vec![], vec!["no address".to_owned()]] {
         response.members = Some(none);
-        assert_eq!(plan(&response, &[member(1)], now()), Err(Refusal::NoMember));
+        assert_eq!(plan(&response, &[member(1)], now()), Err(Refusal::NoMembers));
     }
 }
 
 #[test]
-fn a_missing_fact_is_a_reason_to_leave_alone() {
+fn instance_with_a_missing_fact_is_skipped() {
     let without = |change: fn(&mut Ec2)| {
         let mut member = member(1);
         change(member.ec2.as_mut().unwrap());
@@ -296,32 +296,32 @@ fn a_missing_fact_is_a_reason_to_leave_alone() {
     };
     for (change, reason) in [
         ((|ec2| ec2.private_ip = None) as fn(&mut Ec2), "it has no address"),
-        (|ec2| ec2.launched = None, "it is not known when it was launched"),
+        (|ec2| ec2.launch_time = None, "its launch time is unknown"),
         (
             |ec2| ec2.state = State::Unknown,
-            "it is in a state that this version does not know",
+            "it is in an unknown state",
         ),
     ] {
         let (plan, lines, _) = without(change);
         assert_eq!(plan, Plan::default());
         assert!(lines[0].ends_with(reason), "{lines:?}");
     }
-    let mut response = asking(&[1]);
+    let mut response = requesting(&[1]);
     response.members.as_mut().unwrap().push("weka-7".to_owned());
     let (plan, lines, _) = run(&response, &[member(1)]);
     assert_eq!(plan, Plan::default());
     assert!(
-        lines[0].ends_with("it may be the member of which scale gives 'weka-7' for an address"),
+        lines[0].ends_with("it may be the member for which scale reports 'weka-7', which is not an address"),
         "{lines:?}"
     );
 }
 
 #[test]
-fn the_checker_names_what_is_wrong() {
-    let terminate = |number: usize, why| Termination {
+fn checker_names_the_violation() {
+    let terminate = |number: usize, reason| Termination {
         id: id(number),
-        launched: Some(ago(1_000)),
-        why,
+        launch_time: Some(ago(1_000)),
+        reason,
     };
     let violation = |response: &ScaleResponse, group: &[Member], terminate: Vec<Termination>| {
         let plan = Plan {
@@ -330,49 +330,49 @@ fn the_checker_names_what_is_wrong() {
         };
         check(&plan, response, group, now()).unwrap_err().to_string()
     };
-    let mut nobody = asking(&[1]);
-    nobody.members = None;
-    let mut busy = asking(&[1]);
-    busy.hosts = vec![container(1, "ACTIVE")];
+    let mut no_members = requesting(&[1]);
+    no_members.members = None;
+    let mut occupied = requesting(&[1]);
+    occupied.hosts = vec![container(1, "ACTIVE")];
     let one = [member(1)];
-    let left = || vec![terminate(1, Reason::Left)];
-    for (said, violation) in [
-        ("names no member", violation(&nobody, &one, left())),
+    let removed = || vec![terminate(1, Reason::LeftCluster)];
+    for (expected, violation) in [
+        ("reports no member", violation(&no_members, &one, removed())),
         (
             "HostId<7> of the cluster is on it",
-            violation(&busy, &one, left()),
+            violation(&occupied, &one, removed()),
         ),
         (
-            "not for this run to change",
-            violation(&asking(&[1]), &[], left()),
+            "must not be changed by this run",
+            violation(&requesting(&[1]), &[], removed()),
         ),
-        ("without a reason", violation(&message(&[2]), &one, left())),
+        ("this reason does not hold", violation(&message(&[2]), &one, removed())),
         (
-            "Weka knows a host at its address",
+            "Weka lists a host at its address",
             violation(&message(&[1]), &one, vec![terminate(1, Reason::NeverJoined)]),
         ),
     ] {
-        assert!(violation.contains(said), "{violation}");
+        assert!(violation.contains(expected), "{violation}");
     }
     let group: Vec<_> = (0..60).map(member).collect();
     let all: Vec<_> = (0..51).collect();
-    let too_many = |count, why| (0..count).map(|number| terminate(number, why)).collect();
-    let said = violation(&asking(&all), &group, too_many(51, Reason::Left));
-    assert_eq!(said, "51 instances are terminated, at most 50 may be");
-    let said = violation(&message(&[999]), &group, too_many(7, Reason::NeverJoined));
+    let too_many = |count, reason| (0..count).map(|number| terminate(number, reason)).collect();
+    let message = violation(&requesting(&all), &group, too_many(51, Reason::LeftCluster));
+    assert_eq!(message, "51 instances are terminated, but at most 50 may be");
+    let message = violation(&message(&[999]), &group, too_many(7, Reason::NeverJoined));
     assert_eq!(
-        said,
-        "7 instances are terminated for never having joined, at most 6 may be"
+        message,
+        "7 instances are terminated because they never joined, but at most 6 may be"
     );
     let group: Vec<_> = (0..75).map(member).collect();
-    let said = violation(&message(&[999]), &group, too_many(8, Reason::NeverJoined));
-    assert!(said.ends_with("at most 7 may be"), "{said}");
-    let young = Termination {
-        launched: Some(ago(30)),
+    let message = violation(&message(&[999]), &group, too_many(8, Reason::NeverJoined));
+    assert!(message.ends_with("at most 7 may be"), "{message}");
+    let recent = Termination {
+        launch_time: Some(ago(30)),
         ..terminate(1, Reason::NeverJoined)
     };
-    let said = violation(&message(&[2]), &[launched(1, ago(30))], vec![young]);
-    assert!(said.contains("without a reason"), "{said}");
+    let message = violation(&message(&[2]), &[launched(1, ago(30))], vec![recent]);
+    assert!(message.contains("this reason does not hold"), "{message}");
     let detach = Plan {
         detach: vec![id(1)],
         terminate: vec![],

@@ -3,36 +3,29 @@
 use crate::policy::Group;
 use weka_types::lists::{Lists, Mode, SKIP_SCALE_DOWN};
 
-/// Reason a run changes nothing.
+/// Why a run changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The cluster does not serve.
-    #[error("the cluster's io status is {0}, not STARTED")]
+    #[error("the cluster's I/O status is {0}, not STARTED")]
     NotStarted(String),
-    /// Machines come and go while an upgrade runs.
-    #[error("an upgrade of the cluster is running: {0}")]
+    /// Machines leave and rejoin the cluster during an upgrade.
+    #[error("a cluster upgrade is in progress: {0}")]
     Upgrading(String),
     /// An operator stopped scaling.
     #[error("the manual override {SKIP_SCALE_DOWN} is set")]
     SkipScaleDown,
-    /// It is of a kind that this program does not know how to scale.
-    #[error("the cluster is not of the multi-container kind: no backend container's name contains 'drive'")]
+    /// wekactl cannot scale a cluster with one container for each machine.
+    #[error("the cluster is not a multi-container cluster: no backend container's name contains 'drive'")]
     NotMultiContainer,
-    /// Weka could not run with so few.
     #[error("desired capacity {desired} is below the minimum of {minimum} backends")]
-    BelowMinimum {
-        /// The group's desired capacity.
-        desired: u32,
-        /// The fewest.
-        minimum: u32,
-    },
+    BelowMinimum { desired: u32, minimum: u32 },
     /// A list contradicts itself.
     #[error("Weka lists {0} twice")]
-    Twice(String),
+    Duplicate(String),
 }
 
 impl Refusal {
-    /// The stable name by which a state machine may tell refusals apart.
+    /// The stable name of this refusal, by which a state machine can distinguish it.
     pub fn name(&self) -> &'static str {
         match self {
             Self::NotStarted(_) => "ClusterNotStarted",
@@ -40,13 +33,13 @@ impl Refusal {
             Self::SkipScaleDown => "ScalingSkipped",
             Self::NotMultiContainer => "NotMultiContainer",
             Self::BelowMinimum { .. } => "BelowMinimum",
-            Self::Twice(_) => "ContradictoryList",
+            Self::Duplicate(_) => "ContradictoryList",
         }
     }
 }
 
-/// Whether nothing speaks against a run.
-pub(super) fn may_scale(lists: &Lists, group: &Group) -> Result<(), Refusal> {
+/// Refuses the run if a precondition does not hold.
+pub(super) fn check_preconditions(lists: &Lists, group: &Group) -> Result<(), Refusal> {
     if lists.status.io_status != "STARTED" {
         return Err(Refusal::NotStarted(lists.status.io_status.clone()));
     }
@@ -65,23 +58,23 @@ pub(super) fn may_scale(lists: &Lists, group: &Group) -> Result<(), Refusal> {
     {
         return Err(Refusal::NotMultiContainer);
     }
-    if group.desired < group.minimum() {
+    if group.desired < group.role_minimum() {
         return Err(Refusal::BelowMinimum {
             desired: group.desired,
-            minimum: group.minimum(),
+            minimum: group.role_minimum(),
         });
     }
-    if let Some(host) = twice(lists.hosts.0.iter().map(|host| host.id)) {
-        return Err(Refusal::Twice(host.to_string()));
+    if let Some(host) = find_duplicate(lists.hosts.0.iter().map(|host| host.id)) {
+        return Err(Refusal::Duplicate(host.to_string()));
     }
-    if let Some(drive) = twice(lists.drives.0.iter().map(|drive| &drive.uuid)) {
-        return Err(Refusal::Twice(format!("drive {drive}")));
+    if let Some(drive) = find_duplicate(lists.drives.0.iter().map(|drive| &drive.uuid)) {
+        return Err(Refusal::Duplicate(format!("drive {drive}")));
     }
     Ok(())
 }
 
-/// The first, in their order, of the ids that come more than once.
-fn twice<T: Ord + Copy>(ids: impl Iterator<Item = T>) -> Option<T> {
+/// The smallest id that occurs more than once.
+fn find_duplicate<T: Ord + Copy>(ids: impl Iterator<Item = T>) -> Option<T> {
     let mut ids: Vec<_> = ids.collect();
     ids.sort();
     ids.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])

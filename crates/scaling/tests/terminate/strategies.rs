@@ -1,22 +1,22 @@
-//! Any group of 0 to 200 instances, and any message of *scale* about it.
+//! Strategies for groups of 0 to 200 instances and for messages of *scale* about them.
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use scaling::messages::{Container, Instance, ScaleResponse, VERSION};
-use scaling::termination::{Ec2, Lifecycle, Member, State};
+use scaling::terminate::{Ec2, Lifecycle, Member, State};
 use std::net::{IpAddr, Ipv4Addr};
 use weka_types::ids::{HostId, InstanceId};
 
-/// What a run of *terminate* looks at.
+/// The input of a run of *terminate*.
 #[derive(Debug, Clone)]
 pub(crate) struct Scene {
     pub(crate) response: ScaleResponse,
     pub(crate) group: Vec<Member>,
 }
 
-/// The time of all runs.
+/// The time of every decision.
 pub(crate) fn now() -> Timestamp {
     "2026-03-01T12:00:00Z".parse().unwrap()
 }
@@ -34,43 +34,41 @@ pub(crate) fn address(number: usize) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(10, 0, number[0], number[1]))
 }
 
-/// An instance of the group and what the message says of it.
+/// An instance of the group and its entries in the message.
 #[derive(Debug, Clone)]
-struct Any {
+struct AnyInstance {
     healthy: bool,
     protected: bool,
     lifecycle: Lifecycle,
     state: Option<State>,
     has_address: bool,
-    launched: Option<Timestamp>,
+    launch_time: Option<Timestamp>,
     is_member: bool,
     containers: Vec<&'static str>,
-    /// Whether the containers are at its address, or only say that they run on it.
-    placed: bool,
-    /// Asked for, at its address or another.
-    asked: Vec<bool>,
-    /// Its address is written in another form.
-    mapped: bool,
+    /// Whether the containers have its address, or only its instance id.
+    has_own_address: bool,
+    /// The requests to terminate it: `true` with its own address, `false` with another.
+    requested: Vec<bool>,
+    /// Whether its address is written as an IPv4-mapped IPv6 address.
+    is_mapped: bool,
 }
 
-/// How a group is: what most of its instances are.
+/// The condition of most instances of a group.
 #[derive(Debug, Clone, Copy)]
-enum Temper {
-    /// In order, with exceptions.
-    Well,
-    /// Much of it has stopped.
+enum Condition {
+    Healthy,
+    /// Many are stopped.
     Stopped,
-    /// Much of it is to go.
-    Leaving,
-    /// Much of it never joined.
-    Late,
-    /// Anything.
-    Wild,
+    /// *scale* requests to terminate many.
+    Requested,
+    /// Many never joined.
+    NeverJoined,
+    Any,
 }
 
-fn any_instance(temper: Temper) -> impl Strategy<Value = Any> {
+fn any_instance(condition: Condition) -> impl Strategy<Value = AnyInstance> {
     let odds = |usual: bool, rare: u32| prop_oneof![20 => Just(usual), rare => Just(!usual)];
-    let rare = if matches!(temper, Temper::Wild) { 15 } else { 1 };
+    let rare = if matches!(condition, Condition::Any) { 15 } else { 1 };
     let lifecycle = prop_oneof![
         30 => Just(Lifecycle::InService),
         rare => select(vec![
@@ -87,80 +85,80 @@ fn any_instance(temper: Temper) -> impl Strategy<Value = Any> {
         Some(State::Terminated),
         Some(State::Unknown),
     ];
-    let usual = match temper {
-        Temper::Stopped => State::Stopped,
+    let usual = match condition {
+        Condition::Stopped => State::Stopped,
         _ => State::Running,
     };
     let state = prop_oneof![20 => Just(Some(usual)), rare => select(all)];
-    let launched = prop_oneof![
+    let launch_time = prop_oneof![
         rare => Just(None),
         20 => select(vec![-10, 0, 29, 30, 31, 45, 500, 100_000]).prop_map(|minutes| Some(ago(minutes))),
     ];
-    let words = vec!["ACTIVE", "DEACTIVATING", "REMOVING", "INACTIVE", "unknown"];
-    let containers = match temper {
-        Temper::Well => prop_oneof![20 => Just(vec!["ACTIVE"; 3]), 2 => vec(select(words), 0..3)].boxed(),
+    let states = vec!["ACTIVE", "DEACTIVATING", "REMOVING", "INACTIVE", "unknown"];
+    let containers = match condition {
+        Condition::Healthy => prop_oneof![20 => Just(vec!["ACTIVE"; 3]), 2 => vec(select(states), 0..3)].boxed(),
         _ => {
-            prop_oneof![20 => Just(vec![]), 5 => Just(vec!["INACTIVE"; 3]), rare => vec(select(words), 0..3)]
+            prop_oneof![20 => Just(vec![]), 5 => Just(vec!["INACTIVE"; 3]), rare => vec(select(states), 0..3)]
                 .boxed()
         }
     };
-    let asked = match temper {
-        Temper::Leaving => {
+    let requested = match condition {
+        Condition::Requested => {
             prop_oneof![10 => Just(vec![true]), 2 => Just(vec![]), 1 => vec(any::<bool>(), 0..3)].boxed()
         }
         _ => prop_oneof![20 => Just(vec![]), rare => vec(any::<bool>(), 0..3)].boxed(),
     };
     (
         (
-            odds(!matches!(temper, Temper::Stopped), rare),
+            odds(!matches!(condition, Condition::Stopped), rare),
             odds(true, rare),
             lifecycle,
             state,
             odds(true, rare),
-            launched,
+            launch_time,
         ),
         (
-            odds(matches!(temper, Temper::Well), rare),
+            odds(matches!(condition, Condition::Healthy), rare),
             containers,
             odds(true, rare),
-            asked,
+            requested,
             odds(false, rare),
         ),
     )
         .prop_map(
             |(
-                (healthy, protected, lifecycle, state, has_address, launched),
-                (is_member, containers, placed, asked, mapped),
-            )| Any {
+                (healthy, protected, lifecycle, state, has_address, launch_time),
+                (is_member, containers, has_own_address, requested, is_mapped),
+            )| AnyInstance {
                 healthy,
                 protected,
                 lifecycle,
                 state,
                 has_address,
-                launched,
+                launch_time,
                 is_member,
                 containers,
-                placed,
-                asked,
-                mapped,
+                has_own_address,
+                requested,
+                is_mapped,
             },
         )
 }
 
-fn any_temper() -> impl Strategy<Value = Temper> {
+fn any_condition() -> impl Strategy<Value = Condition> {
     select(vec![
-        Temper::Well,
-        Temper::Stopped,
-        Temper::Leaving,
-        Temper::Late,
-        Temper::Wild,
+        Condition::Healthy,
+        Condition::Stopped,
+        Condition::Requested,
+        Condition::NeverJoined,
+        Condition::Any,
     ])
 }
 
-/// A group of one temper and a few of another.
-fn any_group() -> impl Strategy<Value = Vec<Any>> {
+/// A group in one condition, with a few instances in another.
+fn any_group() -> impl Strategy<Value = Vec<AnyInstance>> {
     let sizes = prop_oneof![1 => 0..12_usize, 1 => 0..200_usize];
-    (any_temper(), any_temper(), sizes, 0..8_usize).prop_flat_map(|(most, few, size, more)| {
+    (any_condition(), any_condition(), sizes, 0..8_usize).prop_flat_map(|(most, few, size, more)| {
         (
             vec(any_instance(most), size),
             vec(any_instance(few), more.min(200 - size)),
@@ -179,12 +177,12 @@ pub(crate) fn any_scene() -> impl Strategy<Value = Scene> {
         40 => Just(Some(vec!["10.1.0.1".to_owned()])),
         1 => Just(Some(vec!["10.1.0.1".to_owned(), "no address".to_owned()])),
     ];
-    let strange = prop_oneof![30 => Just(None), 1 => Just(Some(""))];
-    (any_group(), members, strange, 0..3_usize)
-        .prop_map(|(group, members, strange, foreign)| scene(&group, members, strange, foreign))
+    let invalid_address = prop_oneof![30 => Just(None), 1 => Just(Some(""))];
+    (any_group(), members, invalid_address, 0..3_usize)
+        .prop_map(|(group, members, invalid_address, foreign)| scene(&group, members, invalid_address, foreign))
 }
 
-fn scene(group: &[Any], members: Option<Vec<String>>, strange: Option<&str>, foreign: usize) -> Scene {
+fn scene(group: &[AnyInstance], members: Option<Vec<String>>, invalid_address: Option<&str>, foreign: usize) -> Scene {
     let mut members = members;
     let mut response = ScaleResponse {
         hosts: Vec::new(),
@@ -193,10 +191,10 @@ fn scene(group: &[Any], members: Option<Vec<String>>, strange: Option<&str>, for
         transient_errors: None,
         version: VERSION,
     };
-    let mut facts = Vec::new();
+    let mut group_members = Vec::new();
     for (number, any) in group.iter().enumerate() {
         let own = address(number);
-        let written = match (own, any.mapped) {
+        let written = match (own, any.is_mapped) {
             (IpAddr::V4(own), true) => own.to_ipv6_mapped().to_string(),
             (own, _) => own.to_string(),
         };
@@ -208,7 +206,7 @@ fn scene(group: &[Any], members: Option<Vec<String>>, strange: Option<&str>, for
         for status in &any.containers {
             response.hosts.push(Container {
                 instance_id: Some(id(number)),
-                private_ip: if any.placed {
+                private_ip: if any.has_own_address {
                     written.clone()
                 } else {
                     "10.2.0.1".to_owned()
@@ -218,7 +216,7 @@ fn scene(group: &[Any], members: Option<Vec<String>>, strange: Option<&str>, for
                 host_id: HostId(u32::try_from(response.hosts.len()).unwrap()),
             });
         }
-        response.to_terminate.extend(any.asked.iter().map(|own| Instance {
+        response.to_terminate.extend(any.requested.iter().map(|own| Instance {
             id: id(number).0,
             private_ip: if *own {
                 written.clone()
@@ -226,7 +224,7 @@ fn scene(group: &[Any], members: Option<Vec<String>>, strange: Option<&str>, for
                 address(number + 1).to_string()
             },
         }));
-        facts.push(Member {
+        group_members.push(Member {
             id: id(number),
             healthy: any.healthy,
             lifecycle: any.lifecycle,
@@ -234,11 +232,11 @@ fn scene(group: &[Any], members: Option<Vec<String>>, strange: Option<&str>, for
             ec2: any.state.map(|state| Ec2 {
                 state,
                 private_ip: any.has_address.then_some(own),
-                launched: any.launched,
+                launch_time: any.launch_time,
             }),
         });
     }
-    if let Some(text) = strange {
+    if let Some(text) = invalid_address {
         response.hosts.push(Container {
             instance_id: None,
             private_ip: text.to_owned(),
@@ -254,6 +252,6 @@ fn scene(group: &[Any], members: Option<Vec<String>>, strange: Option<&str>, for
     response.members = members;
     Scene {
         response,
-        group: facts,
+        group: group_members,
     }
 }

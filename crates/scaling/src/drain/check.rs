@@ -1,11 +1,11 @@
-//! Holds a plan against the invariants before it is carried out.
+//! Checks a plan against the invariants before it is executed.
 //!
-//! Written another way than the planner: it starts from the calls and looks up in the lists what each would do, and knows
-//! neither the formula nor the order. What it refuses is a defect of the planner; the run then changes nothing.
+//! It is written independently of the planner: it starts from the calls, looks up in the lists what each of them would do,
+//! and knows neither the formula nor the order. A violation is a bug in the planner; the run then changes nothing.
 
+use super::plan::Plan;
 use crate::messages::Role;
-use crate::plan::Plan;
-use crate::policy::{CONTAINERS_OF_A_BACKEND, Group, UNHEALTHY_AT_ONCE};
+use crate::policy::{Group, MAX_BACKEND_CONTAINERS, MAX_UNHEALTHY_DRAINING};
 use jiff::Timestamp;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use std::net::IpAddr;
@@ -13,7 +13,7 @@ use weka_types::calls::Call;
 use weka_types::ids::{DriveUuid, HostId};
 use weka_types::lists::{DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, NodeStatus};
 
-/// What is wrong with a plan.
+/// An invariant that a plan breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
     /// A call names a container that Weka does not list.
@@ -22,43 +22,33 @@ pub enum Violation {
     /// A call names a drive that Weka does not list.
     #[error("drive {0} is not listed")]
     UnknownDrive(DriveUuid),
-    /// A call is about a container that is none of the run's role, or of another machine than the task's.
-    #[error("{0} is not for this run to change")]
+    /// A call changes a container of another role, or of another machine than the task's.
+    #[error("{0} must not be changed by this run")]
     ForeignHost(HostId),
-    /// A call is about a drive of another machine than the task's.
-    #[error("drive {0} is not for this run to change")]
+    /// A call changes a drive of another machine than the task's.
+    #[error("drive {0} must not be changed by this run")]
     ForeignDrive(DriveUuid),
-    /// A container is forgotten that is still a member, or still runs.
-    #[error("{0} is removed, but is not inactive")]
+    /// A container is deregistered that is still a member, or still runs.
+    #[error("{0} is deregistered, but is not inactive")]
     MemberRemoved(HostId),
-    /// A drive is forgotten that holds data.
-    #[error("drive {0} is removed, but is not inactive")]
+    /// A drive is deregistered that holds data.
+    #[error("drive {0} is deregistered, but is not inactive")]
     DriveRemoved(DriveUuid),
-    /// An instance is let go that something of the cluster would be left on.
-    #[error("instance {0} is terminated, but {1} would be left on it")]
+    /// An instance is terminated on which a container would remain.
+    #[error("instance {0} is terminated, but {1} would remain on it")]
     MemberTerminated(String, HostId),
-    /// An instance is let go that is none of the group at this address.
-    #[error("instance {0} is terminated, but is not the group's instance there")]
+    /// An instance is terminated that is not the group's instance at this address.
+    #[error("instance {0} is terminated, but is not the group's instance at this address")]
     ForeignTerminated(String),
     /// I2.
-    #[error("{machines} machines would be on their way out, at most {limit} may be")]
-    TooMany {
-        /// How many would be.
-        machines: usize,
-        /// How many may.
-        limit: usize,
-    },
+    #[error("{machines} machines would drain concurrently, but at most {limit} may")]
+    TooMany { machines: usize, limit: usize },
     /// I3.
-    #[error("{remain} machines would remain, at least {floor} must")]
-    TooFew {
-        /// How many would remain.
-        remain: usize,
-        /// How many must.
-        floor: usize,
-    },
+    #[error("{remain} machines would remain, but at least {minimum} must")]
+    TooFew { remain: usize, minimum: usize },
 }
 
-/// Checks a plan against the lists that it was made of.
+/// Checks a plan against the lists that it was made from.
 ///
 /// # Errors
 /// The first [`Violation`] found.
@@ -67,24 +57,24 @@ pub fn check(plan: &Plan, lists: &Lists, group: &Group, now: Timestamp) -> Resul
         return Ok(());
     }
     let facts = Facts::new(plan, lists, group, now);
-    let mut begun: HashSet<IpAddr> = HashSet::default();
+    let mut started: HashSet<IpAddr> = HashSet::default();
     for task in &plan.tasks {
         let mut removed: HashSet<HostId> = HashSet::default();
         for call in &task.calls {
             match call {
                 Call::DeactivateHosts(ids) => {
                     for id in ids {
-                        let host = facts.ours(*id, task.address)?;
-                        begun.extend(host.host_ip);
+                        let host = facts.host(*id, task.address)?;
+                        started.extend(host.host_ip);
                     }
                 }
                 Call::DeactivateDrives(uuids) => {
                     for uuid in uuids {
-                        begun.insert(facts.drive_of(uuid, task.address)?);
+                        started.insert(facts.drive_of(uuid, task.address)?);
                     }
                 }
                 Call::RemoveHost(id) => {
-                    let host = facts.ours(*id, task.address)?;
+                    let host = facts.host(*id, task.address)?;
                     if (host.state, host.status) != (HostState::Inactive, HostStatus::Inactive) {
                         return Err(Violation::MemberRemoved(*id));
                     }
@@ -92,62 +82,68 @@ pub fn check(plan: &Plan, lists: &Lists, group: &Group, now: Timestamp) -> Resul
                 }
                 Call::RemoveDrives(uuids) => {
                     for uuid in uuids {
-                        facts.removable(uuid, task.address, &removed)?;
+                        facts.check_removable(uuid, task.address, &removed)?;
                     }
                 }
                 Call::Event(_) => {}
             }
         }
         if let Some(instance) = &task.then_terminate {
-            facts.nothing_left_on(&instance.id, &instance.private_ip, task.address, &removed)?;
+            facts.check_nothing_remains_on(&instance.id, &instance.private_ip, task.address, &removed)?;
         }
     }
-    facts.count(&begun, group, now)
+    facts.check_counts(&started, group, now)
 }
 
-/// A container among those that are sorted by id.
+/// Finds a container in a list that is sorted by id.
 fn find<'a>(hosts: &[&'a Host], id: HostId) -> Option<&'a Host> {
-    let place = hosts.binary_search_by_key(&id, |host| host.id).ok()?;
-    Some(hosts[place])
+    let index = hosts.binary_search_by_key(&id, |host| host.id).ok()?;
+    Some(hosts[index])
 }
 
 struct Facts<'a> {
     role: Mode,
-    /// By id.
+    /// Sorted by id.
     hosts: Vec<&'a Host>,
-    /// Those that the plan names.
+    /// The drives that the plan names.
     drives: HashMap<&'a DriveUuid, (DriveHost, DriveStatus)>,
-    /// Those with an address, by it: those of a machine stand together.
-    placed: Vec<(IpAddr, &'a Host)>,
-    /// Containers with drives; with one at least that is to hold data; that is not to; that holds none.
+    /// The containers with an address, sorted by it: those of a machine are adjacent.
+    by_address: Vec<(IpAddr, &'a Host)>,
     with_drives: HashSet<HostId>,
-    wanted: HashSet<HostId>,
-    unwanted: HashSet<HostId>,
-    empty: HashSet<HostId>,
-    /// Containers whose management process is down for as long as counts.
+    /// Containers with a drive that was not deactivated.
+    with_wanted_drive: HashSet<HostId>,
+    /// Containers with a drive that was deactivated.
+    with_unwanted_drive: HashSet<HostId>,
+    /// Containers with a drive that holds no data.
+    with_inactive_drive: HashSet<HostId>,
+    /// Containers whose management process has been down for longer than the grace period.
     down: HashSet<HostId>,
     instances: HashMap<IpAddr, &'a str>,
 }
 
 impl<'a> Facts<'a> {
     fn new(plan: &Plan, lists: &'a Lists, group: &'a Group, now: Timestamp) -> Self {
-        let placed = lists
+        let by_address = lists
             .hosts
             .0
             .iter()
             .filter_map(|host| Some((host.host_ip?, host)));
-        let mut placed: Vec<_> = placed.collect();
-        placed.sort_by_key(|(address, _)| *address);
+        let mut by_address: Vec<_> = by_address.collect();
+        by_address.sort_by_key(|(address, _)| *address);
         let mut hosts: Vec<&Host> = lists.hosts.0.iter().collect();
         hosts.sort_by_key(|host| host.id);
-        let [mut with_drives, mut wanted, mut unwanted, mut empty, mut down] = [const { Vec::new() }; 5];
+        let [mut with_drives, mut with_wanted_drive, mut with_unwanted_drive, mut with_inactive_drive, mut down] = [const { Vec::new() }; 5];
         for drive in &lists.drives.0 {
             if let DriveHost::Host(host) = drive.host {
                 with_drives.push(host);
-                let keeps = drive.should_be_active != Some(false);
-                if keeps { &mut wanted } else { &mut unwanted }.push(host);
+                let is_wanted = drive.should_be_active != Some(false);
+                if is_wanted {
+                    with_wanted_drive.push(host);
+                } else {
+                    with_unwanted_drive.push(host);
+                }
                 if drive.status == DriveStatus::Inactive {
-                    empty.push(host);
+                    with_inactive_drive.push(host);
                 }
             }
         }
@@ -164,7 +160,7 @@ impl<'a> Facts<'a> {
                     .map(|t| (host.id, t))
             });
             if let Some((id, since)) = since
-                && now.duration_since(since) > group.down()
+                && now.duration_since(since) > group.down_grace_period()
             {
                 down.push(id);
             }
@@ -191,11 +187,11 @@ impl<'a> Facts<'a> {
                 .filter(|drive| named.contains(&drive.uuid))
                 .map(|drive| (&drive.uuid, (drive.host, drive.status)))
                 .collect(),
-            placed,
+            by_address,
             with_drives: set(with_drives),
-            wanted: set(wanted),
-            unwanted: set(unwanted),
-            empty: set(empty),
+            with_wanted_drive: set(with_wanted_drive),
+            with_unwanted_drive: set(with_unwanted_drive),
+            with_inactive_drive: set(with_inactive_drive),
             down: set(down),
             instances: group
                 .instances
@@ -205,8 +201,8 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The container, if it is one of this run's role on the task's machine.
-    fn ours(&self, id: HostId, address: Option<IpAddr>) -> Result<&'a Host, Violation> {
+    /// The container, if it has this run's role and is on the task's machine.
+    fn host(&self, id: HostId, address: Option<IpAddr>) -> Result<&'a Host, Violation> {
         let host = find(&self.hosts, id).ok_or(Violation::UnknownHost(id))?;
         if host.mode != self.role || host.host_ip.is_none() || host.host_ip != address {
             return Err(Violation::ForeignHost(id));
@@ -218,17 +214,17 @@ impl<'a> Facts<'a> {
     }
 
     /// The containers at an address.
-    fn at(&self, address: IpAddr) -> impl Iterator<Item = &'a Host> {
-        let first = self.placed.partition_point(|(other, _)| *other < address);
-        let here = self.placed[first..].iter();
+    fn hosts_at(&self, address: IpAddr) -> impl Iterator<Item = &'a Host> {
+        let first = self.by_address.partition_point(|(other, _)| *other < address);
+        let here = self.by_address[first..].iter();
         here.take_while(move |(other, _)| *other == address)
             .map(|(_, host)| *host)
     }
 
-    /// The group's instance at an address, unless Weka says that another one's containers are there.
+    /// The group's instance at an address, unless Weka reports that the containers there run on another one.
     fn instance_at(&self, address: Option<IpAddr>) -> Option<&'a str> {
         let id = *self.instances.get(&address?)?;
-        let others = self.at(address?).filter(|host| host.mode == self.role);
+        let others = self.hosts_at(address?).filter(|host| host.mode == self.role);
         others
             .filter_map(|host| host.instance_id.as_ref())
             .all(|other| other.as_str() == id)
@@ -244,13 +240,13 @@ impl<'a> Facts<'a> {
             return Err(Violation::ForeignDrive(uuid.clone()));
         };
         let host = self
-            .ours(*id, address)
+            .host(*id, address)
             .map_err(|_| Violation::ForeignDrive(uuid.clone()))?;
         host.host_ip.ok_or_else(|| Violation::ForeignDrive(uuid.clone()))
     }
 
-    /// A drive may be forgotten that holds nothing, and whose container is forgotten before it or was before this run.
-    fn removable(
+    /// A drive may be deregistered if it holds no data and its container is deregistered before it or was before this run.
+    fn check_removable(
         &self,
         uuid: &DriveUuid,
         address: Option<IpAddr>,
@@ -270,7 +266,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn nothing_left_on(
+    fn check_nothing_remains_on(
         &self,
         id: &str,
         private_ip: &str,
@@ -280,31 +276,31 @@ impl<'a> Facts<'a> {
         if address.is_none() || private_ip.parse().ok() != address || self.instance_at(address) != Some(id) {
             return Err(Violation::ForeignTerminated(id.to_owned()));
         }
-        let here = address.into_iter().flat_map(|address| self.at(address));
-        let left = here
+        let here = address.into_iter().flat_map(|address| self.hosts_at(address));
+        let remaining = here
             .filter(|host| host.mode == self.role)
             .find(|host| !removed.contains(&host.id));
-        match left {
+        match remaining {
             Some(host) => Err(Violation::MemberTerminated(id.to_owned(), host.id)),
             None => Ok(()),
         }
     }
 
-    fn is_under_way(&self, host: &Host) -> bool {
-        let leaves =
+    fn is_draining(&self, host: &Host) -> bool {
+        let is_leaving =
             [HostState::Deactivating, HostState::Removing, HostState::Inactive].contains(&host.state);
-        leaves || (self.with_drives.contains(&host.id) && !self.wanted.contains(&host.id))
+        is_leaving || (self.with_drives.contains(&host.id) && !self.with_wanted_drive.contains(&host.id))
     }
 
-    /// I2 and I3 over the group's machines, as far as they are sound; a run that begins nothing breaks neither.
-    fn count(&self, begun: &HashSet<IpAddr>, group: &Group, now: Timestamp) -> Result<(), Violation> {
+    /// I2 and I3 for the consistent machines of the group. A run that starts to drain nothing breaks neither.
+    fn check_counts(&self, started: &HashSet<IpAddr>, group: &Group, now: Timestamp) -> Result<(), Violation> {
         let mut size = 0;
-        let mut under_way = 0;
-        let mut begun_here = 0;
-        let mut begun_elsewhere = 0;
-        let mut elsewhere = 0;
-        let mut begun_well = 0;
-        for machine in self.placed.chunk_by(|(one, _), (other, _)| one == other) {
+        let mut draining = 0;
+        let mut started_managed = 0;
+        let mut started_unmanaged = 0;
+        let mut unmanaged_draining = 0;
+        let mut started_healthy = 0;
+        for machine in self.by_address.chunk_by(|(one, _), (other, _)| one == other) {
             let address = &machine[0].0;
             let hosts = machine.iter().map(|(_, host)| *host);
             let hosts: Vec<&Host> = hosts.filter(|host| host.mode == self.role).collect();
@@ -313,55 +309,55 @@ impl<'a> Facts<'a> {
             }
             let mut identifiers = hosts.iter().filter_map(|host| host.machine_identifier.as_deref());
             let first = identifiers.next();
-            let several = identifiers.any(|other| Some(other) != first);
-            let too_many = self.role == Mode::Backend && hosts.len() > CONTAINERS_OF_A_BACKEND;
-            if too_many || several || hosts.iter().any(|host| host.state == HostState::Unknown) {
-                if let Some(host) = hosts.iter().find(|_| begun.contains(address)) {
+            let has_several_identifiers = identifiers.any(|other| Some(other) != first);
+            let too_many = self.role == Mode::Backend && hosts.len() > MAX_BACKEND_CONTAINERS;
+            if too_many || has_several_identifiers || hosts.iter().any(|host| host.state == HostState::Unknown) {
+                if let Some(host) = hosts.iter().find(|_| started.contains(address)) {
                     return Err(Violation::ForeignHost(host.id));
                 }
                 continue;
             }
-            let is_under_way = hosts.iter().any(|host| self.is_under_way(host));
-            let begins = begun.contains(address) && !is_under_way;
+            let is_draining = hosts.iter().any(|host| self.is_draining(host));
+            let starts = started.contains(address) && !is_draining;
             if self.instance_at(Some(*address)).is_none() {
-                begun_elsewhere += usize::from(begins);
-                // One that has left waits for nothing but to be forgotten.
-                let leaves = is_under_way && hosts.iter().any(|host| host.state != HostState::Inactive);
-                elsewhere += usize::from(leaves && self.role == Mode::Backend);
+                started_unmanaged += usize::from(starts);
+                // A machine that has left only waits to be deregistered.
+                let is_leaving = is_draining && hosts.iter().any(|host| host.state != HostState::Inactive);
+                unmanaged_draining += usize::from(is_leaving && self.role == Mode::Backend);
                 continue;
             }
             size += 1;
-            under_way += usize::from(is_under_way);
-            begun_here += usize::from(begins);
-            begun_well += usize::from(begins && hosts.iter().all(|host| self.is_well(host, group, now)));
+            draining += usize::from(is_draining);
+            started_managed += usize::from(starts);
+            started_healthy += usize::from(starts && hosts.iter().all(|host| self.is_healthy(host, group, now)));
         }
-        if begun_here + begun_elsewhere == 0 {
+        if started_managed + started_unmanaged == 0 {
             return Ok(());
         }
         let excess = usize::saturating_sub(size, group.desired as usize);
         let (machines, limit) = (
-            under_way + elsewhere + begun_here + begun_elsewhere,
-            excess.max(UNHEALTHY_AT_ONCE),
+            draining + unmanaged_draining + started_managed + started_unmanaged,
+            excess.max(MAX_UNHEALTHY_DRAINING),
         );
         if machines > limit {
             return Err(Violation::TooMany { machines, limit });
         }
-        let (remain, floor) = (size - under_way - begun_here, group.floor());
-        let exceptions = begun_here - begun_well;
-        if remain < floor && (begun_well > 0 || exceptions > UNHEALTHY_AT_ONCE) {
-            return Err(Violation::TooFew { remain, floor });
+        let (remain, minimum) = (size - draining - started_managed, group.min_remaining());
+        let exceptions = started_managed - started_healthy;
+        if remain < minimum && (started_healthy > 0 || exceptions > MAX_UNHEALTHY_DRAINING) {
+            return Err(Violation::TooFew { remain, minimum });
         }
         Ok(())
     }
 
-    /// Whether nothing speaks against a container: it runs, or not for long; its drives hold data, or it is young.
-    fn is_well(&self, host: &Host, group: &Group, now: Timestamp) -> bool {
-        let young = host
+    /// Whether a container has no problem: it runs or has not been down for long, and its drives hold data or it is new.
+    fn is_healthy(&self, host: &Host, group: &Group, now: Timestamp) -> bool {
+        let is_new = host
             .added_time
-            .is_none_or(|added| added + group.patience.drive_inactive >= now);
+            .is_none_or(|added| added + group.grace_periods.drive_inactive >= now);
         let stopped = matches!(host.status, HostStatus::Down | HostStatus::Degraded);
         let is_down = stopped && self.down.contains(&host.id);
-        let is_empty = !young && self.empty.contains(&host.id);
-        !is_down && !is_empty && !self.unwanted.contains(&host.id)
+        let is_empty = !is_new && self.with_inactive_drive.contains(&host.id);
+        !is_down && !is_empty && !self.with_unwanted_drive.contains(&host.id)
     }
 }

@@ -1,8 +1,8 @@
-//! *terminate*: its planner against an oracle over any group, its checker, and what it says.
+//! *terminate*: its planner compared with an oracle for any group, its checker, and its reasons.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod any;
 mod examples;
 mod oracle;
 mod properties;
+mod strategies;

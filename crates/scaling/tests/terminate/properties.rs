@@ -1,17 +1,17 @@
-use crate::any::{Scene, any_scene, now};
+use crate::strategies::{Scene, any_scene, now};
 use crate::oracle::{expected, is_free, qualifies};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use scaling::termination::{
-    Action, Member, Plan, Reason, Report, SkipReason, State, Termination, Violation, check,
-    never_joined_limit, plan,
+use scaling::policy::never_joined_limit;
+use scaling::terminate::{
+    Action, Member, Plan, Reason, Report, SkipReason, State, Termination, Violation, check, plan,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use weka_types::ids::InstanceId;
 
-const WHYS: [Reason; 3] = [Reason::Left, Reason::Stopped, Reason::NeverJoined];
+const REASONS: [Reason; 3] = [Reason::LeftCluster, Reason::Stopped, Reason::NeverJoined];
 
 fn planned(scene: &Scene) -> Option<(Plan, Report)> {
     plan(&scene.response, &scene.group, now()).ok()
@@ -39,11 +39,11 @@ fn after(scene: &Scene, plan: &Plan) -> Scene {
         member.ec2.as_mut().unwrap().state = State::ShuttingDown;
     }
     after.group.retain(|member| !plan.detach.contains(&member.id));
-    after.response.to_terminate.retain(|asked| {
+    after.response.to_terminate.retain(|requested| {
         !plan
             .terminate
             .iter()
-            .any(|termination| termination.id.0 == asked.id)
+            .any(|termination| termination.id.0 == requested.id)
     });
     after
 }
@@ -52,39 +52,39 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 384, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_planner_does_what_the_oracle_says(scene in any_scene()) {
+    fn planner_matches_the_oracle(scene in any_scene()) {
         let planned = planned(&scene);
         let expected = expected(&scene);
         prop_assert_eq!(planned.is_some(), expected.is_some());
         let (Some((plan, report)), Some(expected)) = (planned, expected) else { return Ok(()) };
-        let terminated: Vec<_> = plan.terminate.iter().map(|one| (one.id.clone(), one.why)).collect();
+        let terminated: Vec<_> = plan.terminate.iter().map(|termination| (termination.id.clone(), termination.reason)).collect();
         prop_assert_eq!(terminated, expected.terminate);
         prop_assert_eq!(plan.detach.iter().cloned().collect::<BTreeSet<_>>(), expected.detach);
-        let too_many = report.decisions.iter().any(|decision| decision.verdict.is_error());
+        let too_many = report.decisions.iter().any(|decision| decision.action.is_error());
         prop_assert_eq!(too_many, expected.too_many);
-        prop_assert_eq!(report.errors().iter().any(|error| error.contains("something else is wrong")), too_many);
+        prop_assert_eq!(report.errors().iter().any(|error| error.contains("there must be another cause")), too_many);
     }
 
     #[test]
-    fn what_the_planner_plans_the_checker_lets_through(scene in any_scene()) {
+    fn checker_accepts_every_plan(scene in any_scene()) {
         if let Some((plan, _)) = planned(&scene) {
             prop_assert_eq!(check(&plan, &scene.response, &scene.group, now()), Ok(()));
         }
     }
 
     #[test]
-    fn nothing_with_a_container_is_terminated_and_never_too_much(scene in any_scene()) {
+    fn members_are_never_terminated_and_limits_hold(scene in any_scene()) {
         let Some((plan, _)) = planned(&scene) else { return Ok(()) };
         for termination in &plan.terminate {
             prop_assert!(is_free(&scene, member(&scene, &termination.id)), "{}", termination.id);
         }
         prop_assert!(plan.terminate.len() <= 50);
-        let never = plan.terminate.iter().filter(|termination| termination.why == Reason::NeverJoined).count();
+        let never = plan.terminate.iter().filter(|termination| termination.reason == Reason::NeverJoined).count();
         prop_assert!(never <= never_joined_limit(scene.group.len()));
     }
 
     #[test]
-    fn the_order_of_what_is_given_does_not_matter(scene in any_scene(), by: usize) {
+    fn plan_does_not_depend_on_the_order_of_the_input(scene in any_scene(), by: usize) {
         let other = Scene {
             response: scaling::messages::ScaleResponse {
                 hosts: shuffled(&scene.response.hosts, by),
@@ -97,84 +97,83 @@ proptest! {
         prop_assert_eq!(planned(&scene), planned(&other));
     }
 
-    /// Every instance that something is done with is reported as that, and of every other with which not all is well it
-    /// is said why nothing is done.
+    /// Every action is reported, and for every other instance with a problem there is a reason why nothing is done.
     #[test]
-    fn the_report_says_it_all(scene in any_scene()) {
+    fn report_is_complete(scene in any_scene()) {
         let Some((plan, report)) = planned(&scene) else { return Ok(()) };
-        let said = |id: &InstanceId, what: fn(&Action) -> bool| {
-            report.decisions.iter().filter(|decision| decision.id == *id && what(&decision.verdict)).count()
+        let count = |id: &InstanceId, predicate: fn(&Action) -> bool| {
+            report.decisions.iter().filter(|decision| decision.id == *id && predicate(&decision.action)).count()
         };
         for termination in &plan.terminate {
-            prop_assert_eq!(said(&termination.id, |verdict| matches!(verdict, Action::Terminate(_))), 1);
-            prop_assert_eq!(said(&termination.id, |verdict| matches!(verdict, Action::SkipReason(..))), 0);
+            prop_assert_eq!(count(&termination.id, |action| matches!(action, Action::Terminate(_))), 1);
+            prop_assert_eq!(count(&termination.id, |action| matches!(action, Action::Skip(..))), 0);
         }
-        for asked in &scene.response.to_terminate {
-            let id = InstanceId(asked.id.clone());
-            prop_assert!(said(&id, |verdict| !matches!(verdict, Action::Detach(_))) == 1, "{}", id);
+        for requested in &scene.response.to_terminate {
+            let id = InstanceId(requested.id.clone());
+            prop_assert!(count(&id, |action| !matches!(action, Action::Detach(_))) == 1, "{}", id);
         }
         for member in scene.group.iter().filter(|member| !member.healthy) {
-            prop_assert!(said(&member.id, |_| true) >= 1, "{:?}", member);
+            prop_assert!(count(&member.id, |_| true) >= 1, "{:?}", member);
         }
-        let waiting = report.decisions.iter().filter(|d| matches!(d.verdict, Action::NextRun(_))).count();
+        let waiting = report.decisions.iter().filter(|d| matches!(d.action, Action::NextRun(_))).count();
         prop_assert!(waiting == 0 || plan.terminate.len() == 50);
         prop_assert!(report.decisions.is_sorted_by_key(|decision| &decision.id));
         for decision in &report.decisions {
-            prop_assert!(!decision.verdict.to_string().is_empty());
+            prop_assert!(!decision.action.to_string().is_empty());
         }
     }
 
-    /// Runs that follow each other come to an end, and none takes up again what one before it has done.
+    /// Consecutive runs come to an end, and none repeats what an earlier one has done.
     #[test]
-    fn runs_come_to_an_end(scene in any_scene()) {
+    fn consecutive_runs_converge(scene in any_scene()) {
         let mut scene = scene;
         let mut done = BTreeSet::new();
         for _ in 0..10 {
             let Some((plan, report)) = planned(&scene) else { return Ok(()) };
             if plan == Plan::default() {
-                let waits = report.decisions.iter().any(|d| matches!(d.verdict, Action::NextRun(_)));
-                prop_assert!(!waits);
+                let is_waiting = report.decisions.iter().any(|d| matches!(d.action, Action::NextRun(_)));
+                prop_assert!(!is_waiting);
                 return Ok(());
             }
             for termination in &plan.terminate {
-                prop_assert!(done.insert(termination.id.clone()), "{} again", termination.id);
+                prop_assert!(done.insert(termination.id.clone()), "{} is terminated again", termination.id);
             }
             scene = after(&scene, &plan);
         }
-        prop_assert!(false, "there is no end to it");
+        prop_assert!(false, "the runs do not come to an end");
     }
 
-    /// The checker judges each instance by itself as the oracle does.
+    /// The checker agrees with the oracle about each single instance.
     #[test]
-    fn the_checker_lets_through_who_qualifies_and_nobody_else(scene in any_scene(), why in select(&WHYS)) {
+    fn checker_accepts_only_qualifying_instances(scene in any_scene(), reason in select(&REASONS)) {
         let Some((_, report)) = planned(&scene) else { return Ok(()) };
         for member in &scene.group {
             let plan = Plan {
                 detach: vec![],
                 terminate: vec![Termination {
                     id: member.id.clone(),
-                    launched: member.ec2.as_ref().and_then(|ec2| ec2.launched),
-                    why,
+                    launch_time: member.ec2.as_ref().and_then(|ec2| ec2.launch_time),
+                    reason,
                 }],
             };
-            let let_through = check(&plan, &scene.response, &scene.group, now()).is_ok();
-            // The planner gives the first reason, and nothing to who is asked for by two addresses; the checker asks
-            // whether the given one holds.
-            let qualifies = qualifies(&scene, member, why);
-            prop_assert!(let_through || !qualifies, "{:?} of {:?}", why, member);
-            if let_through {
+            let is_accepted = check(&plan, &scene.response, &scene.group, now()).is_ok();
+            // The planner uses the first reason that matches, and skips an instance that is requested with two addresses. The
+            // checker only verifies the given reason.
+            let qualifies = qualifies(&scene, member, reason);
+            prop_assert!(is_accepted || !qualifies, "{:?} of {:?}", reason, member);
+            if is_accepted {
                 prop_assert!(is_free(&scene, member));
                 let refused = report.decisions.iter().any(|decision| {
                     decision.id == member.id
-                        && matches!(decision.verdict, Action::SkipReason(_, SkipReason::Container { .. } | SkipReason::Lifecycle(_) | SkipReason::DetachReason))
+                        && matches!(decision.action, Action::Skip(_, SkipReason::Container { .. } | SkipReason::Lifecycle(_) | SkipReason::NotInEc2))
                 });
-                prop_assert!(!refused, "{:?} of {:?}", why, member);
+                prop_assert!(!refused, "{:?} of {:?}", reason, member);
             }
         }
     }
 
     #[test]
-    fn the_checker_refuses_what_is_added_to_a_plan(scene in any_scene(), which: prop::sample::Index) {
+    fn checker_refuses_additions_to_a_plan(scene in any_scene(), which: prop::sample::Index) {
         let Some((plan, _)) = planned(&scene) else { return Ok(()) };
         if scene.group.is_empty() {
             return Ok(());
@@ -182,28 +181,28 @@ proptest! {
         let member = which.get(&scene.group);
         let mut more = plan.clone();
         more.detach.push(member.id.clone());
-        let allowed = check(&more, &scene.response, &scene.group, now()).is_ok();
-        let gone = member.ec2.as_ref().is_none_or(|ec2| ec2.state == State::Terminated);
-        let may = !member.healthy && (gone || !member.protected) && !plan.detach.contains(&member.id);
-        prop_assert!(!allowed || may, "{:?}", member);
+        let is_accepted = check(&more, &scene.response, &scene.group, now()).is_ok();
+        let is_gone = member.ec2.as_ref().is_none_or(|ec2| ec2.state == State::Terminated);
+        let is_allowed = !member.healthy && (is_gone || !member.protected) && !plan.detach.contains(&member.id);
+        prop_assert!(!is_accepted || is_allowed, "{:?}", member);
         let mut more = plan.clone();
-        more.terminate.push(Termination { id: InstanceId::from("i-other"), launched: None, why: Reason::Left });
+        more.terminate.push(Termination { id: InstanceId::from("i-other"), launch_time: None, reason: Reason::LeftCluster });
         let refused = check(&more, &scene.response, &scene.group, now());
         prop_assert_eq!(refused, Err(Violation::Foreign(InstanceId::from("i-other"))));
         if let Some(first) = plan.terminate.first() {
             let mut more = plan.clone();
             more.terminate.push(first.clone());
             let refused = check(&more, &scene.response, &scene.group, now());
-            prop_assert_eq!(refused, Err(Violation::Twice(first.id.clone())));
+            prop_assert_eq!(refused, Err(Violation::Duplicate(first.id.clone())));
         }
     }
 }
 
-/// The scenes are worth something only if they reach all that can be said.
+/// The strategies must reach every action and reason.
 #[test]
-fn every_verdict_is_reached() {
+fn strategies_reach_every_action() {
     let mut runner = TestRunner::deterministic();
-    let mut said = BTreeMap::new();
+    let mut counts = BTreeMap::new();
     for _ in 0..600 {
         let scene = any_scene().new_tree(&mut runner).unwrap().current();
         let reached = match plan(&scene.response, &scene.group, now()) {
@@ -211,52 +210,52 @@ fn every_verdict_is_reached() {
             Ok((_, report)) => report
                 .decisions
                 .iter()
-                .map(|decision| match &decision.verdict {
-                    Action::SkipReason(why, leave) => {
-                        let leave = format!("{leave:?}");
-                        let leave = leave.split([' ', '(']).next().unwrap().to_owned();
-                        format!("{why:?} {leave}")
+                .map(|decision| match &decision.action {
+                    Action::Skip(reason, skip_reason) => {
+                        let skip_reason = format!("{skip_reason:?}");
+                        let skip_reason = skip_reason.split([' ', '(']).next().unwrap();
+                        format!("{reason:?} {skip_reason}")
                     }
                     other => format!("{other:?}"),
                 })
                 .collect(),
         };
-        for verdict in reached {
-            *said.entry(verdict).or_insert(0) += 1;
+        for action in reached {
+            *counts.entry(action).or_insert(0) += 1;
         }
     }
-    for verdict in [
+    for action in [
+        "MembersMissing",
         "NoMembers",
-        "NoMember",
         "Detach(Unprotected)",
-        "Detach(Unknown)",
+        "Detach(NotInEc2)",
         "Detach(Terminated)",
-        "Terminate(Left)",
+        "Terminate(LeftCluster)",
         "Terminate(Stopped)",
         "Terminate(NeverJoined)",
-        "NextRun(Left)",
+        "NextRun(LeftCluster)",
         "NextRun(Stopped)",
         "NextRun(NeverJoined)",
-        "Some(Left) Container",
+        "Some(LeftCluster) Container",
         "Some(Stopped) Container",
         "Some(NeverJoined) Container",
         "Some(Stopped) Member",
-        "Some(Left) Unplaced",
-        "Some(NeverJoined) Unplaced",
-        "Some(Left) NotInGroup",
-        "Some(Left) OtherAddress",
-        "Some(Left) Lifecycle",
+        "Some(LeftCluster) InvalidMemberAddress",
+        "Some(NeverJoined) InvalidMemberAddress",
+        "Some(LeftCluster) NotInGroup",
+        "Some(LeftCluster) OtherAddress",
+        "Some(LeftCluster) Lifecycle",
         "None Lifecycle",
-        "Some(Left) Gone",
-        "None Gone",
+        "Some(LeftCluster) NotInEc2",
+        "None NotInEc2",
         "None Unhealthy",
-        "Some(Left) State",
+        "Some(LeftCluster) State",
         "None State",
-        "Some(Left) NoAddress",
+        "Some(LeftCluster) NoAddress",
         "Some(NeverJoined) NoAddress",
         "Some(NeverJoined) NoLaunchTime",
         "Some(NeverJoined) TooMany",
     ] {
-        assert!(said.contains_key(verdict), "{verdict} in {said:#?}");
+        assert!(counts.contains_key(action), "{action} in {counts:#?}");
     }
 }
