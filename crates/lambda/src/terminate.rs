@@ -3,7 +3,9 @@
 use crate::failure::{Failure, chain};
 use crate::{Clients, Environment, Moment};
 use aws::termination::{Outcome, Target, execute, members};
-use scaling::messages::{ScaleResponse, TerminateResponse, TerminatedInstance, VERSION, read, transient_errors};
+use scaling::messages::{
+    ScaleResponse, TerminateResponse, TerminatedInstance, VERSION, read, transient_errors,
+};
 use scaling::terminate::{Action, Report, check, plan};
 use serde_json::Value;
 use std::time::Duration;
@@ -71,10 +73,13 @@ fn answer(response: ScaleResponse, report: &Report, outcome: Outcome) -> Termina
     }
     let mut errors = response.transient_errors.unwrap_or_default();
     errors.extend(own);
-    let terminated = outcome.terminated.into_iter().map(|termination| TerminatedInstance {
-        instance_id: termination.id,
-        creation_date: termination.launch_time,
-    });
+    let terminated = outcome
+        .terminated
+        .into_iter()
+        .map(|termination| TerminatedInstance {
+            instance_id: termination.id,
+            creation_date: termination.launch_time,
+        });
     TerminateResponse {
         set_to_terminate_instances: terminated.collect(),
         transient_errors: transient_errors(errors),

@@ -235,7 +235,11 @@ mod tests {
     #[test]
     fn invalid_text_is_reported_with_its_problem() {
         for invalid in ["", "!", "AAAA", &STANDARD.encode([0; 11])] {
-            assert_eq!(open(invalid, &key(1), BINDING).unwrap_err(), InvalidSeal::Form, "{invalid}");
+            assert_eq!(
+                open(invalid, &key(1), BINDING).unwrap_err(),
+                InvalidSeal::Form,
+                "{invalid}"
+            );
         }
         assert_eq!(
             open(&STANDARD.encode([0; 12]), &key(1), BINDING).unwrap_err(),
@@ -250,7 +254,10 @@ mod tests {
             .encrypt(Nonce::from_slice(&[0; 12]), payload)
             .unwrap();
         let foreign = STANDARD.encode([[0; 12].as_slice(), &foreign].concat());
-        assert_eq!(open(&foreign, &key(1), BINDING).unwrap_err(), InvalidSeal::Content);
+        assert_eq!(
+            open(&foreign, &key(1), BINDING).unwrap_err(),
+            InvalidSeal::Content
+        );
     }
 
     #[test]

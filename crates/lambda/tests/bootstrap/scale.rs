@@ -163,7 +163,10 @@ async fn a_cluster_that_is_as_it_should_be_takes_six_requests_and_nothing_else()
         .collect();
     assert_eq!(decided.len(), 6);
     assert_eq!(decided[0]["fields"]["verdict"], "keep");
-    assert_eq!(decided[0]["fields"]["reason"], "healthy and within the desired capacity");
+    assert_eq!(
+        decided[0]["fields"]["reason"],
+        "healthy and within the desired capacity"
+    );
     let metrics = lines.iter().find(|line| line.get("_aws").is_some()).unwrap();
     let described = &metrics["_aws"]["CloudWatchMetrics"][0];
     assert_eq!(described["Namespace"], "wekactl");

@@ -48,9 +48,7 @@ pub enum MachineState {
 }
 
 impl MachineState {
-    pub(super) fn new<'a>(
-        mut containers: impl Iterator<Item = &'a ContainerHealth<'a>> + Clone,
-    ) -> Self {
+    pub(super) fn new<'a>(mut containers: impl Iterator<Item = &'a ContainerHealth<'a>> + Clone) -> Self {
         if containers
             .clone()
             .any(|health| matches!(health, ContainerHealth::Unhealthy(_)))

@@ -132,7 +132,13 @@ impl<'a> Facts<'a> {
         by_address.sort_by_key(|(address, _)| *address);
         let mut hosts: Vec<&Host> = lists.hosts.0.iter().collect();
         hosts.sort_by_key(|host| host.id);
-        let [mut with_drives, mut with_wanted_drive, mut with_unwanted_drive, mut with_inactive_drive, mut down] = [const { Vec::new() }; 5];
+        let [
+            mut with_drives,
+            mut with_wanted_drive,
+            mut with_unwanted_drive,
+            mut with_inactive_drive,
+            mut down,
+        ] = [const { Vec::new() }; 5];
         for drive in &lists.drives.0 {
             if let DriveHost::Host(host) = drive.host {
                 with_drives.push(host);
@@ -293,7 +299,12 @@ impl<'a> Facts<'a> {
     }
 
     /// I2 and I3 for the consistent machines of the group. A run that starts to drain nothing breaks neither.
-    fn check_counts(&self, started: &HashSet<IpAddr>, group: &Group, now: Timestamp) -> Result<(), Violation> {
+    fn check_counts(
+        &self,
+        started: &HashSet<IpAddr>,
+        group: &Group,
+        now: Timestamp,
+    ) -> Result<(), Violation> {
         let mut size = 0;
         let mut draining = 0;
         let mut started_managed = 0;
@@ -311,7 +322,10 @@ impl<'a> Facts<'a> {
             let first = identifiers.next();
             let has_several_identifiers = identifiers.any(|other| Some(other) != first);
             let too_many = self.role == Mode::Backend && hosts.len() > MAX_BACKEND_CONTAINERS;
-            if too_many || has_several_identifiers || hosts.iter().any(|host| host.state == HostState::Unknown) {
+            if too_many
+                || has_several_identifiers
+                || hosts.iter().any(|host| host.state == HostState::Unknown)
+            {
                 if let Some(host) = hosts.iter().find(|_| started.contains(address)) {
                     return Err(Violation::ForeignHost(host.id));
                 }
@@ -329,7 +343,8 @@ impl<'a> Facts<'a> {
             size += 1;
             draining += usize::from(is_draining);
             started_managed += usize::from(starts);
-            started_healthy += usize::from(starts && hosts.iter().all(|host| self.is_healthy(host, group, now)));
+            started_healthy +=
+                usize::from(starts && hosts.iter().all(|host| self.is_healthy(host, group, now)));
         }
         if started_managed + started_unmanaged == 0 {
             return Ok(());

@@ -41,7 +41,11 @@ impl ExecutionResult {
 
 /// Executes a plan: its tasks in order, each up to its first call that fails. `call` sends one call. `has_time` is called
 /// before each task, so that a run stops between two machines before its time is up.
-pub async fn execute<E, F>(plan: &Plan, has_time: impl Fn() -> bool, call: impl Fn(Call) -> F) -> ExecutionResult
+pub async fn execute<E, F>(
+    plan: &Plan,
+    has_time: impl Fn() -> bool,
+    call: impl Fn(Call) -> F,
+) -> ExecutionResult
 where
     E: Display,
     F: Future<Output = Result<(), E>>,

@@ -77,8 +77,7 @@ pub fn check(
         let unknown = |what| Violation::Unknown(id.clone(), what);
         let ec2 = member.ec2.as_ref().ok_or_else(|| unknown("state"))?;
         let address = ec2.private_ip.ok_or_else(|| unknown("address"))?;
-        let may_be_address =
-            |text: &str| is_same_address(text, address) || text.parse::<IpAddr>().is_err();
+        let may_be_address = |text: &str| is_same_address(text, address) || text.parse::<IpAddr>().is_err();
         for host in &response.hosts {
             let is_here = may_be_address(&host.private_ip) || host.instance_id.as_ref() == Some(id);
             if is_here && host.status != "INACTIVE" {

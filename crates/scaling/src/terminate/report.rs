@@ -57,14 +57,20 @@ pub enum DetachReason {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SkipReason {
     /// A container on it is a member of the cluster (invariant I1).
-    Container { host: HostId, state: String },
+    Container {
+        host: HostId,
+        state: String,
+    },
     /// Weka lists a host at its address.
     Member,
     /// The message has this text in place of a member's address: the instance may be that member.
     InvalidMemberAddress(String),
     NotInGroup,
     /// Its address differs from the one in the message of *scale*.
-    OtherAddress { expected: String, actual: IpAddr },
+    OtherAddress {
+        expected: String,
+        actual: IpAddr,
+    },
     /// The group is already terminating or detaching it, or its lifecycle state is unknown.
     Lifecycle(Lifecycle),
     NotInEc2,

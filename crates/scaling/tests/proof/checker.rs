@@ -1,8 +1,8 @@
 //! The checker refuses plans that the planner never makes.
 
 use crate::cluster::{Change, address, cluster, drive, group, instance, now};
-use scaling::drain::{Violation, check};
 use scaling::drain::{Plan, Task};
+use scaling::drain::{Violation, check};
 use weka_types::calls::Call;
 use weka_types::ids::HostId;
 use weka_types::lists::{DriveHost, DriveStatus, Lists, Mode};
@@ -69,12 +69,18 @@ fn desired_capacity_must_remain_except_for_unhealthy_machines() {
     let check = |lists: &Lists, tasks| check(&Plan { tasks }, lists, &group(6, 6), now());
     assert_eq!(
         check(&lists, one()),
-        Err(Violation::TooFew { remain: 5, minimum: 6 })
+        Err(Violation::TooFew {
+            remain: 5,
+            minimum: 6
+        })
     );
     lists.down(0, 60);
     assert_eq!(
         check(&lists, one()),
-        Err(Violation::TooFew { remain: 5, minimum: 6 })
+        Err(Violation::TooFew {
+            remain: 5,
+            minimum: 6
+        })
     );
     lists.down(0, 500);
     assert_eq!(check(&lists, one()), Ok(()));
@@ -114,7 +120,10 @@ fn calls_for_unlisted_or_foreign_containers_are_refused() {
 fn members_must_not_be_deregistered() {
     let mut lists = cluster(8);
     let remove = |id: u32| vec![task(0, vec![Call::RemoveHost(HostId(id))])];
-    assert_eq!(checked(&lists, remove(0)), Err(Violation::MemberRemoved(HostId(0))));
+    assert_eq!(
+        checked(&lists, remove(0)),
+        Err(Violation::MemberRemoved(HostId(0)))
+    );
     lists.removed(0);
     assert_eq!(checked(&lists, remove(0)), Ok(()));
     let drives = |address| {

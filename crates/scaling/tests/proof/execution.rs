@@ -56,8 +56,7 @@ fn all_calls_are_sent_in_order() {
 
 #[test]
 fn failed_call_ends_only_its_own_task() {
-    let (calls, result) =
-        executed(|call| *call == Call::DeactivateDrives(vec![drive(0, 0), drive(0, 1)]));
+    let (calls, result) = executed(|call| *call == Call::DeactivateDrives(vec![drive(0, 0), drive(0, 1)]));
     assert!(!calls.contains(&Call::DeactivateHosts(vec![HostId(0), HostId(1), HostId(2)])));
     assert!(calls.contains(&Call::DeactivateHosts(vec![HostId(3), HostId(4), HostId(5)])));
     assert_eq!(result.errors, ["10.0.0.1: cluster_deactivate_drives: no"]);
@@ -143,10 +142,7 @@ fn instance_that_is_a_member_again_is_not_terminated() {
         host.state = HostState::Inactive;
     }
     assert_eq!(
-        finish(&group(6, 6), result(), &lists.hosts)
-            .0
-            .to_terminate
-            .len(),
+        finish(&group(6, 6), result(), &lists.hosts).0.to_terminate.len(),
         2
     );
 }

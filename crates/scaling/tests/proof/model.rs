@@ -64,10 +64,9 @@ impl Model for Cluster {
             Property::always("the checker accepts every plan", |_, state: &State| {
                 state.violation != Some("check")
             }),
-            Property::sometimes(
-                "the target is reached after all faults",
-                |_, state: &State| state.is_settled() && state.faults.is_spent(),
-            ),
+            Property::sometimes("the target is reached after all faults", |_, state: &State| {
+                state.is_settled() && state.faults.is_spent()
+            }),
         ]
     }
 }
@@ -193,7 +192,10 @@ fn search_faults(kind: usize, others: Range<usize>) {
     if let Some(kinds) = crate::variable("WEKACTL_FAULTS") {
         let kinds: Vec<_> = kinds.split(',').map(|kind| kind.parse().unwrap()).collect();
         let faults = Faults::new(&kinds);
-        println!("{faults:?}: {} states", search_without_checker(&state(true, faults)));
+        println!(
+            "{faults:?}: {} states",
+            search_without_checker(&state(true, faults))
+        );
         return;
     }
     let single = Faults::new(&[kind]);

@@ -1,14 +1,14 @@
 //! The planner compared with the oracle, for any cluster.
 
-use crate::strategies::{any_cluster, shuffled};
 use crate::cluster::now;
 use crate::oracle::{Oracle, State};
+use crate::strategies::{any_cluster, shuffled};
 use proptest::prelude::*;
-use scaling::drain::check;
-use scaling::messages::Role;
-use scaling::drain::{Plan, Refusal, plan};
-use scaling::policy::Group;
 use scaling::drain::Action;
+use scaling::drain::check;
+use scaling::drain::{Plan, Refusal, plan};
+use scaling::messages::Role;
+use scaling::policy::Group;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use weka_types::calls::Call;

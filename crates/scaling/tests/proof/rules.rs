@@ -3,10 +3,10 @@
 mod unmanaged;
 
 use crate::cluster::{Change, address, ago, cluster, drive, group, instance, now};
-use scaling::messages::Role;
-use scaling::drain::{Plan, Task, plan};
-use scaling::policy::Group;
 use scaling::drain::{Action, Report};
+use scaling::drain::{Plan, Task, plan};
+use scaling::messages::Role;
+use scaling::policy::Group;
 use weka_types::calls::Call;
 use weka_types::ids::HostId;
 use weka_types::lists::{DriveHost, DriveStatus, HostState, HostStatus, Lists, Mode, Status};
@@ -41,7 +41,10 @@ fn healthy_cluster_at_desired_capacity_is_unchanged() {
     let (plan, report) = decide(&cluster(6), &group(6, 6));
     assert_eq!(plan, Plan::default());
     assert_eq!((report.counts.healthy, report.to_deactivate), (6, 0));
-    assert_eq!(decision(&report, 3), "keep: healthy and within the desired capacity");
+    assert_eq!(
+        decision(&report, 3),
+        "keep: healthy and within the desired capacity"
+    );
 }
 
 #[test]
@@ -295,7 +298,10 @@ fn machine_with_an_anomaly_is_skipped() {
         decision(&report, 1),
         "leave alone: its containers have different machine identifiers: another, machine-1"
     );
-    assert_eq!(decision(&report, 2), "leave alone: the state of HostId<6> is unknown");
+    assert_eq!(
+        decision(&report, 2),
+        "leave alone: the state of HostId<6> is unknown"
+    );
     assert_eq!(
         decision(&report, 3),
         "leave alone: it has 4 containers, but a backend has at most 3"

@@ -60,7 +60,9 @@ fn any_container(condition: Condition) -> impl Strategy<Value = AnyContainer> {
         ])
         .boxed(),
         Condition::Healthy => Just(HostState::Active).boxed(),
-        Condition::Down | Condition::Any => usually(HostState::Active, HostState::ALL, HostState::Unknown).boxed(),
+        Condition::Down | Condition::Any => {
+            usually(HostState::Active, HostState::ALL, HostState::Unknown).boxed()
+        }
     };
     let status = match condition {
         Condition::Removed => usually(HostStatus::Inactive, HostStatus::ALL, HostStatus::Unknown).boxed(),
@@ -93,15 +95,17 @@ fn any_container(condition: Condition) -> impl Strategy<Value = AnyContainer> {
         proptest::bool::weighted(0.95),
     )
         .prop_map(
-            |(state, status, mode, added, changed, management_process, drives, has_instance_id)| AnyContainer {
-                state,
-                status,
-                mode,
-                added,
-                changed,
-                management_process,
-                drives,
-                has_instance_id,
+            |(state, status, mode, added, changed, management_process, drives, has_instance_id)| {
+                AnyContainer {
+                    state,
+                    status,
+                    mode,
+                    added,
+                    changed,
+                    management_process,
+                    drives,
+                    has_instance_id,
+                }
             },
         )
 }
@@ -205,7 +209,13 @@ pub(crate) fn any_cluster() -> impl Strategy<Value = (Lists, Group)> {
         )
 }
 
-fn add_machine(lists: &mut Lists, instances: &mut Vec<Instance>, number: u32, machine: &AnyMachine, backend: bool) {
+fn add_machine(
+    lists: &mut Lists,
+    instances: &mut Vec<Instance>,
+    number: u32,
+    machine: &AnyMachine,
+    backend: bool,
+) {
     let address = address(number);
     let id = format!("i-{number:04}");
     if let Some(has_own_id) = machine.instance {

@@ -297,10 +297,7 @@ fn instance_with_a_missing_fact_is_skipped() {
     for (change, reason) in [
         ((|ec2| ec2.private_ip = None) as fn(&mut Ec2), "it has no address"),
         (|ec2| ec2.launch_time = None, "its launch time is unknown"),
-        (
-            |ec2| ec2.state = State::Unknown,
-            "it is in an unknown state",
-        ),
+        (|ec2| ec2.state = State::Unknown, "it is in an unknown state"),
     ] {
         let (plan, lines, _) = without(change);
         assert_eq!(plan, Plan::default());
@@ -346,7 +343,10 @@ fn checker_names_the_violation() {
             "must not be changed by this run",
             violation(&requesting(&[1]), &[], removed()),
         ),
-        ("this reason does not hold", violation(&message(&[2]), &one, removed())),
+        (
+            "this reason does not hold",
+            violation(&message(&[2]), &one, removed()),
+        ),
         (
             "Weka lists a host at its address",
             violation(&message(&[1]), &one, vec![terminate(1, Reason::NeverJoined)]),
@@ -357,22 +357,22 @@ fn checker_names_the_violation() {
     let group: Vec<_> = (0..60).map(member).collect();
     let all: Vec<_> = (0..51).collect();
     let too_many = |count, reason| (0..count).map(|number| terminate(number, reason)).collect();
-    let message = violation(&requesting(&all), &group, too_many(51, Reason::LeftCluster));
-    assert_eq!(message, "51 instances are terminated, but at most 50 may be");
-    let message = violation(&message(&[999]), &group, too_many(7, Reason::NeverJoined));
+    let text = violation(&requesting(&all), &group, too_many(51, Reason::LeftCluster));
+    assert_eq!(text, "51 instances are terminated, but at most 50 may be");
+    let text = violation(&message(&[999]), &group, too_many(7, Reason::NeverJoined));
     assert_eq!(
-        message,
+        text,
         "7 instances are terminated because they never joined, but at most 6 may be"
     );
     let group: Vec<_> = (0..75).map(member).collect();
-    let message = violation(&message(&[999]), &group, too_many(8, Reason::NeverJoined));
-    assert!(message.ends_with("at most 7 may be"), "{message}");
+    let text = violation(&message(&[999]), &group, too_many(8, Reason::NeverJoined));
+    assert!(text.ends_with("at most 7 may be"), "{text}");
     let recent = Termination {
         launch_time: Some(ago(30)),
         ..terminate(1, Reason::NeverJoined)
     };
-    let message = violation(&message(&[2]), &[launched(1, ago(30))], vec![recent]);
-    assert!(message.contains("this reason does not hold"), "{message}");
+    let text = violation(&message(&[2]), &[launched(1, ago(30))], vec![recent]);
+    assert!(text.contains("this reason does not hold"), "{text}");
     let detach = Plan {
         detach: vec![id(1)],
         terminate: vec![],

@@ -67,7 +67,9 @@ pub(crate) fn qualifies(scene: &Scene, member: &Member, reason: Reason) -> bool 
         .flatten()
         .any(|text| is_same(text, address));
     let holds = match reason {
-        Reason::LeftCluster => is_requested && requested.all(|requested| is_same(&requested.private_ip, address)),
+        Reason::LeftCluster => {
+            is_requested && requested.all(|requested| is_same(&requested.private_ip, address))
+        }
         Reason::Stopped => !is_requested && !is_listed && !member.healthy && ec2.state == State::Stopped,
         Reason::NeverJoined => {
             let stopped = !member.healthy && ec2.state == State::Stopped;
@@ -117,7 +119,10 @@ pub(crate) fn expected(scene: &Scene) -> Option<Expected> {
             .as_ref()
             .is_none_or(|ec2| ec2.state == State::Terminated);
         let is_stopped = terminate.contains(&(member.id.clone(), Reason::Stopped));
-        in_group && !member.healthy && (is_gone || !member.protected || is_stopped) && !next_run.contains(&member.id)
+        in_group
+            && !member.healthy
+            && (is_gone || !member.protected || is_stopped)
+            && !next_run.contains(&member.id)
     });
     Some(Expected {
         detach: detach.map(|member| member.id.clone()).collect(),

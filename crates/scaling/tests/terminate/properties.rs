@@ -1,5 +1,5 @@
-use crate::strategies::{Scene, any_scene, now};
 use crate::oracle::{expected, is_free, qualifies};
+use crate::strategies::{Scene, any_scene, now};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;

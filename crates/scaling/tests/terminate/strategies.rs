@@ -68,7 +68,11 @@ enum Condition {
 
 fn any_instance(condition: Condition) -> impl Strategy<Value = AnyInstance> {
     let odds = |usual: bool, rare: u32| prop_oneof![20 => Just(usual), rare => Just(!usual)];
-    let rare = if matches!(condition, Condition::Any) { 15 } else { 1 };
+    let rare = if matches!(condition, Condition::Any) {
+        15
+    } else {
+        1
+    };
     let lifecycle = prop_oneof![
         30 => Just(Lifecycle::InService),
         rare => select(vec![
@@ -96,7 +100,9 @@ fn any_instance(condition: Condition) -> impl Strategy<Value = AnyInstance> {
     ];
     let states = vec!["ACTIVE", "DEACTIVATING", "REMOVING", "INACTIVE", "unknown"];
     let containers = match condition {
-        Condition::Healthy => prop_oneof![20 => Just(vec!["ACTIVE"; 3]), 2 => vec(select(states), 0..3)].boxed(),
+        Condition::Healthy => {
+            prop_oneof![20 => Just(vec!["ACTIVE"; 3]), 2 => vec(select(states), 0..3)].boxed()
+        }
         _ => {
             prop_oneof![20 => Just(vec![]), 5 => Just(vec!["INACTIVE"; 3]), rare => vec(select(states), 0..3)]
                 .boxed()
@@ -178,11 +184,17 @@ pub(crate) fn any_scene() -> impl Strategy<Value = Scene> {
         1 => Just(Some(vec!["10.1.0.1".to_owned(), "no address".to_owned()])),
     ];
     let invalid_address = prop_oneof![30 => Just(None), 1 => Just(Some(""))];
-    (any_group(), members, invalid_address, 0..3_usize)
-        .prop_map(|(group, members, invalid_address, foreign)| scene(&group, members, invalid_address, foreign))
+    (any_group(), members, invalid_address, 0..3_usize).prop_map(
+        |(group, members, invalid_address, foreign)| scene(&group, members, invalid_address, foreign),
+    )
 }
 
-fn scene(group: &[AnyInstance], members: Option<Vec<String>>, invalid_address: Option<&str>, foreign: usize) -> Scene {
+fn scene(
+    group: &[AnyInstance],
+    members: Option<Vec<String>>,
+    invalid_address: Option<&str>,
+    foreign: usize,
+) -> Scene {
     let mut members = members;
     let mut response = ScaleResponse {
         hosts: Vec::new(),
@@ -216,14 +228,16 @@ fn scene(group: &[AnyInstance], members: Option<Vec<String>>, invalid_address: O
                 host_id: HostId(u32::try_from(response.hosts.len()).unwrap()),
             });
         }
-        response.to_terminate.extend(any.requested.iter().map(|own| Instance {
-            id: id(number).0,
-            private_ip: if *own {
-                written.clone()
-            } else {
-                address(number + 1).to_string()
-            },
-        }));
+        response
+            .to_terminate
+            .extend(any.requested.iter().map(|own| Instance {
+                id: id(number).0,
+                private_ip: if *own {
+                    written.clone()
+                } else {
+                    address(number + 1).to_string()
+                },
+            }));
         group_members.push(Member {
             id: id(number),
             healthy: any.healthy,

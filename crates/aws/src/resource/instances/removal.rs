@@ -36,7 +36,10 @@ pub(super) async fn terminate(cloud: &Cloud, step: &Step) -> Result<()> {
     let group = group_of(step)?;
     let now = now(&look(cloud)).await?;
     let ids: Vec<String> = now.of(group).map(|instance| instance.id.clone()).collect();
-    let batches: Vec<Vec<String>> = ids.chunks(MAX_TERMINATIONS_PER_RUN).map(<[String]>::to_vec).collect();
+    let batches: Vec<Vec<String>> = ids
+        .chunks(MAX_TERMINATIONS_PER_RUN)
+        .map(<[String]>::to_vec)
+        .collect();
     let each = batches.into_iter().map(|ids| async move {
         let unprotected = unprotect(cloud, ids).await;
         let terminated = run_batches(TERMINATE, vec![unprotected.done], 1, |ids| {

@@ -92,7 +92,8 @@ pub(super) fn possible(state: &State, steps: &mut Vec<Step>) {
 
 /// The effects of time on a machine.
 fn time_steps(number: usize, slot: &Slot, steps: &mut Vec<Step>) {
-    let all = |expected: HostState| !slot.containers.is_empty() && slot.containers.iter().all(|s| *s == expected);
+    let all =
+        |expected: HostState| !slot.containers.is_empty() && slot.containers.iter().all(|s| *s == expected);
     if all(HostState::Deactivating) && (!slot.wanted || slot.drive != Some(DriveStatus::Active)) {
         steps.push(Step::Drained(number));
     }

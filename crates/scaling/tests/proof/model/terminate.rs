@@ -44,7 +44,11 @@ pub(super) fn decide(state: &mut State, removed: &[usize]) -> Terminating {
         .iter()
         .map(|termination| number(&termination.id))
         .collect();
-    let occupied = if terminate.is_empty() { Vec::new() } else { occupied };
+    let occupied = if terminate.is_empty() {
+        Vec::new()
+    } else {
+        occupied
+    };
     Terminating {
         detach,
         terminate,

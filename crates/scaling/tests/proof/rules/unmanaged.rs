@@ -54,7 +54,11 @@ fn draining_unmanaged_backend_counts_toward_the_limit() {
     lists.deactivating(7);
     let (plan, report) = decide(&lists, &group(7, 7));
     assert_eq!(addresses(&plan), [1]);
-    assert!(decision(&report, 2).starts_with("wait: "), "{}", decision(&report, 2));
+    assert!(
+        decision(&report, 2).starts_with("wait: "),
+        "{}",
+        decision(&report, 2)
+    );
     // Once it has left, it only waits to be deregistered.
     let mut lists = cluster(8);
     make_unhealthy(&mut lists);

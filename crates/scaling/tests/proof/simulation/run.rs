@@ -1,11 +1,11 @@
 //! A run of the loop in the simulated world: the real planners and executor, one step at a time.
 
 use super::world::{Fault, Observed, World, draining};
-use scaling::drain::check;
 use scaling::cluster_view::{ClusterView, MachineState};
+use scaling::drain::check;
+use scaling::drain::plan;
 use scaling::drain::{execute, finish};
 use scaling::messages::{Role, ScaleResponse};
-use scaling::drain::plan;
 use scaling::policy::{GracePeriods, Group};
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -101,7 +101,9 @@ async fn scale(world: &Shared) -> Result<(ScaleResponse, Hosts), String> {
     let hosts = if plan.tasks.is_empty() {
         lists.hosts
     } else {
-        read_hosts_again(world).await.ok_or("the last list cannot be read")?
+        read_hosts_again(world)
+            .await
+            .ok_or("the last list cannot be read")?
     };
     let (response, _) = finish(&group, result, &hosts);
     // As terminate parses the message.

@@ -32,7 +32,11 @@ fn members(world: &Shared) -> Vec<Member> {
     world.group.members.iter().map(member).collect()
 }
 
-pub(super) async fn terminate(world: &Shared, response: &ScaleResponse, last_hosts: &Hosts) -> Result<(), String> {
+pub(super) async fn terminate(
+    world: &Shared,
+    response: &ScaleResponse,
+    last_hosts: &Hosts,
+) -> Result<(), String> {
     step().await;
     if aws_fault(world) != Fault::None {
         return Err("the group cannot be read".into());
@@ -47,10 +51,7 @@ pub(super) async fn terminate(world: &Shared, response: &ScaleResponse, last_hos
     }
     // After the faults have ended, an operator terminates the instances that the run reports as too many.
     for decision in &report.decisions {
-        if !matches!(
-            decision.action,
-            Action::Skip(_, SkipReason::TooMany { .. })
-        ) {
+        if !matches!(decision.action, Action::Skip(_, SkipReason::TooMany { .. })) {
             continue;
         }
         let mut world = world.borrow_mut();
@@ -110,7 +111,9 @@ async fn terminate_one(world: &Shared, id: &str, last_hosts: &Hosts) -> bool {
             _ => {
                 world.check_may_terminate(id, address, last_hosts);
                 let protected = world.group.instances[id].termination_protected;
-                world.require(!protected, || format!("{id} is terminated while it has termination protection"));
+                world.require(!protected, || {
+                    format!("{id} is terminated while it has termination protection")
+                });
                 world.terminated(id, "terminate");
             }
         }

@@ -268,7 +268,10 @@ impl World {
                 .count()
                 .min(observed.size);
         let minimum = observed.desired.max(5) as usize;
-        let exceptions = draining.iter().filter(|ip| observed.not_healthy.contains(ip)).count();
+        let exceptions = draining
+            .iter()
+            .filter(|ip| observed.not_healthy.contains(ip))
+            .count();
         let holds = remain >= minimum
             || (observed.not_healthy.contains(&address) && exceptions <= MAX_UNHEALTHY_DRAINING.max(excess));
         self.require(holds, || {
