@@ -48,7 +48,8 @@ pub async fn scale(
         .checked_sub(FOR_THE_ANSWER)
         .unwrap_or(moment.deadline);
     let weka = |source| Failure::Weka { source };
-    let protocol = Protocol::of(info.weka.as_ref()).map_err(|source| Failure::InvalidCa { source })?;
+    let protocol =
+        Protocol::new(&info.weka.unwrap_or_default()).map_err(|source| Failure::InvalidCa { source })?;
     let options = Options {
         protocol,
         ..Options::default()

@@ -1,14 +1,14 @@
-//! How fast Weka's lists are read, and a large cluster decided about: `cargo xtask bench` runs it.
+//! Benchmark of parsing Weka's lists and planning for large clusters; `cargo xtask bench` runs it.
 //!
-//! Prints a line for each size: the lists' bytes, how fast they are read, how long drawing the picture, planning and
-//! checking take. Nothing is to be done in half of the clusters; in the other a tenth of the machines is too many.
+//! Prints one line for each cluster size: the size of the lists, how fast they are parsed, and how long building the view,
+//! planning and checking take: once with nothing to do, and once with a tenth of the machines in excess.
 
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::disallowed_methods,
     clippy::cast_precision_loss,
-    reason = "a measurement: it prints times and stops where something is wrong"
+    reason = "a benchmark prints times and panics on errors"
 )]
 
 use jiff::Timestamp;
@@ -17,20 +17,20 @@ use scaling::messages::{Instance, Role};
 use scaling::policy::{GracePeriods, Group};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
-use weka::answer::read;
+use weka::response::parse;
 use weka_types::lists::{Drives, Hosts, Lists, Nodes, Status};
 
-const TIMES: usize = 7;
+const REPETITIONS: usize = 7;
 
 fn main() {
-    println!("machines  containers  lists MB  read MB/s  plan+check ms  with a tenth too many ms");
+    println!("machines  containers  lists MB  parse MB/s  plan+check ms  with a tenth in excess ms");
     for machines in [1_000, 10_000, 100_000] {
-        let times = if machines > 10_000 { 3 } else { TIMES };
-        measure(machines, times);
+        let repetitions = if machines > 10_000 { 3 } else { REPETITIONS };
+        measure(machines, repetitions);
     }
 }
 
-fn measure(machines: u32, times: usize) {
+fn measure(machines: u32, repetitions: usize) {
     let texts = [hosts(machines), disks(machines), nodes(machines)];
     let bytes: usize = texts.iter().map(String::len).sum();
     let mut lists = Lists {
@@ -40,15 +40,15 @@ fn measure(machines: u32, times: usize) {
         },
         ..Lists::default()
     };
-    let reading = best(times, || {
-        lists.hosts = read::<Hosts>(texts[0].as_bytes()).unwrap();
-        lists.drives = read::<Drives>(texts[1].as_bytes()).unwrap();
-        lists.nodes = read::<Nodes>(texts[2].as_bytes()).unwrap();
+    let parsing = shortest(repetitions, || {
+        lists.hosts = parse::<Hosts>(texts[0].as_bytes()).unwrap();
+        lists.drives = parse::<Drives>(texts[1].as_bytes()).unwrap();
+        lists.nodes = parse::<Nodes>(texts[2].as_bytes()).unwrap();
     });
     drop(texts);
     let now: Timestamp = "2026-01-31T08:00:00Z".parse().unwrap();
-    let mut deciding = [Duration::ZERO; 2];
-    for (time, desired) in deciding.iter_mut().zip([machines, machines - machines / 10]) {
+    let mut planning = [Duration::ZERO; 2];
+    for (time, desired) in planning.iter_mut().zip([machines, machines - machines / 10]) {
         let group = Group {
             role: Role::Backend,
             desired,
@@ -60,7 +60,7 @@ fn measure(machines: u32, times: usize) {
                 .collect(),
             grace_periods: GracePeriods::default(),
         };
-        *time = best(times, || {
+        *time = shortest(repetitions, || {
             let (plan, report) = plan(&lists, &group, now).unwrap();
             check(&plan, &lists, &group, now).unwrap();
             assert_eq!(report.to_deactivate, (machines - desired) as usize);
@@ -70,18 +70,18 @@ fn measure(machines: u32, times: usize) {
     println!(
         "{machines:>8}  {:>10}  {megabytes:>8.1}  {:>9.0}  {:>13.1}  {:>24.1}",
         lists.hosts.0.len(),
-        megabytes / reading.as_secs_f64(),
-        deciding[0].as_secs_f64() * 1e3,
-        deciding[1].as_secs_f64() * 1e3,
+        megabytes / parsing.as_secs_f64(),
+        planning[0].as_secs_f64() * 1e3,
+        planning[1].as_secs_f64() * 1e3,
     );
 }
 
-fn best(times: usize, mut what: impl FnMut()) -> Duration {
-    (0..times)
+fn shortest(repetitions: usize, mut action: impl FnMut()) -> Duration {
+    (0..repetitions)
         .map(|_| {
-            let begun = Instant::now();
-            what();
-            begun.elapsed()
+            let start = Instant::now();
+            action();
+            start.elapsed()
         })
         .min()
         .unwrap()
@@ -96,30 +96,30 @@ fn instance(machine: u32) -> String {
     format!("i-{machine:017x}")
 }
 
-/// An answer with this result.
-fn answer(result: Map<String, Value>) -> String {
+/// A response with this result.
+fn response(result: Map<String, Value>) -> String {
     json!({ "jsonrpc": "2.0", "id": 1, "result": result }).to_string()
 }
 
-/// Every field that Weka sends of a container: most of them are not kept.
+/// Containers with every field that Weka sends. Most of the fields are ignored.
 fn hosts(machines: u32) -> String {
     let containers = ["drives0", "compute0", "frontend0"];
-    let host = |machine: u32, place: usize| {
+    let host = |machine: u32, index: usize| {
         json!({
             "added_time": "2025-11-02T10:20:30.123456Z",
             "auto_remove_timeout": null,
             "aws": { "availability_zone": "eu-west-1a", "instance_id": instance(machine), "instance_type": "i3en.2xlarge", "region": "eu-west-1" },
             "bandwidth": 0,
-            "container_name": containers[place],
+            "container_name": containers[index],
             "cores": 1,
-            "cores_ids": [1 + place],
+            "cores_ids": [1 + index],
             "dedicated": true,
-            "drives_dedicated_cores": u8::from(place == 0),
+            "drives_dedicated_cores": u8::from(index == 0),
             "failed_upgrade": null,
             "failure_domain": format!("{:016x}", u64::from(machine) * 0x9e37_79b9),
             "failure_domain_id": format!("FailureDomainId<{machine}>"),
             "failure_domain_type": "USER",
-            "frontend_dedicated_cores": u8::from(place == 2),
+            "frontend_dedicated_cores": u8::from(index == 2),
             "host_ip": address(machine),
             "hostname": format!("ip-{}", address(machine).replace('.', "-")),
             "hugepages": true,
@@ -130,9 +130,9 @@ fn hosts(machines: u32) -> String {
             "last_failure_time": null,
             "leadership_role": null,
             "machine_identifier": format!("ec2{machine:029x}"),
-            "mgmt_port": 14000 + 1000 * place,
+            "mgmt_port": 14000 + 1000 * index,
             "mode": "backend",
-            "member_of_leadership": place == 0,
+            "member_of_leadership": index == 0,
             "memory": 31_796_436_575_u64,
             "net_stats": { "rx": 1_234_567_u64, "tx": 7_654_321_u64, "retransmits": 3 },
             "os_info": { "kernel_name": "Linux", "kernel_release": "5.10.0-1.amzn2.x86_64", "os_name": "linux", "platform": "amzn2", "ofed": {} },
@@ -145,15 +145,15 @@ fn hosts(machines: u32) -> String {
             "sw_release_string": "4.2.9",
             "sw_version": "4.2.9",
             "total_scrubber_limit": 0,
-            "uid": format!("{machine:08x}-0000-4000-8000-{place:012x}"),
+            "uid": format!("{machine:08x}-0000-4000-8000-{index:012x}"),
         })
     };
     let ids = |machine: u32| {
         (0_u32..)
             .zip(0..3)
-            .map(move |(id, place)| (format!("HostId<{}>", 3 * machine + id), host(machine, place)))
+            .map(move |(id, index)| (format!("HostId<{}>", 3 * machine + id), host(machine, index)))
     };
-    answer((0..machines).flat_map(ids).collect())
+    response((0..machines).flat_map(ids).collect())
 }
 
 fn disks(machines: u32) -> String {
@@ -183,7 +183,7 @@ fn disks(machines: u32) -> String {
             "vendor": "AMAZON",
         })
     };
-    answer(
+    response(
         (0..6 * machines)
             .map(|id| (format!("DiskId<{id}>"), disk(id)))
             .collect(),
@@ -206,6 +206,7 @@ fn nodes(machines: u32) -> String {
             "uptime_secs": 7_900_000,
         })
     };
-    let of = |host: u32| (0..2).map(move |slot| (format!("NodeId<{}>", 20 * host + slot), node(host, slot)));
-    answer((0..3 * machines).flat_map(of).collect())
+    let processes =
+        |host: u32| (0..2).map(move |slot| (format!("NodeId<{}>", 20 * host + slot), node(host, slot)));
+    response((0..3 * machines).flat_map(processes).collect())
 }

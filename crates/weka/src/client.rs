@@ -1,98 +1,58 @@
-use crate::answer::{METHOD_NOT_FOUND, NoResult, read, refusal};
+use crate::backend::Backend;
 use crate::error::{Error, Reason};
-use crate::login::Session;
-use crate::pool::{Backend, Pool};
-use crate::protocol::Protocol;
-use crate::send::{Answer, Limits, NoAnswer, send};
-use crate::tls;
-use reqwest::header::HeaderValue;
-use reqwest::redirect::Policy;
+use crate::login::{Login, Session};
+use crate::pool::Pool;
+use crate::response::{METHOD_NOT_FOUND, ResponseError, parse, rpc_error};
+use crate::transport::{Response, SendError, Transport, is_busy};
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use weka_types::Credentials;
 
-/// The port on which Weka's management API listens.
-pub const DEFAULT_PORT: u16 = 14000;
-
-/// How often a busy backend is asked while there are others: a backend that is just starting may be busy for minutes.
-const TRIES: usize = 4;
-
-/// How backends are asked.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// How they are spoken to.
-    pub protocol: Protocol,
-    /// The port of the API.
-    pub port: u16,
-    /// How long to wait for a connection.
-    pub connect_timeout: Duration,
-    /// How long a backend may be silent once the request was sent.
-    pub request_timeout: Duration,
-    /// How long to wait before a backend that answers with 500, 502 or 503 is asked again.
-    pub pause: Duration,
-}
-
-impl Default for Options {
-    /// HTTPS with any certificate, port 14000, 5 s for a connection and 3 s for an answer, half a second between two tries.
-    fn default() -> Self {
-        Self {
-            protocol: Protocol::default(),
-            port: DEFAULT_PORT,
-            connect_timeout: Duration::from_secs(5),
-            request_timeout: Duration::from_secs(3),
-            pause: Duration::from_millis(500),
-        }
-    }
-}
+pub use crate::transport::{DEFAULT_PORT, Options};
 
 /// A client of one cluster's management API, for one run.
 ///
-/// Calls may run side by side: they share the backend that is asked and the token of it.
+/// Requests may run concurrently: they share the current backend and its session.
 #[derive(Debug)]
 pub struct Client {
     backends: Vec<Backend>,
-    pub(crate) credentials: Credentials,
-    http: reqwest::Client,
-    limits: Limits,
-    pause: Duration,
+    transport: Transport,
+    login: Login,
     pool: Mutex<Pool>,
-    number: AtomicU64,
 }
 
-/// What a request is.
+/// The kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// It changes nothing, and may be repeated.
     Read,
-    /// A read that needs no login.
-    Open,
-    /// It changes something, or may: it is sent once.
+    /// A read that requires no login.
+    PublicRead,
+    /// It may change something: it is sent only once.
     Change,
-    /// A change on which nothing depends: a backend that does not know it is as good as before.
+    /// A change on which nothing depends. A backend that does not have the method is not marked as failed.
     BestEffort,
 }
 
 impl Kind {
     fn is_read(self) -> bool {
-        matches!(self, Self::Read | Self::Open)
+        matches!(self, Self::Read | Self::PublicRead)
     }
 }
 
-/// What a backend answered, and in which session.
-struct Answered<'a> {
+/// The body of a JSON-RPC response, and where it comes from.
+struct RpcResponse<'a> {
     backend: &'a Backend,
     session: Option<Arc<Session>>,
     body: Vec<u8>,
 }
 
 impl Client {
-    /// A client that asks these backends, addresses or names, in their order, and gives up at the deadline. Nothing is
-    /// sent yet.
+    /// Creates a client that tries these backends, addresses or names, in this order, and fails at the deadline. It sends
+    /// nothing yet.
     ///
     /// # Errors
     /// [`Error::Client`] if TLS cannot be set up.
@@ -102,81 +62,62 @@ impl Client {
         options: &Options,
         deadline: Instant,
     ) -> Result<Self, Error> {
-        let tls = tls::config(options.protocol.ca()).map_err(|source| Error::Client {
-            source: source.into(),
-        })?;
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .connect_timeout(options.connect_timeout)
-            // Backends are in the same network, and where they lead is no backend.
-            .no_proxy()
-            .redirect(Policy::none())
-            .build()
-            .map_err(|source| Error::Client {
-                source: source.into(),
-            })?;
         let scheme = options.protocol.scheme();
         let mut backends: Vec<_> = backends
             .into_iter()
             .enumerate()
-            .map(|(place, name)| Backend {
-                place,
+            .map(|(index, name)| Backend {
+                index,
                 url: Backend::url(scheme, &name, options.port),
                 name,
-                last: false,
+                is_last: false,
             })
             .collect();
         if let Some(backend) = backends.last_mut() {
-            backend.last = true;
+            backend.is_last = true;
         }
         Ok(Self {
             backends,
-            credentials,
-            http,
-            limits: Limits {
-                request: options.request_timeout,
-                deadline,
-            },
-            pause: options.pause,
+            transport: Transport::new(options, deadline).map_err(|source| Error::Client { source })?,
+            login: Login::new(credentials),
             pool: Mutex::default(),
-            number: AtomicU64::new(1),
         })
     }
 
-    /// Asks until a backend answers, and reads the answer.
-    pub(crate) async fn ask<T: DeserializeOwned>(
+    /// Sends a request, to other backends if necessary, and parses the result.
+    pub(crate) async fn request_as<T: DeserializeOwned>(
         &self,
         method: &str,
         params: &Value,
         kind: Kind,
     ) -> Result<T, Error> {
         loop {
-            let Answered {
+            let RpcResponse {
                 backend,
                 session,
                 body,
             } = self.exchange(method, params, kind).await?;
-            let no_result = match read(&body) {
+            let error = match parse(&body) {
                 Ok(result) => return Ok(result),
-                Err(no_result) => no_result,
+                Err(error) => error,
             };
             let (method, name) = (method.to_owned(), backend.name.clone());
-            match no_result {
-                NoResult::Refused {
+            match error {
+                ResponseError::Refused {
                     code: METHOD_NOT_FOUND,
                     ..
                 } if kind != Kind::BestEffort => {
                     self.mark_failed(backend, Reason::UnknownMethod).await;
                 }
-                NoResult::Refused { code, message } => {
+                ResponseError::Refused { code, message } => {
                     return Err(Error::Refused {
                         backend: name,
                         method,
                         code,
-                        message: self.without_secrets(&message, session.as_deref()),
+                        message: self.login.redact(&message, session.as_deref()),
                     });
                 }
-                NoResult::Malformed { field, problem } if kind.is_read() => {
+                ResponseError::Malformed { field, problem } if kind.is_read() => {
                     return Err(Error::Malformed {
                         backend: name,
                         method,
@@ -184,7 +125,7 @@ impl Client {
                         problem,
                     });
                 }
-                NoResult::Malformed { field, problem } => {
+                ResponseError::Malformed { field, problem } => {
                     let reason = Reason::Malformed {
                         method: method.clone(),
                         field,
@@ -200,50 +141,52 @@ impl Client {
         }
     }
 
-    /// Asks until a backend answers with something of JSON-RPC.
-    async fn exchange(&self, method: &str, params: &Value, kind: Kind) -> Result<Answered<'_>, Error> {
+    /// Sends a request until a backend returns a JSON-RPC response.
+    async fn exchange(&self, method: &str, params: &Value, kind: Kind) -> Result<RpcResponse<'_>, Error> {
         let mut rejected: Option<(usize, Arc<Session>)> = None;
         loop {
-            let before = rejected.as_ref().map(|(_, session)| session);
-            let (backend, session) = self.access(method, kind, before).await?;
+            let rejected_session = rejected.as_ref().map(|(_, session)| session);
+            let (backend, session) = self.session(method, kind, rejected_session).await?;
             let authorization = session.as_ref().map(|session| &session.authorization);
-            let asked_at = Instant::now();
-            let answer = self
-                .send(backend, authorization, self.body(method, params), kind.is_read())
+            let sent_at = Instant::now();
+            let response = self
+                .transport
+                .send(backend, authorization, method, params, kind.is_read())
                 .await;
-            let no_answer = match answer {
-                // A token that is not accepted: nothing was carried out. A second one will not be accepted either.
-                Ok(Answer { status: 401, .. }) => match session {
-                    Some(session) if rejected.as_ref().is_none_or(|(place, _)| *place != backend.place) => {
-                        rejected = Some((backend.place, session));
+            let error = match response {
+                // The token was rejected, so the request was not executed. If a second token is rejected as well, a third one
+                // would be, too.
+                Ok(Response { status: 401, .. }) => match session {
+                    Some(session) if rejected.as_ref().is_none_or(|(index, _)| *index != backend.index) => {
+                        rejected = Some((backend.index, session));
                         continue;
                     }
-                    Some(_) => not_carried_out(Reason::Token),
-                    None => not_carried_out(Reason::Status(401)),
+                    Some(_) => SendError::before_sending(Reason::Token),
+                    None => SendError::before_sending(Reason::Status(401)),
                 },
-                Ok(Answer { status, body }) if status == 200 || refusal(&body).is_some() => {
+                Ok(Response { status, body }) if status == 200 || rpc_error(&body).is_some() => {
                     tracing::debug!(
                         backend = backend.name,
                         method,
                         bytes = body.len(),
-                        ms = asked_at.elapsed().as_millis(),
-                        "answered"
+                        ms = sent_at.elapsed().as_millis(),
+                        "response received"
                     );
-                    return Ok(Answered {
+                    return Ok(RpcResponse {
                         backend,
                         session,
                         body,
                     });
                 }
-                Ok(Answer { status, .. }) => NoAnswer {
+                Ok(Response { status, .. }) => SendError {
                     reason: Reason::Status(status),
-                    sent: true,
+                    was_sent: true,
                 },
-                Err(no_answer) => no_answer,
+                Err(error) => error,
             };
-            let NoAnswer { reason, sent } = no_answer;
-            if sent && !kind.is_read() {
-                // Being busy passes; a backend that is silent or makes no sense is no good for the rest of the run.
+            let SendError { reason, was_sent } = error;
+            if was_sent && !kind.is_read() {
+                // Being busy is temporary. Any other failure disqualifies the backend for the rest of the run.
                 if !matches!(reason, Reason::Status(status) if is_busy(status)) {
                     self.mark_failed(backend, reason.clone()).await;
                 }
@@ -254,95 +197,50 @@ impl Client {
                 });
             }
             if reason == Reason::Deadline {
-                return Err(self.pool.lock().await.out_of_time(method, backend));
+                return Err(self.pool.lock().await.deadline_error(method, backend));
             }
             self.mark_failed(backend, reason).await;
         }
     }
 
-    /// The backend to ask now, and the session with it, another than the `rejected` one.
-    async fn access(
+    /// The current backend and the session with it, which is not the `rejected` one.
+    async fn session(
         &self,
         method: &str,
         kind: Kind,
         rejected: Option<&Arc<Session>>,
     ) -> Result<(&Backend, Option<Arc<Session>>), Error> {
-        // Held while logging in: requests that run side by side wait for one login and do not each send one.
+        // Held during the login, so that concurrent requests wait for one login instead of sending one each.
         let mut pool = self.pool.lock().await;
         loop {
-            let Some(backend) = self.backends.get(pool.at) else {
-                return Err(pool.exhausted(method));
+            let Some(backend) = self.backends.get(pool.current) else {
+                return Err(pool.exhausted_error(method));
             };
-            if kind == Kind::Open {
+            if kind == Kind::PublicRead {
                 return Ok((backend, None));
             }
-            let before = pool.session.take();
-            if let Some(session) = &before
+            let old = pool.session.take();
+            if let Some(session) = &old
                 && session.is_valid(Instant::now())
                 && rejected.is_none_or(|rejected| !Arc::ptr_eq(rejected, session))
             {
-                pool.session = before.clone();
-                return Ok((backend, before));
+                pool.session = old.clone();
+                return Ok((backend, old));
             }
-            match self.log_in(backend, before.as_deref()).await {
+            match self.login.log_in(&self.transport, backend, old.as_deref()).await {
                 Ok(session) => {
                     let session = Some(Arc::new(session));
                     pool.session = session.clone();
                     pool.authenticated = true;
                     return Ok((backend, session));
                 }
-                Err(Reason::Deadline) => return Err(pool.out_of_time(method, backend)),
+                Err(Reason::Deadline) => return Err(pool.deadline_error(method, backend)),
                 Err(reason) => pool.mark_failed(backend, reason),
             }
         }
     }
 
-    /// Sends a request to one backend; while it is busy again and again, if it may be repeated.
-    pub(crate) async fn send(
-        &self,
-        backend: &Backend,
-        authorization: Option<&HeaderValue>,
-        body: Vec<u8>,
-        may_be_repeated: bool,
-    ) -> Result<Answer, NoAnswer> {
-        let Some(url) = &backend.url else {
-            return Err(not_carried_out(Reason::Address));
-        };
-        let mut tries = 0;
-        loop {
-            let answer = send(&self.http, url.clone(), authorization, body.clone(), self.limits).await?;
-            if !is_busy(answer.status) {
-                return Ok(answer);
-            }
-            tries += 1;
-            let in_time = Instant::now() + self.pause < self.limits.deadline;
-            if !(may_be_repeated && in_time && (backend.last || tries < TRIES)) {
-                return Err(NoAnswer {
-                    reason: Reason::Status(answer.status),
-                    sent: true,
-                });
-            }
-            sleep(self.pause).await;
-        }
-    }
-
-    /// A JSON-RPC request.
-    pub(crate) fn body(&self, method: &str, params: &Value) -> Vec<u8> {
-        let id = self.number.fetch_add(1, Ordering::Relaxed);
-        json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
-            .to_string()
-            .into_bytes()
-    }
-
     async fn mark_failed(&self, backend: &Backend, reason: Reason) {
         self.pool.lock().await.mark_failed(backend, reason);
     }
-}
-
-fn is_busy(status: u16) -> bool {
-    matches!(status, 500 | 502 | 503)
-}
-
-fn not_carried_out(reason: Reason) -> NoAnswer {
-    NoAnswer { reason, sent: false }
 }

@@ -1,21 +1,24 @@
-//! A client of the Weka management API: JSON-RPC 2.0 over HTTP POST, asked of any backend of the cluster.
+//! A client of the Weka management API: JSON-RPC 2.0 over HTTP POST, sent to any backend of the cluster.
 //!
-//! A [`Client`] is made for one run: it has the backends in the order in which they are asked, and a deadline. A backend
-//! that cannot be asked is dropped for the run and the next one is asked. What changes something in the cluster is sent
-//! once: when it may have been carried out, the error says so, and nobody else is asked. No password, token or sealed
-//! value stands in an error, a log line or a `Debug` text.
+//! A [`Client`] serves one run. It has the backends in the order in which it tries them, and a deadline. If a backend fails,
+//! the client uses the next one for the rest of the run. A request that changes the cluster is sent only once: if it may
+//! have been executed, the error says so, and no other backend is tried. Errors, log lines and `Debug` output never contain
+//! a password or a token.
 //!
-//! The order of the backends is the caller's: this crate has no randomness.
+//! The caller determines the order of the backends: this crate uses no randomness.
 
-pub mod answer;
+mod backend;
 mod client;
 mod error;
 mod login;
 mod methods;
+#[cfg(test)]
+mod parsing_tests;
 mod pool;
 mod protocol;
-mod send;
+pub mod response;
 mod tls;
+mod transport;
 
 pub use client::{Client, DEFAULT_PORT, Options};
 pub use error::{Attempts, BackendFailure, Error, Reason};

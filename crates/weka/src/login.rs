@@ -1,36 +1,38 @@
-//! Logging in, and staying so.
+//! Logs in to a backend and keeps the session valid.
 
-use crate::answer::{METHOD_NOT_FOUND, NoResult, read, refusal, shown};
-use crate::client::Client;
+use crate::backend::Backend;
 use crate::error::Reason;
-use crate::pool::Backend;
+use crate::response::{METHOD_NOT_FOUND, ResponseError, parse, printable, rpc_error};
+use crate::transport::Transport;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
+use weka_types::Credentials;
 
-/// How long before its end a token is renewed: longer than a request may take, so that none is refused on its way.
-const MARGIN: Duration = Duration::from_secs(30);
-/// What is taken for the life of a token whose life is too long to be counted.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+/// How long before its expiry a token is renewed: longer than a request may take, so that a token does not expire on the
+/// way.
+const RENEWAL_MARGIN: Duration = Duration::from_secs(30);
+/// The maximum lifetime of a token. A longer one is reduced to this.
+const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// The answer of `user_login` and `user_refresh_token`.
+/// The result of `user_login` and `user_refresh_token`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Tokens {
     access_token: SecretString,
     #[serde(default)]
     refresh_token: Option<SecretString>,
-    /// In seconds; unknown: until a backend says 401.
+    /// In seconds. If unknown, the token is used until a backend returns HTTP status 401.
     #[serde(default)]
     expires_in: Option<f64>,
 }
 
-/// Being logged in to a backend.
+/// A session with a backend.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// What later requests carry. Marked as sensitive: its `Debug` does not show it.
+    /// The `Authorization` header. It is marked as sensitive: its `Debug` output does not show it.
     pub(crate) authorization: HeaderValue,
     access: SecretString,
     refresh: Option<SecretString>,
@@ -38,75 +40,92 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    fn new(tokens: Tokens, asked_at: Instant, refresh: Option<&SecretString>) -> Option<Self> {
+    fn new(tokens: Tokens, requested_at: Instant, old_refresh: Option<&SecretString>) -> Option<Self> {
         let bearer = format!("Bearer {}", tokens.access_token.expose_secret());
         let mut authorization = HeaderValue::try_from(bearer).ok()?;
         authorization.set_sensitive(true);
-        let life = tokens
+        let lifetime = tokens
             .expires_in
-            .map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(LONGEST));
+            .map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(MAX_LIFETIME));
+        // The margin is at most half of the lifetime, or a short-lived token would be renewed for every request.
+        let usable = |lifetime: Duration| (lifetime - RENEWAL_MARGIN.min(lifetime / 2)).min(MAX_LIFETIME);
         Some(Self {
             authorization,
             access: tokens.access_token,
-            refresh: tokens.refresh_token.or_else(|| refresh.cloned()),
-            // Half of a short life: a token that lives shorter than the margin would be renewed for every request.
-            renew_at: life.map(|life| asked_at + (life - MARGIN.min(life / 2)).min(LONGEST)),
+            refresh: tokens.refresh_token.or_else(|| old_refresh.cloned()),
+            renew_at: lifetime.map(|lifetime| requested_at + usable(lifetime)),
         })
     }
 
-    /// Whether it lasts for another request.
+    /// Whether the token is valid long enough for another request.
     pub(crate) fn is_valid(&self, now: Instant) -> bool {
-        self.renew_at.is_none_or(|at| now < at)
+        self.renew_at.is_none_or(|renew_at| now < renew_at)
     }
 }
 
-impl Client {
-    /// Logs in to a backend, by the refresh token of the session before if there is one.
+/// Logs in with the credentials of one user.
+#[derive(Debug)]
+pub(crate) struct Login {
+    credentials: Credentials,
+}
+
+impl Login {
+    pub(crate) fn new(credentials: Credentials) -> Self {
+        Self { credentials }
+    }
+
+    /// Logs in to a backend, with the refresh token of the old session if there is one.
     pub(crate) async fn log_in(
         &self,
+        transport: &Transport,
         backend: &Backend,
-        before: Option<&Session>,
+        old: Option<&Session>,
     ) -> Result<Session, Reason> {
-        if let Some(refresh) = before.and_then(|session| session.refresh.as_ref()) {
+        if let Some(refresh) = old.and_then(|session| session.refresh.as_ref()) {
             let params = json!([refresh.expose_secret()]);
-            match self.session(backend, "user_refresh_token", &params, before).await {
+            let session = self
+                .request_session(transport, backend, "user_refresh_token", &params, old)
+                .await;
+            match session {
                 Ok(session) => return Ok(session),
-                // No reason to give the backend up: the refresh token may have expired, too.
+                // The backend is still usable: the refresh token may have expired, too.
                 Err(
                     reason @ (Reason::Credentials(_)
                     | Reason::UnknownMethod
                     | Reason::Status(_)
                     | Reason::Malformed { .. }),
                 ) => {
-                    tracing::debug!(backend = backend.name, %reason, "the token is not renewed, logging in anew")
+                    tracing::debug!(backend = backend.name, %reason, "token not renewed, logging in again")
                 }
                 Err(reason) => return Err(reason),
             }
         }
-        let Self { credentials, .. } = self;
-        let params = json!([credentials.username, credentials.password.expose_secret()]);
-        self.session(backend, "user_login", &params, None).await
+        let Credentials { username, password } = &self.credentials;
+        let params = json!([username, password.expose_secret()]);
+        self.request_session(transport, backend, "user_login", &params, None)
+            .await
     }
 
-    async fn session(
+    async fn request_session(
         &self,
+        transport: &Transport,
         backend: &Backend,
         method: &str,
         params: &Value,
-        before: Option<&Session>,
+        old: Option<&Session>,
     ) -> Result<Session, Reason> {
-        let asked_at = Instant::now();
-        let answer = self.send(backend, None, self.body(method, params), true).await;
-        let answer = answer.map_err(|no_answer| no_answer.reason)?;
+        let requested_at = Instant::now();
+        let response = transport.send(backend, None, method, params, true).await;
+        let response = response.map_err(|error| error.reason)?;
         let malformed = |field, problem| Reason::Malformed {
             method: method.to_owned(),
             field,
             problem,
         };
-        let tokens = match answer.status {
-            200 => read::<Tokens>(&answer.body),
-            status => match refusal(&answer.body) {
-                Some(refusal) => Err(refusal),
+        let tokens = match response.status {
+            200 => parse::<Tokens>(&response.body),
+            status => match rpc_error(&response.body) {
+                Some(error) => Err(error),
                 None if matches!(status, 401 | 403) => {
                     return Err(Reason::Credentials(format!("HTTP status {status}")));
                 }
@@ -115,24 +134,28 @@ impl Client {
         };
         match tokens {
             Ok(tokens) => {
-                let refresh = before.and_then(|session| session.refresh.as_ref());
-                Session::new(tokens, asked_at, refresh)
-                    .ok_or_else(|| malformed("result.access_token".to_owned(), "is not a token".to_owned()))
+                let refresh = old.and_then(|session| session.refresh.as_ref());
+                Session::new(tokens, requested_at, refresh).ok_or_else(|| {
+                    malformed(
+                        "result.access_token".to_owned(),
+                        "is not a valid token".to_owned(),
+                    )
+                })
             }
-            Err(NoResult::Refused {
+            Err(ResponseError::Refused {
                 code: METHOD_NOT_FOUND,
                 ..
             }) => Err(Reason::UnknownMethod),
-            Err(NoResult::Refused { code, message }) => {
-                let message = self.without_secrets(&message, before);
+            Err(ResponseError::Refused { code, message }) => {
+                let message = self.redact(&message, old);
                 Err(Reason::Credentials(format!("{message} (code {code})")))
             }
-            Err(NoResult::Malformed { field, problem }) => Err(malformed(field, problem)),
+            Err(ResponseError::Malformed { field, problem }) => Err(malformed(field, problem)),
         }
     }
 
-    /// A text of Weka's as an error may show it: whoever wrote it may have repeated what was sent.
-    pub(crate) fn without_secrets(&self, text: &str, session: Option<&Session>) -> String {
+    /// Removes secrets from text of a response, which may repeat what was sent, and makes it printable.
+    pub(crate) fn redact(&self, text: &str, session: Option<&Session>) -> String {
         let tokens = session.map(|session| [Some(&session.access), session.refresh.as_ref()]);
         let secrets =
             std::iter::once(&self.credentials.password).chain(tokens.into_iter().flatten().flatten());
@@ -140,6 +163,6 @@ impl Client {
             .map(ExposeSecret::expose_secret)
             .filter(|secret| !secret.is_empty())
             .fold(text.to_owned(), |text, secret| text.replace(secret, "(hidden)"));
-        shown(&text)
+        printable(&text)
     }
 }

@@ -1,4 +1,4 @@
-//! The methods of Weka that wekactl uses.
+//! The methods of the Weka management API that wekactl uses.
 
 use crate::client::{Client, Kind};
 use crate::error::Error;
@@ -9,10 +9,10 @@ use weka_types::calls::Call;
 use weka_types::lists::{Drives, Hosts, Lists, Nodes, Overrides, Status};
 
 impl Client {
-    /// Reads everything that a run looks at, side by side: with the login six requests.
+    /// Reads all lists that a run needs, concurrently. Including the login, these are six requests.
     ///
     /// # Errors
-    /// One of the lists could not be read: then there is no picture at all (invariant I4).
+    /// A list cannot be read. Then the run has no lists at all (invariant I4).
     pub async fn snapshot(&self) -> Result<Lists, Error> {
         let (status, hosts, drives, nodes, overrides) = tokio::try_join!(
             self.status(),
@@ -30,7 +30,7 @@ impl Client {
         })
     }
 
-    /// `status`: whether the cluster serves, and whether it is upgraded.
+    /// `status`: whether the cluster serves I/O, and the upgrade in progress.
     ///
     /// # Errors
     /// [`Error`].
@@ -70,7 +70,7 @@ impl Client {
         self.read("manual_override_list").await
     }
 
-    /// `client_query_backend`: the release of the software that the cluster runs. Needs no login.
+    /// `client_query_backend`: the software release of the cluster. Requires no login.
     ///
     /// # Errors
     /// [`Error`].
@@ -79,16 +79,18 @@ impl Client {
         struct Backend {
             software_release: String,
         }
-        let backend: Backend = self.ask("client_query_backend", &json!({}), Kind::Open).await?;
+        let backend: Backend = self
+            .request_as("client_query_backend", &json!({}), Kind::PublicRead)
+            .await?;
         Ok(backend.software_release)
     }
 
-    /// Sends a call that changes something, once. One that names no drive or no container is not sent: there is nothing
-    /// to do, and what Weka takes an empty list for is not known.
+    /// Sends a call that changes the cluster, once. A call with an empty list of drives or containers is not sent: there is
+    /// nothing to do, and Weka does not document the meaning of an empty list.
     ///
     /// # Errors
-    /// [`Error`]; after [`Error::OutcomeUnknown`] it may have been carried out. A call that is
-    /// [best effort](Call::is_best_effort) fails like any other; what that means is the caller's to say.
+    /// [`Error`]; after [`Error::OutcomeUnknown`], the call may have been executed. A [best effort](Call::is_best_effort)
+    /// call returns errors like any other; the caller may ignore them.
     pub async fn call(&self, call: &Call) -> Result<(), Error> {
         let Some(params) = params(call) else {
             return Ok(());
@@ -98,29 +100,30 @@ impl Client {
         } else {
             Kind::Change
         };
-        self.ask::<IgnoredAny>(call.method(), &params, kind).await?;
+        self.request_as::<IgnoredAny>(call.method(), &params, kind)
+            .await?;
         Ok(())
     }
 
-    /// Calls any method. It may change something: it is sent once, as in [`call`](Self::call).
+    /// Calls any method. It may change the cluster, so it is sent only once, like [`call`](Self::call).
     ///
     /// # Errors
     /// [`Error`].
     pub async fn request(&self, method: &str, params: &Value) -> Result<Value, Error> {
-        self.ask(method, params, Kind::Change).await
+        self.request_as(method, params, Kind::Change).await
     }
 
     async fn read<T: DeserializeOwned>(&self, method: &str) -> Result<T, Error> {
-        self.ask(method, &json!({}), Kind::Read).await
+        self.request_as(method, &json!({}), Kind::Read).await
     }
 }
 
-/// The parameters of a call; none if it is about nothing.
+/// The parameters of a call; `None` if its list is empty.
 fn params(call: &Call) -> Option<Value> {
     let drives = |drives: &Vec<_>| (!drives.is_empty()).then(|| json!({ "drive_uuids": drives }));
     match call {
         Call::DeactivateDrives(uuids) | Call::RemoveDrives(uuids) => drives(uuids),
-        // Weka is to check that what is left suffices: the last of the guards against going too far.
+        // Weka must check that the remaining resources suffice: this is the last protection against draining too much.
         Call::DeactivateHosts(hosts) => {
             (!hosts.is_empty()).then(|| json!({ "host_ids": hosts, "skip_resource_validation": false }))
         }

@@ -1,15 +1,15 @@
 use crate::tls::{Ca, InvalidCa};
 use weka_types::{WekaApi, WekaProtocol};
 
-/// How backends are spoken to.
+/// The protocol and the trusted certificates of the backends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Protocol {
-    /// HTTPS, as Weka does by itself.
+    /// Weka's default.
     Https {
-        /// Whom to believe; none: any certificate, for Weka's own is self-signed.
+        /// `None` accepts any certificate, because Weka's own is self-signed.
         ca: Option<Ca>,
     },
-    /// Plain HTTP: password and tokens cross the network in the clear.
+    /// The password and the tokens cross the network unencrypted.
     Http,
 }
 
@@ -20,19 +20,15 @@ impl Default for Protocol {
 }
 
 impl Protocol {
-    /// As *fetch* says it; nothing said is HTTPS with any certificate.
+    /// Converts the setting. The default is HTTPS with any certificate.
     ///
     /// # Errors
-    /// [`InvalidCa`] if the certificates cannot be read: then no other certificate will do either.
-    pub fn of(api: Option<&WekaApi>) -> Result<Self, InvalidCa> {
-        Ok(match api {
-            None => Self::default(),
-            Some(WekaApi {
-                protocol: WekaProtocol::Http,
-                ..
-            }) => Self::Http,
-            Some(WekaApi { ca, .. }) => Self::Https {
-                ca: ca.as_deref().map(Ca::from_pem).transpose()?,
+    /// [`InvalidCa`] if the certificates cannot be read. There is no fallback to any other certificate.
+    pub fn new(api: &WekaApi) -> Result<Self, InvalidCa> {
+        Ok(match api.protocol {
+            WekaProtocol::Http => Self::Http,
+            WekaProtocol::Https => Self::Https {
+                ca: api.ca.as_deref().map(Ca::from_pem).transpose()?,
             },
         })
     }
@@ -57,14 +53,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_https_unless_it_is_said_otherwise_and_never_falls_back() {
-        let of = |protocol, ca: Option<&str>| {
+    fn https_is_the_default_without_a_fallback() {
+        let protocol = |protocol, ca: Option<&str>| {
             let ca = ca.map(str::to_owned);
-            Protocol::of(Some(&WekaApi { protocol, ca }))
+            Protocol::new(&WekaApi { protocol, ca })
         };
-        assert_eq!(Protocol::of(None), Ok(Protocol::Https { ca: None }));
-        assert_eq!(of(WekaProtocol::Https, None), Ok(Protocol::Https { ca: None }));
-        assert_eq!(of(WekaProtocol::Http, None), Ok(Protocol::Http));
-        assert_eq!(of(WekaProtocol::Https, Some("")), Err(InvalidCa::None));
+        assert_eq!(
+            Protocol::new(&WekaApi::default()),
+            Ok(Protocol::Https { ca: None })
+        );
+        assert_eq!(
+            protocol(WekaProtocol::Https, None),
+            Ok(Protocol::Https { ca: None })
+        );
+        assert_eq!(protocol(WekaProtocol::Http, None), Ok(Protocol::Http));
+        assert_eq!(protocol(WekaProtocol::Https, Some("")), Err(InvalidCa::None));
     }
 }

@@ -1,7 +1,8 @@
-//! Whom to believe to be a backend.
+//! Verification of the backends' certificates.
 //!
-//! Weka's own certificate is self-signed and backends are addressed by IP, so that by default any certificate will do,
-//! as long as the server has its key. With given certificates the server must show one of them or one that they vouch for.
+//! Weka's own certificate is self-signed, and backends are addressed by IP. So any certificate is accepted by default, as
+//! long as the server has its private key. If CA certificates are given, the server must present one of them, or one that
+//! they signed.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
@@ -12,46 +13,43 @@ use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::sync::Arc;
 
-/// The longest PEM text that is taken. It travels in the state machine's data, of which a message may have 256 KiB.
-const MOST: usize = 32 << 10;
+/// The maximum length of the PEM text in bytes. The state machine passes it in its messages, which are limited to 256 KiB.
+const MAX_PEM_BYTES: usize = 32 << 10;
 
-/// Certificates of which a backend must show one, or one that they vouch for.
+/// CA certificates. A backend must present one of them, or one that they signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ca {
     pem: String,
     certificates: Vec<CertificateDer<'static>>,
 }
 
-/// A text that is no list of certificates.
+/// Text that is not a valid list of certificates.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidCa {
-    /// It is not PEM.
-    #[error("it is not PEM: {0}")]
+    #[error("not valid PEM: {0}")]
     Pem(String),
-    /// There is no certificate in it.
-    #[error("there is no certificate in it (-----BEGIN CERTIFICATE-----)")]
+    #[error("no certificate found (-----BEGIN CERTIFICATE-----)")]
     None,
-    /// There is something else in it, such as a private key, which must not be stored with the settings.
+    /// It contains something else, such as a private key, which must not be stored in the settings.
     #[error(
-        "there is something in it that is no certificate: a private key or another secret must not stand there"
+        "it contains something that is not a certificate; it must not contain a private key or another secret"
     )]
     Other,
-    /// One of the certificates cannot be read.
-    #[error("certificate {0} in it cannot be read")]
+    #[error("certificate {0} is not valid")]
     Certificate(usize),
-    /// It is too long to travel with every run.
-    #[error("it is longer than {MOST} bytes")]
+    /// It is too long for the messages of the state machine.
+    #[error("longer than {MAX_PEM_BYTES} bytes")]
     TooLong,
 }
 
 impl Ca {
-    /// Reads one or several certificates in PEM.
+    /// Parses one or more certificates in PEM.
     ///
     /// # Errors
-    /// [`InvalidCa`]: none is there, one cannot be read, or something else stands beside them.
+    /// [`InvalidCa`]: there is no certificate, one is not valid, or the text contains something else.
     pub fn from_pem(pem: &str) -> Result<Self, InvalidCa> {
-        if pem.len() > MOST {
+        if pem.len() > MAX_PEM_BYTES {
             return Err(InvalidCa::TooLong);
         }
         let mut certificates = Vec::new();
@@ -61,9 +59,9 @@ impl Ca {
                 return Err(InvalidCa::Other);
             }
             let certificate = CertificateDer::from(der);
-            let readable = ParsedCertificate::try_from(&certificate).is_ok()
+            let is_valid = ParsedCertificate::try_from(&certificate).is_ok()
                 && RootCertStore::empty().add(certificate.clone()).is_ok();
-            if !readable {
+            if !is_valid {
                 return Err(InvalidCa::Certificate(certificates.len() + 1));
             }
             certificates.push(certificate);
@@ -77,50 +75,49 @@ impl Ca {
         })
     }
 
-    /// As it was read.
     pub fn pem(&self) -> &str {
         &self.pem
     }
 }
 
-/// TLS that believes what `ca` says, or anyone.
+/// A TLS configuration that trusts `ca`, or any certificate.
 pub(crate) fn config(ca: Option<&Ca>) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(ring::default_provider());
     let mut roots = RootCertStore::empty();
     for certificate in ca.iter().flat_map(|ca| &ca.certificates) {
         roots.add(certificate.clone())?;
     }
-    let trust = Trust {
-        given: ca.map(|ca| (ca.certificates.clone(), roots)),
+    let verifier = Verifier {
+        trusted: ca.map(|ca| (ca.certificates.clone(), roots)),
         provider: provider.clone(),
     };
     Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(trust))
+        .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth())
 }
 
 #[derive(Debug)]
-struct Trust {
-    given: Option<(Vec<CertificateDer<'static>>, RootCertStore)>,
+struct Verifier {
+    trusted: Option<(Vec<CertificateDer<'static>>, RootCertStore)>,
     provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for Trust {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        // Not compared: backends are addressed by IP, and their certificates rarely name it.
+        // Not compared: backends are addressed by IP, which their certificates rarely contain.
         _server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let Some((certificates, roots)) = &self.given else {
+        let Some((certificates, roots)) = &self.trusted else {
             return Ok(ServerCertVerified::assertion());
         };
-        // The very certificate that was given is believed whatever it says of itself: Weka's is its own CA and no server's.
+        // A given certificate is trusted itself, whatever its extensions: Weka's is its own CA and not marked as a server's.
         if !certificates.contains(end_entity) {
             verify_server_cert_signed_by_trust_anchor(
                 &ParsedCertificate::try_from(end_entity)?,
@@ -180,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_one_or_several_certificates_with_text_between() {
+    fn parses_certificates_with_text_between_them() {
         assert_eq!(Ca::from_pem(&certificate()).unwrap().certificates.len(), 1);
         let bundle = format!("# one\n{}\n# another\n{}", certificate(), certificate());
         let ca = Ca::from_pem(&bundle).unwrap();
@@ -189,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong_with_others() {
+    fn invalid_text_is_reported_with_its_problem() {
         assert_eq!(Ca::from_pem(""), Err(InvalidCa::None));
         assert_eq!(Ca::from_pem("hello"), Err(InvalidCa::None));
         let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
@@ -197,13 +194,16 @@ mod tests {
             Ca::from_pem(&format!("{}{key}", certificate())),
             Err(InvalidCa::Other)
         );
-        let cut = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let invalid = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert_eq!(
-            Ca::from_pem(&format!("{}{cut}", certificate())),
+            Ca::from_pem(&format!("{}{invalid}", certificate())),
             Err(InvalidCa::Certificate(2))
         );
-        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n";
-        assert!(matches!(Ca::from_pem(broken), Err(InvalidCa::Pem(_))));
-        assert_eq!(Ca::from_pem(&"#".repeat(MOST + 1)), Err(InvalidCa::TooLong));
+        let truncated = "-----BEGIN CERTIFICATE-----\nAAAA\n";
+        assert!(matches!(Ca::from_pem(truncated), Err(InvalidCa::Pem(_))));
+        assert_eq!(
+            Ca::from_pem(&"#".repeat(MAX_PEM_BYTES + 1)),
+            Err(InvalidCa::TooLong)
+        );
     }
 }

@@ -94,7 +94,7 @@ fn arguments_are_checked_all_at_once_before_anything_is_asked() {
         ],
     );
     let text = lab.file("text.pem", "no certificate");
-    let none = format!("--weka-ca {text}: there is no certificate in it");
+    let none = format!("--weka-ca {text}: no certificate found");
     refused(&lab, &["--weka-ca", &text], 64, &[&none]);
     refused(
         &lab,

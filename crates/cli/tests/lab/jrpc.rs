@@ -113,12 +113,12 @@ fn says_what_weka_or_the_way_to_it_has_against_it() {
         (
             &["--http", "--host", "127.0.0.1", "-m", "nonsense"][..],
             1,
-            "nonsense: 127.0.0.1 refuses it: Invalid params (code -32602)",
+            "nonsense: 127.0.0.1 rejected the request: Invalid params (code -32602)",
         ),
         (
             &["--host", "127.0.0.1", "-m", "status"],
             1,
-            "status: no backend could be asked: 127.0.0.1 cannot be connected to",
+            "status: no backend is available: 127.0.0.1: cannot connect",
         ),
         (
             &["--host", "127.0.0.1", "-m", "status", "--params", "{"],

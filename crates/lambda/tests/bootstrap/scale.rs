@@ -286,7 +286,7 @@ async fn a_change_whose_answer_is_lost_is_not_sent_again() {
         .await;
     let response = scene.run(6).await.unwrap();
     let errors = response.transient_errors.unwrap();
-    assert!(errors[0].contains("may have been carried out"), "{errors:?}");
+    assert!(errors[0].contains("may have been executed"), "{errors:?}");
     assert_eq!(changing(&scene.called().await), ["cluster_deactivate_drives"]);
     // The next run sees that it was, and goes on.
     let response = scene.run(6).await.unwrap();

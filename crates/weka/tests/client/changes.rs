@@ -1,25 +1,25 @@
-//! What changes something is sent once.
+//! Requests that change the cluster are sent once.
 
-use crate::fleet::{Fleet, Say, client, empty};
+use crate::fleet::{Fleet, Reply, client, empty};
 use serde_json::json;
 use weka_types::calls::Call;
 use weka_types::ids::HostId;
 
-fn removal() -> Call {
+fn remove_host() -> Call {
     Call::RemoveHost(HostId(4))
 }
 
 #[tokio::test]
-async fn every_call_has_the_parameters_that_weka_wants() {
+async fn every_call_has_the_documented_parameters() {
     let fleet = Fleet::http(1, empty).await;
     let client = fleet.client();
     for call in [
         Call::DeactivateDrives(vec!["u1".into(), "u2".into()]),
         Call::RemoveDrives(vec!["u1".into()]),
         Call::DeactivateHosts(vec![HostId(4), HostId(5)]),
-        removal(),
+        remove_host(),
         Call::Event("why".to_owned()),
-        // About nothing: not sent.
+        // With an empty list: not sent.
         Call::DeactivateDrives(vec![]),
         Call::RemoveDrives(vec![]),
         Call::DeactivateHosts(vec![]),
@@ -27,10 +27,10 @@ async fn every_call_has_the_parameters_that_weka_wants() {
         client.call(&call).await.unwrap();
     }
     let sent: Vec<_> = fleet
-        .asked()
+        .requests()
         .into_iter()
         .skip(1)
-        .map(|asked| (asked.method, asked.params))
+        .map(|request| (request.method, request.params))
         .collect();
     let expected = [
         (
@@ -49,74 +49,77 @@ async fn every_call_has_the_parameters_that_weka_wants() {
 }
 
 #[tokio::test]
-async fn what_may_have_been_carried_out_is_not_sent_again() {
-    for (say, reason) in [
-        (Say::Silence, "did not answer within 3000 ms"),
-        (Say::Break, "broke off the connection"),
-        (Say::Status(503), "answers with HTTP status 503"),
-        (Say::Status(404), "answers with HTTP status 404"),
-        (Say::Bytes(b"{}".to_vec()), "cannot be read: result is missing"),
+async fn request_with_unknown_outcome_is_not_repeated() {
+    for (reply, reason) in [
+        (Reply::Silence, "no response within 3000 ms"),
+        (Reply::Break, "connection lost"),
+        (Reply::Status(503), "HTTP status 503"),
+        (Reply::Status(404), "HTTP status 404"),
+        (Reply::Bytes(b"{}".to_vec()), "cannot be read: result is missing"),
         (
-            Say::Bytes(b"{\"resu".to_vec()),
-            "cannot be read: the answer breaks off",
+            Reply::Bytes(b"{\"resu".to_vec()),
+            "cannot be read: the response is truncated",
         ),
     ] {
-        let fleet = Fleet::http(2, move |asked| match asked.method.as_str() {
-            "cluster_remove_host" => say.clone(),
-            _ => empty(asked),
+        let fleet = Fleet::http(2, move |request| match request.method.as_str() {
+            "cluster_remove_host" => reply.clone(),
+            _ => empty(request),
         })
         .await;
         let client = fleet.client();
-        let error = client.call(&removal()).await.unwrap_err();
-        assert!(error.may_have_been_carried_out(), "{error:?}");
+        let error = client.call(&remove_host()).await.unwrap_err();
+        assert!(matches!(error, weka::Error::OutcomeUnknown { .. }), "{error:?}");
         assert_eq!(error.name(), "WekaMayHaveBeenCarriedOut");
         let text = error.to_string();
         assert!(
-            text.starts_with("cluster_remove_host: may have been carried out: 127.0.0.1 "),
+            text.starts_with("cluster_remove_host: the request may have been executed: 127.0.0.1: "),
             "{text}"
         );
         assert!(text.contains(reason), "{text}");
         assert_eq!(
-            fleet.asked().len(),
+            fleet.requests().len(),
             2,
-            "a login and the call: {:?}",
-            fleet.asked()
+            "expected a login and the call: {:?}",
+            fleet.requests()
         );
-        // The run goes on, where it must be on another backend.
+        // The run continues, on another backend if necessary.
         client.hosts().await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn what_was_surely_not_carried_out_is_sent_to_the_next() {
-    let fleet = Fleet::http(3, |asked| match (asked.backend, asked.method.as_str()) {
-        (0, "cluster_remove_host") => Say::Refuse(-32601, "Method not found"),
-        (1, "cluster_remove_host") => Say::Status(401),
+async fn request_that_was_not_executed_is_sent_to_the_next_backend() {
+    let fleet = Fleet::http(3, |request| match (request.backend, request.method.as_str()) {
+        (0, "cluster_remove_host") => Reply::Refuse(-32601, "Method not found"),
+        (1, "cluster_remove_host") => Reply::Status(401),
         (1, "user_refresh_token") => crate::fleet::tokens("t2", json!(3600)),
-        _ => empty(asked),
+        _ => empty(request),
     })
     .await;
     let backends = ["127.0.0.99", "127.0.0.1", "127.0.0.2", "127.0.0.3"].map(str::to_owned);
-    client(backends, &fleet.options()).call(&removal()).await.unwrap();
-    let of = |backend, method: &str| (backend, method.to_owned());
+    client(backends, &fleet.options())
+        .call(&remove_host())
+        .await
+        .unwrap();
+    let request = |backend, method: &str| (backend, method.to_owned());
     let expected = [
-        of(0, "user_login"),
-        of(0, "cluster_remove_host"),
-        of(1, "user_login"),
-        of(1, "cluster_remove_host"),
-        of(1, "user_refresh_token"),
-        of(1, "cluster_remove_host"),
-        of(2, "user_login"),
-        of(2, "cluster_remove_host"),
+        request(0, "user_login"),
+        request(0, "cluster_remove_host"),
+        request(1, "user_login"),
+        request(1, "cluster_remove_host"),
+        request(1, "user_refresh_token"),
+        request(1, "cluster_remove_host"),
+        request(2, "user_login"),
+        request(2, "cluster_remove_host"),
     ];
     assert_eq!(fleet.methods(), expected);
 }
 
 #[tokio::test]
-async fn a_refusal_is_final_and_has_weka_s_words() {
-    let fleet = Fleet::http(2, |asked| match asked.method.as_str() {
-        "cluster_deactivate_hosts" => Say::Refuse(-32602, "not enough\nresources"),
-        _ => empty(asked),
+async fn rpc_error_is_final_and_has_wekas_message() {
+    let fleet = Fleet::http(2, |request| match request.method.as_str() {
+        "cluster_deactivate_hosts" => Reply::Refuse(-32602, "not enough\nresources"),
+        _ => empty(request),
     })
     .await;
     let error = fleet
@@ -124,39 +127,39 @@ async fn a_refusal_is_final_and_has_weka_s_words() {
         .call(&Call::DeactivateHosts(vec![HostId(1)]))
         .await
         .unwrap_err();
-    assert!(!error.may_have_been_carried_out());
+    assert!(!matches!(error, weka::Error::OutcomeUnknown { .. }));
     assert_eq!(
         error.to_string(),
-        "cluster_deactivate_hosts: 127.0.0.1 refuses it: not enough resources (code -32602)"
+        "cluster_deactivate_hosts: 127.0.0.1 rejected the request: not enough resources (code -32602)"
     );
-    assert_eq!(fleet.asked().len(), 2);
+    assert_eq!(fleet.requests().len(), 2);
 }
 
 #[tokio::test]
-async fn a_cluster_without_custom_events_is_as_good_as_another() {
-    let fleet = Fleet::http(2, |asked| match asked.method.as_str() {
-        "events_trigger_custom" => Say::Refuse(-32601, "Method not found"),
-        _ => empty(asked),
+async fn backend_without_custom_events_stays_in_use() {
+    let fleet = Fleet::http(2, |request| match request.method.as_str() {
+        "events_trigger_custom" => Reply::Refuse(-32601, "Method not found"),
+        _ => empty(request),
     })
     .await;
     let client = fleet.client();
     let error = client.call(&Call::Event("why".to_owned())).await.unwrap_err();
     assert_eq!(error.name(), "WekaRefused");
-    client.call(&removal()).await.unwrap();
-    assert!(fleet.asked().iter().all(|asked| asked.backend == 0));
+    client.call(&remove_host()).await.unwrap();
+    assert!(fleet.requests().iter().all(|request| request.backend == 0));
 }
 
 #[tokio::test]
-async fn any_method_may_change_something() {
-    let fleet = Fleet::http(2, |asked| match asked.method.as_str() {
-        "anything" => Say::Result(asked.params.clone()),
-        "silent" => Say::Silence,
-        _ => empty(asked),
+async fn arbitrary_method_is_treated_as_a_change() {
+    let fleet = Fleet::http(2, |request| match request.method.as_str() {
+        "anything" => Reply::Result(request.params.clone()),
+        "silent" => Reply::Silence,
+        _ => empty(request),
     })
     .await;
     let client = fleet.client();
     let params = json!({ "x": [1] });
     assert_eq!(client.request("anything", &params).await.unwrap(), params);
     let error = client.request("silent", &params).await.unwrap_err();
-    assert!(error.may_have_been_carried_out());
+    assert!(matches!(error, weka::Error::OutcomeUnknown { .. }));
 }

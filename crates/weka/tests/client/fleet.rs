@@ -1,10 +1,10 @@
-//! Backends that answer as a test says.
+//! Backends whose replies a test determines.
 
 use http_body_util::{BodyExt, Full};
+use hyper::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -20,30 +20,29 @@ use tokio_rustls::TlsAcceptor;
 use weka::{Client, Options, Protocol};
 use weka_types::Credentials;
 
-/// What stands in no error, log line or `Debug` text.
+/// A secret that no error, log line or `Debug` output may contain.
 pub(crate) const PASSWORD: &str = "hunter2-of-the-admin";
 
-/// What a backend does with a request.
+/// How a backend replies to a request.
 #[derive(Debug, Clone)]
-pub(crate) enum Say {
-    /// A result.
+pub(crate) enum Reply {
     Result(Value),
-    /// A refusal, with JSON-RPC's code and a message.
+    /// A JSON-RPC error with a code and a message.
     Refuse(i64, &'static str),
-    /// A status without anything of JSON-RPC.
+    /// An HTTP status with a body that is not JSON-RPC.
     Status(u16),
     /// These bytes, with status 200.
     Bytes(Vec<u8>),
-    /// Nothing at all.
+    /// No response.
     Silence,
     /// Closes the connection.
     Break,
 }
 
-/// A request, as a backend saw it.
+/// A request that a backend received.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Asked {
-    /// Which backend: its place in the fleet.
+pub(crate) struct Request {
+    /// The index in the fleet.
     pub(crate) backend: usize,
     pub(crate) method: String,
     pub(crate) params: Value,
@@ -51,84 +50,87 @@ pub(crate) struct Asked {
     pub(crate) token: Option<String>,
 }
 
-type Handler = dyn Fn(&Asked) -> Say + Send + Sync;
+type Handler = dyn Fn(&Request) -> Reply + Send + Sync;
 
 /// A few backends, `127.0.0.1`, `127.0.0.2` and so on, on one port.
 pub(crate) struct Fleet {
     pub(crate) port: u16,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
     size: usize,
     _serving: JoinSet<()>,
 }
 
-/// A backend's answer to anything, of a cluster in which nothing is.
-pub(crate) fn empty(asked: &Asked) -> Say {
-    match asked.method.as_str() {
+/// The reply of a backend of an empty cluster.
+pub(crate) fn empty(request: &Request) -> Reply {
+    match request.method.as_str() {
         "user_login" => tokens("t1", json!(3600)),
-        "status" => Say::Result(json!({ "io_status": "STARTED", "upgrade": null })),
-        _ => Say::Result(json!({})),
+        "status" => Reply::Result(json!({ "io_status": "STARTED", "upgrade": null })),
+        _ => Reply::Result(json!({})),
     }
 }
 
-/// The answer to a login.
-pub(crate) fn tokens(token: &str, expires_in: Value) -> Say {
-    Say::Result(json!({
+/// The reply to a login.
+pub(crate) fn tokens(token: &str, expires_in: Value) -> Reply {
+    Reply::Result(json!({
         "access_token": token, "refresh_token": format!("refresh-{token}"), "expires_in": expires_in, "token_type": "Bearer",
     }))
 }
 
 impl Fleet {
-    /// Backends that speak HTTP.
-    pub(crate) async fn http(size: usize, handler: impl Fn(&Asked) -> Say + Send + Sync + 'static) -> Self {
+    /// Starts backends that use HTTP.
+    pub(crate) async fn http(
+        size: usize,
+        handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         Self::start(vec![None; size], handler).await
     }
 
-    /// Backends that speak HTTPS where they have an acceptor.
+    /// Starts backends that use HTTPS if they have an acceptor.
     pub(crate) async fn start(
         tls: Vec<Option<TlsAcceptor>>,
-        handler: impl Fn(&Asked) -> Say + Send + Sync + 'static,
+        handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let size = tls.len();
         let listeners = listen(size).await;
         let port = listeners[0].local_addr().unwrap().port();
-        let asked = Arc::<Mutex<Vec<Asked>>>::default();
+        let requests = Arc::<Mutex<Vec<Request>>>::default();
         let handler: Arc<Handler> = Arc::new(handler);
         let mut serving = JoinSet::new();
         for (backend, (listener, tls)) in listeners.into_iter().zip(tls).enumerate() {
-            serving.spawn(accept(listener, tls, backend, asked.clone(), handler.clone()));
+            serving.spawn(accept(listener, tls, backend, requests.clone(), handler.clone()));
         }
         Self {
             port,
-            asked,
+            requests,
             size,
             _serving: serving,
         }
     }
 
-    /// What was asked so far, and of whom.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+    /// All requests so far.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
     }
 
-    /// The methods that were asked, with the place of the backend.
+    /// The methods of all requests, each with the index of the backend.
     pub(crate) fn methods(&self) -> Vec<(usize, String)> {
-        self.asked()
+        self.requests()
             .into_iter()
-            .map(|asked| (asked.backend, asked.method))
+            .map(|request| (request.backend, request.method))
             .collect()
     }
 
-    /// Plain HTTP on this fleet's port, and quick where the backend is busy.
+    /// HTTP on this fleet's port, with a short retry delay.
     pub(crate) fn options(&self) -> Options {
         Options {
             protocol: Protocol::Http,
             port: self.port,
-            pause: Duration::from_millis(5),
+            retry_delay: Duration::from_millis(5),
             ..Options::default()
         }
     }
 
-    /// A client of all backends in their order.
+    /// A client of all backends, in their order.
     pub(crate) fn client(&self) -> Client {
         self.client_with(&self.options())
     }
@@ -138,7 +140,7 @@ impl Fleet {
     }
 }
 
-/// A client that has half a minute.
+/// A client with a deadline in 30 s.
 pub(crate) fn client(backends: impl IntoIterator<Item = String>, options: &Options) -> Client {
     Client::new(
         backends,
@@ -156,20 +158,20 @@ pub(crate) fn admin() -> Credentials {
     }
 }
 
-/// Says one thing after the other, the last again and again.
-pub(crate) fn in_turn(says: impl IntoIterator<Item = Say>) -> impl Fn() -> Say + Send + Sync {
-    let says = Mutex::new(says.into_iter().collect::<VecDeque<_>>());
+/// Returns the replies in order, and repeats the last one.
+pub(crate) fn in_turn(replies: impl IntoIterator<Item = Reply>) -> impl Fn() -> Reply + Send + Sync {
+    let replies = Mutex::new(replies.into_iter().collect::<VecDeque<_>>());
     move || {
-        let mut says = says.lock().unwrap();
-        let say = says.pop_front().unwrap();
-        if says.is_empty() {
-            says.push_back(say.clone());
+        let mut replies = replies.lock().unwrap();
+        let reply = replies.pop_front().unwrap();
+        if replies.is_empty() {
+            replies.push_back(reply.clone());
         }
-        say
+        reply
     }
 }
 
-/// Listens on one port of as many addresses: a port that is free on the first may be taken on another.
+/// Listens on the same port of several addresses. A port that is free on the first address may be in use on another.
 async fn listen(size: usize) -> Vec<TcpListener> {
     'port: for _ in 0..100 {
         let first = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -183,48 +185,48 @@ async fn listen(size: usize) -> Vec<TcpListener> {
         }
         return listeners;
     }
-    panic!("no port is free on {size} addresses")
+    panic!("found no port that is free on {size} addresses")
 }
 
 async fn accept(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     backend: usize,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
     handler: Arc<Handler>,
 ) {
     let mut connections = JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        let (tls, asked, handler) = (tls.clone(), asked.clone(), handler.clone());
+        let (tls, requests, handler) = (tls.clone(), requests.clone(), handler.clone());
         connections.spawn(async move {
-            // A client that goes away or does not trust the certificate is what is tested.
+            // The handshake fails if a test makes the client distrust the certificate or disconnect.
             let Some(tls) = tls else {
-                return converse(stream, backend, asked, handler).await;
+                return serve(stream, backend, requests, handler).await;
             };
             if let Ok(stream) = tls.accept(stream).await {
-                converse(stream, backend, asked, handler).await;
+                serve(stream, backend, requests, handler).await;
             }
         });
     }
 }
 
-async fn converse(
+async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     backend: usize,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
     handler: Arc<Handler>,
 ) {
-    let service = service_fn(|request| answer(request, backend, &asked, &*handler));
+    let service = service_fn(|request| respond(request, backend, &requests, &*handler));
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
-async fn answer(
-    request: Request<Incoming>,
+async fn respond(
+    request: hyper::Request<Incoming>,
     backend: usize,
-    log: &Mutex<Vec<Asked>>,
+    log: &Mutex<Vec<Request>>,
     handler: &Handler,
 ) -> Result<Response<Full<VecDeque<u8>>>, io::Error> {
     assert_eq!(
@@ -237,7 +239,7 @@ async fn answer(
     });
     assert!(
         request.headers().contains_key("content-length"),
-        "a body without a length"
+        "the request has no content-length header"
     );
     let body = request
         .into_body()
@@ -247,27 +249,27 @@ async fn answer(
         .to_bytes();
     let mut body: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(body["jsonrpc"], "2.0");
-    let asked = Asked {
+    let request = Request {
         backend,
         method: body["method"].as_str().unwrap().to_owned(),
         params: body["params"].take(),
         token,
     };
-    log.lock().unwrap().push(asked.clone());
+    log.lock().unwrap().push(request.clone());
     let id = body["id"].take();
-    let (status, body) = match handler(&asked) {
-        Say::Result(result) => (
+    let (status, body) = match handler(&request) {
+        Reply::Result(result) => (
             200,
             json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string(),
         ),
-        Say::Refuse(code, message) => (
+        Reply::Refuse(code, message) => (
             200,
             json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } }).to_string(),
         ),
-        Say::Status(status) => (status, "<html>no</html>".to_owned()),
-        Say::Bytes(bytes) => (200, String::from_utf8(bytes).unwrap()),
-        Say::Silence => pending().await,
-        Say::Break => return Err(io::Error::other("as the test wants")),
+        Reply::Status(status) => (status, "<html>no</html>".to_owned()),
+        Reply::Bytes(bytes) => (200, String::from_utf8(bytes).unwrap()),
+        Reply::Silence => pending().await,
+        Reply::Break => return Err(io::Error::other("closed by the test")),
     };
     let response = Response::builder().status(status);
     Ok(response.body(Full::new(body.into_bytes().into())).unwrap())

@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "test helpers outside of test functions")]
 
-mod answers;
 mod changes;
-mod failing;
+mod failures;
 mod fleet;
-mod logging_in;
+mod login;
+mod responses;
 mod trust;

@@ -1,4 +1,4 @@
-//! Whom the client believes to be a backend.
+//! Verification of certificates.
 
 use crate::fleet::{Fleet, client, empty};
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
@@ -8,7 +8,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::{ServerConfig, crypto::ring};
 use weka::{Ca, Options, Protocol};
 
-/// A server that shows these certificates; its own is the first.
+/// A server with this certificate chain, its own certificate first.
 fn acceptor(chain: &[&Certificate], key: &KeyPair) -> TlsAcceptor {
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -25,7 +25,7 @@ fn acceptor(chain: &[&Certificate], key: &KeyPair) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// A certificate for a name that no test uses, as Weka's own is.
+/// A certificate for a name that no test uses, like Weka's own.
 fn self_signed() -> (Certificate, KeyPair) {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec!["weka.invalid".to_owned()]).unwrap();
@@ -38,7 +38,7 @@ fn ca_params() -> CertificateParams {
     params
 }
 
-fn trusting(fleet: &Fleet, pem: Option<&str>) -> Options {
+fn https(fleet: &Fleet, pem: Option<&str>) -> Options {
     Options {
         protocol: Protocol::Https {
             ca: pem.map(|pem| Ca::from_pem(pem).unwrap()),
@@ -48,18 +48,14 @@ fn trusting(fleet: &Fleet, pem: Option<&str>) -> Options {
 }
 
 #[tokio::test]
-async fn without_a_ca_any_certificate_will_do() {
+async fn any_certificate_is_accepted_without_a_ca() {
     let (certificate, key) = self_signed();
     let fleet = Fleet::start(vec![Some(acceptor(&[&certificate], &key))], empty).await;
-    fleet
-        .client_with(&trusting(&fleet, None))
-        .snapshot()
-        .await
-        .unwrap();
+    fleet.client_with(&https(&fleet, None)).snapshot().await.unwrap();
 }
 
 #[tokio::test]
-async fn the_given_certificate_itself_is_believed_even_if_it_is_a_ca_s() {
+async fn given_certificate_is_trusted_even_if_it_is_a_ca() {
     let (certificate, key) = self_signed();
     let ca_key = KeyPair::generate().unwrap();
     let own_ca = ca_params().self_signed(&ca_key).unwrap();
@@ -70,13 +66,13 @@ async fn the_given_certificate_itself_is_believed_even_if_it_is_a_ca_s() {
     let fleet = Fleet::start(servers, empty).await;
     let both = certificate.pem() + &own_ca.pem();
     for n in [1, 2] {
-        let client = client([format!("127.0.0.{n}")], &trusting(&fleet, Some(&both)));
+        let client = client([format!("127.0.0.{n}")], &https(&fleet, Some(&both)));
         client.hosts().await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn a_chain_to_the_given_certificate_is_believed_whatever_name_it_has() {
+async fn chain_to_the_given_certificate_is_trusted_regardless_of_its_name() {
     let root_key = KeyPair::generate().unwrap();
     let root_params = ca_params();
     let root = root_params.self_signed(&root_key).unwrap();
@@ -91,7 +87,7 @@ async fn a_chain_to_the_given_certificate_is_believed_whatever_name_it_has() {
     let fleet = Fleet::start(vec![Some(acceptor(&[&certificate, &middle], &key))], empty).await;
     for pem in [root.pem(), middle.pem()] {
         fleet
-            .client_with(&trusting(&fleet, Some(&pem)))
+            .client_with(&https(&fleet, Some(&pem)))
             .hosts()
             .await
             .unwrap();
@@ -99,13 +95,13 @@ async fn a_chain_to_the_given_certificate_is_believed_whatever_name_it_has() {
 }
 
 #[tokio::test]
-async fn another_certificate_is_refused_and_the_error_says_so() {
+async fn other_certificate_is_rejected_with_its_own_error() {
     let (certificate, key) = self_signed();
     let (other, _) = self_signed();
     let acceptor = acceptor(&[&certificate], &key);
     let fleet = Fleet::start(vec![Some(acceptor.clone()), Some(acceptor)], empty).await;
     let error = fleet
-        .client_with(&trusting(&fleet, Some(&other.pem())))
+        .client_with(&https(&fleet, Some(&other.pem())))
         .hosts()
         .await
         .unwrap_err();
@@ -113,19 +109,19 @@ async fn another_certificate_is_refused_and_the_error_says_so() {
     let text = error.to_string();
     assert!(
         text.starts_with(
-            "hosts_list: no backend has a certificate that is trusted: 127.0.0.1 has a certificate that is refused: "
+            "hosts_list: no backend has a trusted certificate: 127.0.0.1: certificate rejected: "
         ),
         "{text}"
     );
-    assert_eq!(fleet.asked(), []);
+    assert_eq!(fleet.requests(), []);
 }
 
 #[tokio::test]
-async fn a_backend_that_speaks_the_other_protocol_is_an_error() {
+async fn backend_with_the_other_protocol_is_an_error() {
     let (certificate, key) = self_signed();
     let fleet = Fleet::start(vec![Some(acceptor(&[&certificate], &key)), None], empty).await;
-    let https = client(["127.0.0.2".to_owned()], &trusting(&fleet, None));
-    let http = client(["127.0.0.1".to_owned()], &fleet.options());
-    assert_eq!(https.hosts().await.unwrap_err().name(), "WekaUnreachable");
-    assert_eq!(http.hosts().await.unwrap_err().name(), "WekaUnreachable");
+    let https_client = client(["127.0.0.2".to_owned()], &https(&fleet, None));
+    let http_client = client(["127.0.0.1".to_owned()], &fleet.options());
+    assert_eq!(https_client.hosts().await.unwrap_err().name(), "WekaUnreachable");
+    assert_eq!(http_client.hosts().await.unwrap_err().name(), "WekaUnreachable");
 }

@@ -1,6 +1,6 @@
-//! Answers of Weka as they come, and as they must not.
+//! Valid and invalid responses of Weka.
 
-use crate::fleet::{Fleet, Say, empty};
+use crate::fleet::{Fleet, Reply, empty};
 use serde_json::Value;
 use std::path::Path;
 use weka_types::ids::{DiskId, HostId, InstanceId, NodeId};
@@ -8,16 +8,16 @@ use weka_types::lists::{
     DriveHost, DriveStatus, HostState, HostStatus, Lists, Mode, NodeStatus, Overrides, SKIP_SCALE_DOWN,
 };
 
-/// A backend that answers with the files of `tests/answers`, and with `spoiled` to one method.
-async fn fleet(spoiled: Option<(&'static str, &'static str)>) -> Fleet {
-    Fleet::http(2, move |asked| match asked.method.as_str() {
-        method if spoiled.is_some_and(|(of, _)| of == method) => {
-            Say::Bytes(spoiled.unwrap().1.as_bytes().to_vec())
+/// Backends that reply with the files in `tests/responses`, but to one method with `replaced`.
+async fn fleet(replaced: Option<(&'static str, &'static str)>) -> Fleet {
+    Fleet::http(2, move |request| match request.method.as_str() {
+        method if replaced.is_some_and(|(name, _)| name == method) => {
+            Reply::Bytes(replaced.unwrap().1.as_bytes().to_vec())
         }
-        "user_login" => empty(asked),
+        "user_login" => empty(request),
         method => {
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/answers/{method}.json"));
-            Say::Bytes(std::fs::read(path).unwrap())
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/responses/{method}.json"));
+            Reply::Bytes(std::fs::read(path).unwrap())
         }
     })
     .await
@@ -28,7 +28,7 @@ async fn read() -> Lists {
 }
 
 #[tokio::test]
-async fn a_status_and_the_overrides() {
+async fn status_and_overrides_are_parsed() {
     let lists = read().await;
     assert_eq!(
         (lists.status.io_status.as_str(), lists.status.upgrade),
@@ -41,38 +41,51 @@ async fn a_status_and_the_overrides() {
 }
 
 #[tokio::test]
-async fn containers_with_everything_and_with_nothing() {
+async fn complete_and_incomplete_containers_are_parsed() {
     let hosts = read().await.hosts.0;
-    let whole = &hosts[0];
-    assert_eq!((whole.id, whole.mode), (HostId(0), Mode::Backend));
-    assert_eq!((whole.state, whole.status), (HostState::Active, HostStatus::Up));
-    assert_eq!(whole.host_ip, Some("10.0.1.20".parse().unwrap()));
-    assert_eq!(whole.instance_id, Some(InstanceId::from("i-0a1b2c3d4e5f60718")));
-    assert_eq!(whole.container_name.as_deref(), Some("drives0"));
+    let complete = &hosts[0];
+    assert_eq!((complete.id, complete.mode), (HostId(0), Mode::Backend));
     assert_eq!(
-        whole.machine_identifier.as_deref(),
+        (complete.state, complete.status),
+        (HostState::Active, HostStatus::Up)
+    );
+    assert_eq!(complete.host_ip, Some("10.0.1.20".parse().unwrap()));
+    assert_eq!(
+        complete.instance_id,
+        Some(InstanceId::from("i-0a1b2c3d4e5f60718"))
+    );
+    assert_eq!(complete.container_name.as_deref(), Some("drives0"));
+    assert_eq!(
+        complete.machine_identifier.as_deref(),
         Some("7b8f6f0e-0d58-4b52-94f4-6c02d2f3c1aa")
     );
     assert_eq!(
-        whole.added_time,
+        complete.added_time,
         Some("2026-01-30T09:12:44.120482Z".parse().unwrap())
     );
     assert_eq!(
-        whole.state_changed_time,
+        complete.state_changed_time,
         Some("2026-01-30T09:13:02Z".parse().unwrap())
     );
-    let bare = &hosts[1];
-    assert_eq!((bare.id, bare.mode), (HostId(1), Mode::Client));
-    assert_eq!((bare.state, bare.status), (HostState::Unknown, HostStatus::Down));
+    let incomplete = &hosts[1];
+    assert_eq!((incomplete.id, incomplete.mode), (HostId(1), Mode::Client));
     assert_eq!(
-        (&bare.host_ip, &bare.instance_id, &bare.added_time),
+        (incomplete.state, incomplete.status),
+        (HostState::Unknown, HostStatus::Down)
+    );
+    assert_eq!(
+        (
+            &incomplete.host_ip,
+            &incomplete.instance_id,
+            &incomplete.added_time
+        ),
         (&None, &None, &None)
     );
     assert_eq!(hosts.len(), 3);
 }
 
 #[tokio::test]
-async fn drives_of_a_container_of_none_and_of_who_knows_whom() {
+async fn drives_with_and_without_a_container_are_parsed() {
     let drives = read().await.drives.0;
     let hosts: Vec<_> = drives
         .iter()
@@ -86,13 +99,13 @@ async fn drives_of_a_container_of_none_and_of_who_knows_whom() {
             (DiskId(8), DriveHost::Unknown, DriveStatus::Unknown),
         ]
     );
-    let should: Vec<_> = drives.iter().map(|drive| drive.should_be_active).collect();
-    assert_eq!(should, [Some(true), Some(false), None]);
+    let should_be_active: Vec<_> = drives.iter().map(|drive| drive.should_be_active).collect();
+    assert_eq!(should_be_active, [Some(true), Some(false), None]);
     assert_eq!(drives[0].uuid.as_str(), "0c9e2b74-6a7d-4f9e-8e0c-1f0f8b3a5d11");
 }
 
 #[tokio::test]
-async fn processes_with_and_without_times() {
+async fn processes_with_and_without_times_are_parsed() {
     let nodes = read().await.nodes.0;
     assert_eq!(
         (nodes[0].id, nodes[0].host, nodes[0].status),
@@ -107,8 +120,8 @@ async fn processes_with_and_without_times() {
 }
 
 #[tokio::test]
-async fn an_answer_that_makes_no_sense_names_method_and_field_and_asks_nobody_else() {
-    for (method, answer, said) in [
+async fn invalid_response_names_the_field_and_fails_without_another_backend() {
+    for (method, response, expected) in [
         (
             "status",
             r#"{"result":{"upgrade":null}}"#,
@@ -148,37 +161,39 @@ async fn an_answer_that_makes_no_sense_names_method_and_field_and_asks_nobody_el
         (
             "nodes_list",
             r#"{"result":{"NodeId<1>":{"#,
-            "the answer breaks off",
+            "the response is truncated",
         ),
         (
             "manual_override_list",
             r#"{"result":[]}"#,
             "result is not a map keyed by id",
         ),
-        ("manual_override_list", "", "the answer breaks off"),
+        ("manual_override_list", "", "the response is truncated"),
     ] {
-        let fleet = fleet(Some((method, answer))).await;
+        let fleet = fleet(Some((method, response))).await;
         let error = fleet.client().snapshot().await.unwrap_err();
-        assert_eq!(error.name(), "WekaBadAnswer", "{answer}");
+        assert_eq!(error.name(), "WekaBadAnswer", "{response}");
         let text = error.to_string();
         assert!(
-            text.starts_with(&format!("{method}: the answer of 127.0.0.1 cannot be read: ")),
+            text.starts_with(&format!("{method}: the response of 127.0.0.1 cannot be read: ")),
             "{text}"
         );
-        assert!(text.contains(said), "{text}");
-        assert!(fleet.asked().iter().all(|asked| asked.backend == 0));
+        assert!(text.contains(expected), "{text}");
+        assert!(fleet.requests().iter().all(|request| request.backend == 0));
     }
 }
 
 #[tokio::test]
-async fn a_long_list_comes_whole() {
-    let mut one: Value = serde_json::from_str(include_str!("../answers/hosts_list.json")).unwrap();
-    let one = one["result"]["HostId<0>"].take();
-    let many: serde_json::Map<_, _> = (0..5000).map(|n| (format!("HostId<{n}>"), one.clone())).collect();
-    let answer = serde_json::json!({ "result": many }).to_string().into_bytes();
-    let fleet = Fleet::http(1, move |asked| match asked.method.as_str() {
-        "hosts_list" => Say::Bytes(answer.clone()),
-        _ => empty(asked),
+async fn long_list_is_read_completely() {
+    let mut example: Value = serde_json::from_str(include_str!("../responses/hosts_list.json")).unwrap();
+    let host = example["result"]["HostId<0>"].take();
+    let many: serde_json::Map<_, _> = (0..5000)
+        .map(|n| (format!("HostId<{n}>"), host.clone()))
+        .collect();
+    let response = serde_json::json!({ "result": many }).to_string().into_bytes();
+    let fleet = Fleet::http(1, move |request| match request.method.as_str() {
+        "hosts_list" => Reply::Bytes(response.clone()),
+        _ => empty(request),
     })
     .await;
     assert_eq!(fleet.client().hosts().await.unwrap().0.len(), 5000);
