@@ -4,7 +4,7 @@ mod demo;
 mod table;
 
 use crate::package::archive::{self, Compression};
-use crate::process::{Error, build_step, cargo, file_error, log, print, step};
+use crate::process::{Error, build_step, cargo, file_error, log, print, step, with_python};
 use lab::weka_cluster::{self, WekaCluster};
 use lab::{Control, Functions, Hardware, Loop, LoopOptions, Moto, MotoOptions, Stack, StackOptions};
 use std::fs;
@@ -43,12 +43,13 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), Error> {
     // Everything slow comes first, so that the demo runs without a pause.
-    let programs = if arguments.no_import {
-        None
-    } else {
-        Some(build(root, arguments.package.as_deref())?)
-    };
-    lab::ensure_python().map_err(Error::Lab)?;
+    let programs = with_python(|| {
+        if arguments.no_import {
+            Ok(None)
+        } else {
+            build(root, arguments.package.as_deref()).map(Some)
+        }
+    })?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -8,11 +8,11 @@ pub(crate) mod archive;
 mod glibc;
 mod toolchain;
 
+use crate::process::{self, file_error};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -74,29 +74,14 @@ impl Package {
 pub(crate) enum Error {
     #[error("the Rust target {0} is not installed: run `rustup target add {0}`")]
     NoTarget(&'static str),
-    #[error("cannot run {program}{}", hint(.program))]
-    NotStarted { program: String, source: io::Error },
-    /// The program has printed the reason.
-    #[error("{program} failed: {status}")]
-    Failed { program: String, status: ExitStatus },
-    #[error("cannot {action} {}", .path.display())]
-    File {
-        action: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
+    #[error("cannot create a Python environment: install Python 3 with its venv module")]
+    NoPython { source: process::Error },
+    #[error(transparent)]
+    Process(#[from] process::Error),
     #[error("Lambda cannot run {}: {reason}", .path.display())]
     Binary { path: PathBuf, reason: String },
     #[error("cannot create the archive")]
     Archive { source: zip::result::ZipError },
-}
-
-fn hint(program: &str) -> &'static str {
-    if program.starts_with("python3") {
-        ": install Python 3 with its venv module"
-    } else {
-        ""
-    }
 }
 
 /// The path of the package for an architecture.
@@ -113,7 +98,7 @@ pub(crate) fn path_here(root: &Path) -> PathBuf {
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<Package, Error> {
     let arch = arguments.arch;
     let binary = toolchain::build(root, arch.target())?;
-    let bytes = read(&binary)?;
+    let bytes = std::fs::read(&binary).map_err(file_error("read", &binary))?;
     let needed = glibc::newest_needed(&bytes).map_err(|reason| Error::Binary {
         path: binary.clone(),
         reason,
@@ -134,11 +119,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<Package, Error> 
     let folder = package.path.parent().unwrap_or(root);
     let written =
         std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&package.path, &package.bytes));
-    written.map_err(|source| Error::File {
-        action: "write",
-        path: package.path.clone(),
-        source,
-    })?;
+    written.map_err(file_error("write", &package.path))?;
     // A closed pipe does not affect the package.
     let _ = report(&package, &bytes, needed);
     Ok(package)
@@ -161,12 +142,4 @@ fn report(package: &Package, binary: &[u8], glibc: glibc::Version) -> io::Result
         "CodeSha256     {}",
         base64::Engine::encode(&base64::prelude::BASE64_STANDARD, hash)
     )
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|source| Error::File {
-        action: "read",
-        path: path.to_owned(),
-        source,
-    })
 }

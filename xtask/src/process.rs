@@ -99,6 +99,20 @@ pub(crate) fn cargo(root: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// Installs the lab's Python environment while `work` runs: the one waits for the network, the other uses the processor.
+pub(crate) fn with_python<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    std::thread::scope(|scope| {
+        let python = scope.spawn(lab::ensure_python);
+        let result = work();
+        match python.join() {
+            Ok(installed) => installed.map_err(Error::Lab).and(result),
+            Err(_) => Err(Error::Other(
+                "installing the Python environment panicked".to_owned(),
+            )),
+        }
+    })
+}
+
 /// Maps an I/O error on `path` to [`Error::File`].
 pub(crate) fn file_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.display().to_string();

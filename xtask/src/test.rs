@@ -1,13 +1,11 @@
 //! `cargo xtask test`: every check that CI runs. It stops at the first failure.
 
-use crate::process::{Error, build_step, cargo, log, step};
+use crate::process::{Error, build_step, cargo, step, with_python};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 pub(crate) fn run(root: &Path) -> Result<(), Error> {
     ensure_shellcheck()?;
-    log("== Python environment for moto, under target/lab");
-    lab::ensure_python().map_err(Error::Lab)?;
     step("format", &mut cargo(root, &["fmt", "--all", "--check"]))?;
     // Always the whole workspace: a single package gets other features, and the AWS crates would be built twice.
     let clippy = [
@@ -19,7 +17,7 @@ pub(crate) fn run(root: &Path) -> Result<(), Error> {
         "-D",
         "warnings",
     ];
-    build_step("clippy", &mut cargo(root, &clippy))?;
+    with_python(|| build_step("clippy", &mut cargo(root, &clippy)))?;
     let doc = ["doc", "--workspace", "--no-deps", "--locked"];
     build_step(
         "documentation",

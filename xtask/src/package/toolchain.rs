@@ -1,6 +1,6 @@
+use super::Error;
 use super::glibc::Version;
-use super::{Error, read};
-use crate::process::log;
+use crate::process::{self, build_step, file_error, step};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,9 +17,6 @@ pub(super) fn build(root: &Path, target: &'static str) -> Result<PathBuf, Error>
     check_target(target)?;
     let folder = root.join("target/package-tools");
     let programs = install(&folder)?;
-    log(&format!(
-        "building bootstrap for {target} with glibc {GLIBC} (a release build: more than ten minutes the first time)"
-    ));
     let mut build = Command::new(programs.join("cargo-zigbuild"));
     build
         .args([
@@ -39,7 +36,10 @@ pub(super) fn build(root: &Path, target: &'static str) -> Result<PathBuf, Error>
         .env("ZIG_LOCAL_CACHE_DIR", folder.join("zig"))
         .env("CARGO_ENCODED_RUSTFLAGS", flags(root, &cargo_home()))
         .env("PATH", path_with(&programs));
-    run(build, "cargo zigbuild")?;
+    let heading = format!(
+        "building bootstrap for {target} with glibc {GLIBC} (a release build: more than ten minutes the first time)"
+    );
+    build_step(&heading, &mut build)?;
     Ok(root.join("target").join(target).join("release/bootstrap"))
 }
 
@@ -62,7 +62,7 @@ fn check_target(target: &'static str) -> Result<(), Error> {
     let output = Command::new("rustc")
         .args(["--print", "target-libdir", "--target", target])
         .output();
-    let output = output.map_err(|source| Error::NotStarted {
+    let output = output.map_err(|source| process::Error::Start {
         program: "rustc".to_owned(),
         source,
     })?;
@@ -81,16 +81,13 @@ fn install(folder: &Path) -> Result<PathBuf, Error> {
     // Written last: an interrupted installation starts again.
     let stamp = environment.join("installed");
     let wanted = PINNED.join("\n");
-    if read(&stamp).is_ok_and(|installed| installed == wanted.as_bytes()) {
+    if std::fs::read(&stamp).is_ok_and(|installed| installed == wanted.as_bytes()) {
         return Ok(programs);
     }
-    let (shown, pinned) = (environment.display(), PINNED.join(" and "));
-    log(&format!(
-        "creating {shown} with {pinned} (once; downloads about 80 MB from PyPI)"
-    ));
     let mut python = Command::new("python3");
     python.args(["-m", "venv", "--clear"]).arg(&environment);
-    run(python, "python3 -m venv")?;
+    step(&format!("creating {}", environment.display()), &mut python)
+        .map_err(|source| Error::NoPython { source })?;
     let mut pip = Command::new(programs.join("pip"));
     pip.args([
         "install",
@@ -100,22 +97,13 @@ fn install(folder: &Path) -> Result<PathBuf, Error> {
         ":all:",
     ])
     .args(PINNED);
-    run(pip, "pip install")?;
-    std::fs::write(&stamp, wanted).map_err(|source| Error::File {
-        action: "write",
-        path: stamp,
-        source,
-    })?;
+    let pinned = PINNED.join(" and ");
+    step(
+        &format!("installing {pinned} (once; downloads about 80 MB from PyPI)"),
+        &mut pip,
+    )?;
+    std::fs::write(&stamp, wanted).map_err(file_error("write", &stamp))?;
     Ok(programs)
-}
-
-fn run(mut command: Command, program: &str) -> Result<(), Error> {
-    let program = program.to_owned();
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(Error::Failed { program, status }),
-        Err(source) => Err(Error::NotStarted { program, source }),
-    }
 }
 
 #[expect(
