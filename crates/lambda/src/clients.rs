@@ -1,8 +1,8 @@
 use aws_config::SdkConfig;
 use std::sync::OnceLock;
 
-/// The clients of the three services that the functions read. Each is made when it is first used: making one reads the
-/// system's certificates, which takes longer than all the rest of the start.
+/// The clients of the three AWS services that the functions use. Each client is created at its first use, because creating one
+/// reads the system's certificates, which takes longer than the rest of the start.
 #[derive(Debug)]
 pub struct Clients {
     config: SdkConfig,
@@ -12,7 +12,6 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Clients with this configuration.
     pub fn new(config: SdkConfig) -> Self {
         Self {
             config,
@@ -22,18 +21,15 @@ impl Clients {
         }
     }
 
-    /// DynamoDB.
     pub fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
         self.dynamodb
             .get_or_init(|| aws_sdk_dynamodb::Client::new(&self.config))
     }
 
-    /// EC2.
     pub fn ec2(&self) -> &aws_sdk_ec2::Client {
         self.ec2.get_or_init(|| aws_sdk_ec2::Client::new(&self.config))
     }
 
-    /// EC2 Auto Scaling.
     pub fn autoscaling(&self) -> &aws_sdk_autoscaling::Client {
         self.autoscaling
             .get_or_init(|| aws_sdk_autoscaling::Client::new(&self.config))

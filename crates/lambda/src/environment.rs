@@ -1,47 +1,41 @@
 use deployment::{FunctionType, HostGroup};
 use scaling::seal::SealKey;
 
-/// What import puts into a function's environment (specification "AWS resources", "Function environment").
+/// A function's environment variables, which import sets (see "Function environment" under "AWS resources" in the specification).
 #[derive(Debug, Clone)]
 pub struct Environment {
-    /// `LAMBDA`: which function this is.
+    /// `LAMBDA`
     pub function: FunctionType,
-    /// `REGION`.
+    /// `REGION`
     pub region: String,
-    /// `CLUSTER_NAME`.
+    /// `CLUSTER_NAME`
     pub cluster: String,
-    /// `ASG_NAME`: the Auto Scaling group.
+    /// `ASG_NAME`: the Auto Scaling group's name
     pub group_name: String,
-    /// `TABLE_NAME`: the cluster's table.
+    /// `TABLE_NAME`: the cluster's DynamoDB table
     pub table: String,
-    /// `ROLE`: whose function this is.
+    /// `ROLE`: the role of the host group's instances
     pub host_group: HostGroup,
-    /// `SEAL_KEY`, in *fetch* and *scale* without `USE_DYNAMODB_ENDPOINT`: under what credentials travel. Where there is none they do
-    /// not travel.
+    /// `SEAL_KEY`: the key that seals credentials in messages. Present only in *fetch* and *scale*, and only if `USE_DYNAMODB_ENDPOINT`
+    /// is false; otherwise messages contain no credentials.
     pub seal_key: Option<SealKey>,
 }
 
-/// A variable that is missing or cannot be read. The value is not said where it is a secret.
+/// An environment variable that is missing or invalid. The error never contains a secret value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEnvironment {
-    /// It is not set, or empty.
+    /// The variable is not set or empty.
     #[error("environment variable {0} is not set")]
     Missing(&'static str),
-    /// It has no value of the kind it must have.
     #[error("environment variable {name}: {reason}")]
-    Invalid {
-        /// Its name.
-        name: &'static str,
-        /// What is wrong with it.
-        reason: String,
-    },
+    Invalid { name: &'static str, reason: String },
 }
 
 impl Environment {
-    /// Reads the environment; `variable` reads one variable of it.
+    /// Reads the environment. `variable` returns the value of one variable.
     ///
     /// # Errors
-    /// The first variable that is missing or bad.
+    /// The first variable that is missing or invalid.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidEnvironment> {
         let required = |name: &'static str| {
             variable(name)
@@ -63,7 +57,7 @@ impl Environment {
                 name: "ROLE",
                 reason: format!("'{role}' is neither backend nor client"),
             })?;
-        let scale_reads_the_table = match required("USE_DYNAMODB_ENDPOINT")?.as_str() {
+        let scale_reads_table = match required("USE_DYNAMODB_ENDPOINT")?.as_str() {
             "true" => true,
             "false" => false,
             other => {
@@ -73,8 +67,8 @@ impl Environment {
                 });
             }
         };
-        let seals = matches!(function, FunctionType::Fetch | FunctionType::Scale);
-        let seal_key = if seals && !scale_reads_the_table {
+        let uses_seal = matches!(function, FunctionType::Fetch | FunctionType::Scale);
+        let seal_key = if uses_seal && !scale_reads_table {
             let key = SealKey::from_base64(&required("SEAL_KEY")?);
             Some(key.map_err(|error| InvalidEnvironment::Invalid {
                 name: "SEAL_KEY",
@@ -118,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_all_of_it() {
+    fn all_variables_are_read() {
         let environment = read(&variables()).unwrap();
         assert_eq!(environment.function, FunctionType::Fetch);
         assert_eq!(environment.host_group, HostGroup::Backends);
@@ -127,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_variable_that_is_missing() {
+    fn missing_variable_is_named() {
         for name in variables().into_keys() {
             for value in [None, Some("")] {
                 let mut variables = variables();
@@ -139,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong_with_a_variable_but_never_the_key() {
+    fn invalid_variable_is_explained_without_showing_the_key() {
         for (name, value, reason) in [
             ("LAMBDA", "jion", "'jion' is no function type: one of join"),
             ("ROLE", "Backends", "'Backends' is neither backend nor client"),
@@ -155,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn only_fetch_that_hands_credentials_on_needs_the_key() {
+    fn seal_key_is_needed_only_to_pass_credentials_on() {
         for (name, value) in [
             ("USE_DYNAMODB_ENDPOINT", "true"),
             ("LAMBDA", "join"),

@@ -4,99 +4,58 @@ use scaling::seal::InvalidSeal;
 use scaling::{drain, terminate};
 use std::error::Error;
 
-/// What an invocation fails with. The state machine and its operators see the [name](Failure::name) and the message.
+/// Why an invocation failed. The state machine and its operators see the [name](Failure::name) and the message.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// AWS refused a request, or none of its answers came.
+    /// An AWS request failed.
     #[error("{doing}")]
     Aws {
-        /// What the request was for.
+        /// The purpose of the request.
         doing: &'static str,
-        /// AWS's answer.
         source: aws::Error,
     },
-    /// The message of the function before cannot be read.
+    /// The previous function's message is invalid.
     #[error(transparent)]
-    Message {
-        /// Reason.
-        source: InvalidMessage,
-    },
-    /// The message is of the other host group.
-    #[error("the message is about another host group than this function's")]
+    Message { source: InvalidMessage },
+    #[error("the message belongs to another host group than this function")]
     OtherRole,
-    /// The certificates by which backends are known cannot be read.
-    #[error("the certificates of --weka-ca cannot be read")]
-    InvalidCa {
-        /// Reason.
-        source: weka::InvalidCa,
-    },
-    /// Weka could not be asked, or its answer not be read.
+    #[error("the certificates of --weka-ca cannot be parsed")]
+    InvalidCa { source: weka::InvalidCa },
+    /// Weka did not respond, or its response is invalid.
     #[error("the Weka cluster cannot be read")]
-    Weka {
-        /// Reason.
-        source: weka::Error,
-    },
-    /// The cluster is not to be scaled now, or not to this size.
+    Weka { source: weka::Error },
+    /// The cluster must not be scaled now, or not to this size.
     #[error("{refusal}")]
-    Refused {
-        /// Reason.
-        refusal: drain::Refusal,
-    },
-    /// The plan breaks an invariant: a defect of this program.
-    #[error("the plan is not carried out, because it breaks an invariant: {violation}")]
-    Violation {
-        /// Which.
-        violation: drain::Violation,
-    },
-    /// The message says nothing by which terminating could be decided.
+    Refused { refusal: drain::Refusal },
+    /// The plan violates an invariant: a bug in wekactl.
+    #[error("the plan was not executed, because it violates an invariant: {violation}")]
+    Violation { violation: drain::Violation },
+    /// The message lacks the facts that are needed to decide what to terminate.
     #[error("{refusal}")]
-    NoMembers {
-        /// What is missing.
-        refusal: terminate::Refusal,
-    },
-    /// The plan of *terminate* breaks an invariant: a defect of this program.
-    #[error("the plan is not carried out, because it breaks an invariant: {violation}")]
-    TerminationViolation {
-        /// Which.
-        violation: terminate::Violation,
-    },
-    /// What went wrong in a run without stopping it.
+    NoMembers { refusal: terminate::Refusal },
+    /// The plan of *terminate* violates an invariant: a bug in wekactl.
+    #[error("the plan was not executed, because it violates an invariant: {violation}")]
+    TerminationViolation { violation: terminate::Violation },
+    /// Errors that did not stop the run.
     #[error("{}", .errors.join("\n"))]
-    TransientErrors {
-        /// What, one by one.
-        errors: Vec<String>,
-    },
-    /// The message has no credentials, and the function is not to read them itself.
-    #[error("the message has no credentials: update the cluster, so that fetch and scale are of one version")]
+    TransientErrors { errors: Vec<String> },
+    /// The message has no credentials, and this function is not configured to read them from the table.
+    #[error(
+        "the message has no credentials: update the cluster, so that fetch and scale have the same version"
+    )]
     NoCredentials,
-    /// The credentials cannot be opened.
-    #[error("the credentials cannot be opened")]
-    Unseal {
-        /// Reason.
-        source: InvalidSeal,
-    },
-    /// The credentials could not be sealed.
+    #[error("the sealed credentials cannot be opened")]
+    Unseal { source: InvalidSeal },
     #[error("the credentials cannot be sealed")]
-    Seal {
-        /// Reason.
-        source: InvalidSeal,
-    },
-    /// The system gives no random bytes.
-    #[error("the system gives no random bytes")]
-    Random {
-        /// Reason.
-        source: std::io::Error,
-    },
-    /// The answer could not be written as JSON.
-    #[error("the answer cannot be written as JSON")]
-    Answer {
-        /// Reason.
-        source: serde_json::Error,
-    },
+    Seal { source: InvalidSeal },
+    #[error("the operating system returned no random bytes")]
+    Random { source: std::io::Error },
+    #[error("the response cannot be serialized as JSON")]
+    Response { source: serde_json::Error },
 }
 
 impl Failure {
-    /// The stable name by which a state machine may tell failures apart.
+    /// The error's stable name, by which a state machine can distinguish failures.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Aws { .. } => "AwsRequestFailed",
@@ -112,11 +71,11 @@ impl Failure {
             Self::Unseal { .. } => "UnsealFailed",
             Self::Seal { .. } => "SealFailed",
             Self::Random { .. } => "NoRandomBytes",
-            Self::Answer { .. } => "BadAnswer",
+            Self::Response { .. } => "BadAnswer",
         }
     }
 
-    /// What happened and why, in one line; transient errors in a line each.
+    /// The error with its causes in one line; one line per transient error.
     pub fn message(&self) -> String {
         chain(self)
     }
@@ -131,7 +90,7 @@ impl From<Failure> for Diagnostic {
     }
 }
 
-/// An error and its causes in one line: who reads it sees no others.
+/// An error and its causes in one line. The caller sees only this text.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -147,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_has_a_stable_name_and_all_causes() {
+    fn failure_has_a_stable_name_and_all_causes() {
         let failure = Failure::Seal {
             source: InvalidSeal::TooLong,
         };

@@ -1,4 +1,4 @@
-//! *fetch*: the host group as AWS sees it, for *scale*.
+//! *fetch*: reads the host group from AWS for *scale*.
 
 use crate::failure::Failure;
 use crate::{Clients, Environment, random};
@@ -10,11 +10,11 @@ use scaling::messages::{HostGroupInfo, Instance, Role, VERSION};
 use scaling::seal::{Binding, seal};
 use weka_types::WekaApi;
 
-/// Reads the group, its instances, the running backends, how they are spoken to and, where *scale* is not to read them
-/// itself, the credentials.
+/// Reads the group, its instances, the running backends, the protocol settings and, unless *scale* reads them itself, the
+/// credentials.
 ///
 /// # Errors
-/// A read that failed: *scale* is handed the whole of it or nothing.
+/// A read failed. *scale* gets complete data or none.
 pub async fn fetch(environment: &Environment, clients: &Clients) -> Result<HostGroupInfo, Failure> {
     let group = async {
         let group = aws::group::group(clients.autoscaling(), &environment.group_name)
@@ -47,10 +47,14 @@ pub async fn fetch(environment: &Environment, clients: &Clients) -> Result<HostG
                 source,
             })
     };
-    let ((group, instances), backends, settings, sealed) =
-        tokio::try_join!(group, backends, settings, sealed(environment, clients))?;
+    let ((group, instances), backends, settings, sealed) = tokio::try_join!(
+        group,
+        backends,
+        settings,
+        sealed_credentials(environment, clients)
+    )?;
     let info = HostGroupInfo {
-        weka: weka(settings),
+        weka: weka_api(settings),
         ..info(environment.host_group, &group, instances, backends, sealed)
     };
     tracing::info!(
@@ -63,8 +67,8 @@ pub async fn fetch(environment: &Environment, clients: &Clients) -> Result<HostG
     Ok(info)
 }
 
-/// The credentials under the seal, if there is a key for it.
-async fn sealed(environment: &Environment, clients: &Clients) -> Result<Option<String>, Failure> {
+/// The sealed credentials; `None` without a seal key.
+async fn sealed_credentials(environment: &Environment, clients: &Clients) -> Result<Option<String>, Failure> {
     let Some(key) = &environment.seal_key else {
         return Ok(None);
     };
@@ -84,8 +88,8 @@ async fn sealed(environment: &Environment, clients: &Clients) -> Result<Option<S
         .map_err(|source| Failure::Seal { source })
 }
 
-/// How the backends are spoken to, where it is not as always.
-fn weka(settings: Settings) -> Option<WekaApi> {
+/// How to connect to the backends; `None` for the default.
+fn weka_api(settings: Settings) -> Option<WekaApi> {
     let weka = WekaApi {
         protocol: settings.weka_protocol,
         ca: settings.weka_ca,
@@ -93,7 +97,7 @@ fn weka(settings: Settings) -> Option<WekaApi> {
     (weka != WekaApi::default()).then_some(weka)
 }
 
-/// The message of what was read of the group.
+/// The message for *scale*, without the protocol settings.
 pub fn info(
     host_group: HostGroup,
     group: &Group,
@@ -127,7 +131,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_message_has_what_was_read_and_no_credentials_in_the_clear() {
+    fn message_has_all_fields_and_no_plaintext_credentials() {
         let member = |n: u8| RunningInstance {
             id: format!("i-{n}"),
             private_ip: format!("10.0.0.{n}"),

@@ -1,6 +1,6 @@
-//! *join*: answers a new instance with the script that makes it a member of the cluster.
+//! *join*: returns the script that joins a new instance to the cluster.
 //!
-//! The instance runs what it gets with status 200 and nothing else, so whatever is missing here is an HTTP error.
+//! The instance runs any response with status 200, so every failure must be an HTTP error.
 
 use crate::failure::chain;
 use crate::proxy::{self, Response};
@@ -13,51 +13,37 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 use weka_types::Credentials;
 
-/// Reason there is no script.
+/// Why no script was returned.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// The event is not API Gateway's.
-    #[error("the event is no HTTP request of an API Gateway proxy")]
-    NoRequest,
-    /// Another method than GET.
-    #[error("method {0} is not allowed: the script is fetched with GET")]
+pub enum JoinError {
+    #[error("the event is not an HTTP request from an API Gateway proxy")]
+    InvalidEvent,
+    #[error("method {0} is not allowed: use GET")]
     Method(String),
-    /// AWS refused a request, or none of its answers came.
+    /// An AWS request failed.
     #[error("{doing} failed")]
     Aws {
-        /// What the request was for.
+        /// The purpose of the request.
         doing: &'static str,
-        /// AWS's answer.
         source: aws::Error,
     },
-    /// The table has no settings.
-    #[error("table {0} has no item {SETTINGS_KEY}: the cluster is not imported")]
+    #[error("table {0} has no item {SETTINGS_KEY}: the cluster has not been imported")]
     NoSettings(String),
-    /// The settings cannot be read.
-    #[error("the cluster's settings are bad")]
-    Settings {
-        /// Reason.
-        source: InvalidSettings,
-    },
-    /// Nobody to join by.
-    #[error("cluster {0} has no running backends that an instance could join by")]
+    #[error("the cluster's settings are invalid")]
+    Settings { source: InvalidSettings },
+    #[error("cluster {0} has no running backends for the instance to join")]
     NoBackends(String),
-    /// No profile for the instance type.
-    #[error("instance type '{0}' is not known, and no cores and memory were given for it at import")]
+    #[error("instance type '{0}' is unknown, and import set no cores and memory for it")]
     UnknownType(String),
-    /// The system gives no random bytes.
-    #[error("the system gives no random bytes")]
-    Random {
-        /// Reason.
-        source: std::io::Error,
-    },
+    #[error("the operating system returned no random bytes")]
+    Random { source: std::io::Error },
 }
 
-impl Refusal {
-    /// The HTTP status. The instance tries again whatever it is, but an operator reads it in the API's metrics.
+impl JoinError {
+    /// The HTTP status. The instance retries after any error; operators see the status in the API's metrics.
     pub fn status(&self) -> u16 {
         match self {
-            Self::NoRequest => 400,
+            Self::InvalidEvent => 400,
             Self::Method(_) => 405,
             Self::Aws { .. } => 502,
             Self::NoBackends(_) => 503,
@@ -66,51 +52,53 @@ impl Refusal {
     }
 }
 
-/// Answers an event of API Gateway: the script, or why there is none.
+/// Handles an API Gateway event: returns the script, or an HTTP error with the reason.
 pub async fn join(environment: &Environment, clients: &Clients, event: &Value) -> Response {
-    let read = async {
+    let inputs = async {
         check(event)?;
         read(environment, clients).await
     };
-    match read.await.and_then(|found| script(&environment.cluster, found)) {
+    match inputs
+        .await
+        .and_then(|inputs| script(&environment.cluster, inputs))
+    {
         Ok(script) => Response::script(script),
-        Err(refusal) => {
-            let (status, reason) = (refusal.status(), chain(&refusal));
-            tracing::error!(status, reason, "no script");
+        Err(error) => {
+            let (status, reason) = (error.status(), chain(&error));
+            tracing::error!(status, reason, "no script returned");
             Response::error(status, &reason)
         }
     }
 }
 
-/// What a script is made of.
+/// The inputs of a join script.
 #[derive(Debug)]
-pub struct Found {
-    /// The cluster's running backends, in the order in which the instance is to ask them.
+pub struct JoinInputs {
+    /// The cluster's running backends, in the order in which the instance contacts them.
     pub backends: Vec<RunningInstance>,
-    /// With whom to log in.
     pub credentials: Credentials,
-    /// The settings, for a backend: a client's script does not depend on them.
+    /// Present only for a backend: a client's script does not depend on the settings.
     pub settings: Option<Settings>,
 }
 
-/// The script of what was read.
+/// Renders the join script.
 ///
 /// # Errors
-/// No backends; an instance type without a profile.
-pub fn script(cluster: &str, found: Found) -> Result<String, Refusal> {
-    let backends: Vec<_> = found
+/// There are no backends, or the instance type has no profile.
+pub fn script(cluster: &str, inputs: JoinInputs) -> Result<String, JoinError> {
+    let backends: Vec<_> = inputs
         .backends
         .into_iter()
         .map(|backend| backend.private_ip)
         .collect();
     if backends.is_empty() {
-        return Err(Refusal::NoBackends(cluster.to_owned()));
+        return Err(JoinError::NoBackends(cluster.to_owned()));
     }
-    let username = found.credentials.username;
-    let password = found.credentials.password.expose_secret().to_owned();
-    Ok(match found.settings {
+    let username = inputs.credentials.username;
+    let password = inputs.credentials.password.expose_secret().to_owned();
+    Ok(match inputs.settings {
         Some(settings) => {
-            let unknown = || Refusal::UnknownType(settings.backends.instance_type.clone());
+            let unknown = || JoinError::UnknownType(settings.backends.instance_type.clone());
             let profile = settings.backends.profile().ok_or_else(unknown)?;
             BackendJoin {
                 backends,
@@ -129,15 +117,15 @@ pub fn script(cluster: &str, found: Found) -> Result<String, Refusal> {
     })
 }
 
-fn check(event: &Value) -> Result<(), Refusal> {
-    match proxy::method(event).ok_or(Refusal::NoRequest)? {
+fn check(event: &Value) -> Result<(), JoinError> {
+    match proxy::method(event).ok_or(JoinError::InvalidEvent)? {
         "GET" => Ok(()),
-        other => Err(Refusal::Method(other.to_owned())),
+        other => Err(JoinError::Method(other.to_owned())),
     }
 }
 
-async fn read(environment: &Environment, clients: &Clients) -> Result<Found, Refusal> {
-    let aws = |doing| move |source| Refusal::Aws { doing, source };
+async fn read(environment: &Environment, clients: &Clients) -> Result<JoinInputs, JoinError> {
+    let aws = |doing| move |source| JoinError::Aws { doing, source };
     let backends = async {
         aws::backends::running(clients.ec2(), &environment.cluster)
             .await
@@ -158,17 +146,17 @@ async fn read(environment: &Environment, clients: &Clients) -> Result<Found, Ref
         settings(&environment.table, item).map(Some)
     };
     let (backends, credentials, settings) = tokio::try_join!(backends, credentials, settings)?;
-    let backends = random::shuffled(backends).map_err(|source| Refusal::Random { source })?;
-    Ok(Found {
+    let backends = random::shuffled(backends).map_err(|source| JoinError::Random { source })?;
+    Ok(JoinInputs {
         backends,
         credentials,
         settings,
     })
 }
 
-fn settings(table: &str, item: Option<Map<String, Value>>) -> Result<Settings, Refusal> {
-    let item = item.ok_or_else(|| Refusal::NoSettings(table.to_owned()))?;
-    Settings::from_item(&item).map_err(|source| Refusal::Settings { source })
+fn settings(table: &str, item: Option<Map<String, Value>>) -> Result<Settings, JoinError> {
+    let item = item.ok_or_else(|| JoinError::NoSettings(table.to_owned()))?;
+    Settings::from_item(&item).map_err(|source| JoinError::Settings { source })
 }
 
 #[cfg(test)]
@@ -177,8 +165,8 @@ mod tests {
     use secrecy::SecretString;
     use serde_json::json;
 
-    fn found(instance_type: Option<&str>) -> Found {
-        Found {
+    fn inputs(instance_type: Option<&str>) -> JoinInputs {
+        JoinInputs {
             backends: vec![RunningInstance {
                 id: "i-1".into(),
                 private_ip: "10.0.0.1".into(),
@@ -196,9 +184,9 @@ mod tests {
     }
 
     #[test]
-    fn a_backend_gets_cores_and_a_client_does_not() {
-        let backend = script("wk", found(Some("i3en.2xlarge"))).unwrap();
-        let client = script("wk", found(None)).unwrap();
+    fn script_sets_cores_for_a_backend_only() {
+        let backend = script("wk", inputs(Some("i3en.2xlarge"))).unwrap();
+        let client = script("wk", inputs(None)).unwrap();
         for script in [&backend, &client] {
             assert!(
                 script.starts_with("#!/bin/bash")
@@ -210,21 +198,21 @@ mod tests {
     }
 
     #[test]
-    fn without_backends_or_profile_there_is_no_script() {
-        let nobody = Found {
+    fn script_needs_backends_and_a_profile() {
+        let no_backends = JoinInputs {
             backends: vec![],
-            ..found(None)
+            ..inputs(None)
         };
-        let refusal = script("wk", nobody).unwrap_err();
-        assert_eq!(refusal.status(), 503);
-        assert!(refusal.to_string().contains("cluster wk has no running backends"));
-        let refusal = script("wk", found(Some("t3.micro"))).unwrap_err();
-        assert_eq!(refusal.status(), 500);
-        assert!(refusal.to_string().contains("'t3.micro' is not known"));
+        let error = script("wk", no_backends).unwrap_err();
+        assert_eq!(error.status(), 503);
+        assert!(error.to_string().contains("cluster wk has no running backends"));
+        let error = script("wk", inputs(Some("t3.micro"))).unwrap_err();
+        assert_eq!(error.status(), 500);
+        assert!(error.to_string().contains("'t3.micro' is unknown"));
     }
 
     #[test]
-    fn only_a_get_request_is_answered() {
+    fn only_get_requests_are_accepted() {
         assert!(check(&json!({ "httpMethod": "GET", "path": "/wekactl-wk-Backends" })).is_ok());
         assert_eq!(check(&json!({ "httpMethod": "POST" })).unwrap_err().status(), 405);
         for other in [
@@ -238,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_are_missing_or_bad_are_an_error() {
+    fn missing_or_invalid_settings_are_an_error() {
         assert!(
             settings("t", None)
                 .unwrap_err()

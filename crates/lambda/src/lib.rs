@@ -1,15 +1,15 @@
-//! The five functions of a host group, as Lambda runs them: one binary, `bootstrap`, whose [`Environment`] says which of
-//! them it is.
+//! The five functions of a host group, as Lambda runs them. The [`Environment`] of the one binary, `bootstrap`, selects the
+//! function.
 //!
-//! | function | state |
+//! | function | task |
 //! |---|---|
-//! | [`join`] | complete: answers a new instance with its join script |
-//! | [`fetch`] | complete: reads the group for *scale* |
-//! | [`scale`] | complete: decides which machines leave the cluster, and has Weka do it |
-//! | [`terminate`] | complete: detaches and terminates what the group and the cluster need no more |
-//! | [`transient`] | complete: fails the execution with the errors that did not stop the run |
+//! | [`join`] | returns the join script to a new instance |
+//! | [`fetch`] | reads the group for *scale* |
+//! | [`scale`] | decides which machines leave the cluster, and removes them from Weka |
+//! | [`terminate`] | detaches and terminates the instances that neither the group nor the cluster needs |
+//! | [`transient`] | fails the execution with the errors that did not stop the run |
 //!
-//! Each function is an edge that reads AWS and a pure part that makes the answer of what was read.
+//! Each function reads AWS and Weka and passes the data to pure code, which decides.
 
 mod clients;
 mod environment;
@@ -33,34 +33,34 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 
-/// When an invocation runs.
+/// The time of an invocation.
 #[derive(Debug, Clone, Copy)]
-pub struct Moment {
-    /// The time: what decisions are made by.
+pub struct InvocationTime {
+    /// The time that all decisions use.
     pub now: Timestamp,
-    /// When Lambda ends the invocation.
+    /// When Lambda terminates the invocation.
     pub deadline: Instant,
 }
 
-/// Answers an invocation.
+/// Handles an invocation.
 ///
 /// # Errors
-/// What the invocation fails with. `join` never fails: API Gateway is to pass the reason on.
+/// Why the invocation failed. `join` never fails, so that API Gateway returns the reason.
 pub async fn invoke(
     environment: &Environment,
     clients: &Clients,
     event: &Value,
-    moment: Moment,
+    time: InvocationTime,
 ) -> Result<Value, Failure> {
     match environment.function {
         FunctionType::Join => json(&join::join(environment, clients, event).await),
         FunctionType::Fetch => json(&fetch::fetch(environment, clients).await?),
-        FunctionType::Scale => json(&scale::scale(environment, clients, event, moment).await?),
-        FunctionType::Terminate => json(&terminate::terminate(environment, clients, event, moment).await?),
+        FunctionType::Scale => json(&scale::scale(environment, clients, event, time).await?),
+        FunctionType::Terminate => json(&terminate::terminate(environment, clients, event, time).await?),
         FunctionType::Transient => transient::transient(event),
     }
 }
 
-fn json<T: serde::Serialize>(answer: &T) -> Result<Value, Failure> {
-    serde_json::to_value(answer).map_err(|source| Failure::Answer { source })
+fn json<T: serde::Serialize>(response: &T) -> Result<Value, Failure> {
+    serde_json::to_value(response).map_err(|source| Failure::Response { source })
 }

@@ -1,8 +1,8 @@
-//! The `bootstrap` that Lambda starts: reads the environment, sets up the log, and answers invocations.
+//! The binary that Lambda starts, `bootstrap`: reads the environment, sets up the log and handles invocations.
 
 use aws::config::{self, app_of};
 use jiff::Timestamp;
-use lambda::{Clients, Environment, Failure, InvalidEnvironment, Moment};
+use lambda::{Clients, Environment, Failure, InvalidEnvironment, InvocationTime};
 use lambda_runtime::{BoxFuture, Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
 use serde_json::Value;
@@ -10,10 +10,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::time::Instant;
 
-// One thread: an invocation is a handful of requests, and Lambda gives 256 MiB a sixth of a processor.
+// One thread: an invocation sends few requests, and Lambda gives a function of 256 MiB a sixth of a CPU.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    // INFO, fixed: the SDK writes requests at DEBUG. CloudWatch adds the time.
+    // The SDK logs requests, which contain secrets, at DEBUG: the level must stay INFO. CloudWatch adds the time.
     tracing_subscriber::fmt()
         .json()
         .without_time()
@@ -22,24 +22,24 @@ async fn main() -> ExitCode {
         .with_span_list(false)
         .with_max_level(tracing::Level::INFO)
         .init();
-    let ended = match start() {
+    let result = match start() {
         Ok((environment, clients)) => run(&environment, &clients).await,
         Err(error) => {
             tracing::error!(%error, "cannot start");
             report(&error).await
         }
     };
-    if let Err(error) = ended {
+    if let Err(error) = result {
         tracing::error!(%error, "the Lambda runtime API failed");
     }
-    // Both loops end only when something is wrong.
+    // Both loops end only after a failure.
     ExitCode::FAILURE
 }
 
 fn start() -> Result<(Environment, Clients), InvalidEnvironment> {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the one place where the functions read their environment"
+        reason = "the composition root: the only place where the functions read their environment"
     )]
     let variable = |name: &str| std::env::var(name).ok();
     let environment = Environment::read(variable)?;
@@ -51,17 +51,17 @@ fn start() -> Result<(Environment, Clients), InvalidEnvironment> {
 
 async fn run(environment: &Environment, clients: &Clients) -> Result<(), lambda_runtime::Error> {
     let handler = async |event: LambdaEvent<Value>| {
-        // Boxed, because the futures of the SDK nest deeper than the compiler likes to look.
-        let answering: BoxFuture<'_, Result<Value, Failure>> = Box::pin(lambda::invoke(
+        // Boxed, because the SDK's futures nest deeper than the compiler's recursion limit.
+        let invocation: BoxFuture<'_, Result<Value, Failure>> = Box::pin(lambda::invoke(
             environment,
             clients,
             &event.payload,
-            moment(&event.context),
+            invocation_time(&event.context),
         ));
-        let answer = answering.await;
+        let response = invocation.await;
         let (function, request_id) = (environment.function.name(), event.context.request_id.as_str());
-        match &answer {
-            Ok(_) => tracing::info!(function, request_id, "answered"),
+        match &response {
+            Ok(_) => tracing::info!(function, request_id, "completed"),
             Err(failure) => {
                 tracing::error!(
                     function,
@@ -72,40 +72,40 @@ async fn run(environment: &Environment, clients: &Clients) -> Result<(), lambda_
                 );
             }
         }
-        answer.map_err(Reported)
+        response.map_err(ReportedFailure)
     };
     Runtime::new(service_fn(handler)).run().await
 }
 
-/// The time, and how much of it this invocation has.
-fn moment(context: &Context) -> Moment {
+/// The current time and this invocation's deadline.
+fn invocation_time(context: &Context) -> InvocationTime {
     let now = Timestamp::now();
-    let left = i64::try_from(context.deadline)
+    let remaining = i64::try_from(context.deadline)
         .unwrap_or(i64::MAX)
         .saturating_sub(now.as_millisecond());
-    let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
-    Moment {
+    let remaining = Duration::from_millis(u64::try_from(remaining).unwrap_or(0));
+    InvocationTime {
         now,
-        deadline: Instant::now() + left,
+        deadline: Instant::now() + remaining,
     }
 }
 
-/// A failure whose `Debug`, which the runtime writes into the log, is the one line that the caller gets too.
-struct Reported(Failure);
+/// A failure with the same one-line text in `Debug`, which the runtime logs, as in the response to the caller.
+struct ReportedFailure(Failure);
 
-impl std::fmt::Debug for Reported {
+impl std::fmt::Debug for ReportedFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0.message())
     }
 }
 
-impl From<Reported> for Diagnostic {
-    fn from(reported: Reported) -> Self {
+impl From<ReportedFailure> for Diagnostic {
+    fn from(reported: ReportedFailure) -> Self {
         reported.0.into()
     }
 }
 
-/// Tells Lambda why the function cannot start, so that the caller sees it and not merely that a process ended.
+/// Reports to Lambda why the function cannot start, so that the caller sees the reason and not only that the process exited.
 async fn report(error: &InvalidEnvironment) -> Result<(), lambda_runtime::Error> {
     const KIND: &str = "Runtime.InvalidEnvironment";
     let diagnostic = Diagnostic {

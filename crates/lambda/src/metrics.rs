@@ -1,4 +1,4 @@
-//! What a run measured, as CloudWatch reads it out of the log (embedded metric format): users alarm and scale on it.
+//! A run's metrics in CloudWatch's embedded metric format. Users' alarms and scaling policies depend on them.
 
 use crate::Environment;
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "wekactl";
 
-/// The line of a run's counts. All are counts; their dimensions are the cluster's name and the host group's.
+/// The log line with a run's counts. The dimensions are the names of the cluster and the host group.
 pub fn line(environment: &Environment, counts: &Counts, now: Timestamp) -> Value {
     let values = [
         ("Healthy", counts.healthy),
@@ -39,8 +39,8 @@ pub fn line(environment: &Environment, counts: &Counts, now: Timestamp) -> Value
     line
 }
 
-/// Writes the line into the function's log: by itself, because CloudWatch reads only lines whose outermost object says
-/// that they are metrics.
+/// Prints the line to the function's log. It must not be wrapped in a log event: CloudWatch reads metrics only from a line's
+/// outermost object.
 pub(crate) fn write(line: &Value) {
     #[expect(clippy::print_stdout, reason = "a function's standard output is its log")]
     {

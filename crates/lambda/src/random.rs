@@ -1,28 +1,28 @@
-//! The random values that the pure parts take.
+//! Random values for the pure crates.
 
 use std::io;
 
-/// Random bytes, as many as `N`, from the system.
+/// `N` random bytes from the operating system.
 ///
 /// # Errors
-/// The system has none to give.
+/// The operating system returned none.
 pub(crate) fn bytes<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(bytes)
 }
 
-/// The items in random order, so that the instances that start together do not all ask the same backend first.
+/// The items in random order, so that instances that start together do not all contact the same backend first.
 ///
 /// # Errors
-/// As [`bytes`].
+/// See [`bytes`].
 pub(crate) fn shuffled<T>(items: Vec<T>) -> io::Result<Vec<T>> {
-    let mut drawn = Vec::with_capacity(items.len());
+    let mut keyed = Vec::with_capacity(items.len());
     for item in items {
-        drawn.push((u64::from_ne_bytes(bytes()?), item));
+        keyed.push((u64::from_ne_bytes(bytes()?), item));
     }
-    drawn.sort_by_key(|(key, _)| *key);
-    Ok(drawn.into_iter().map(|(_, item)| item).collect())
+    keyed.sort_by_key(|(key, _)| *key);
+    Ok(keyed.into_iter().map(|(_, item)| item).collect())
 }
 
 #[cfg(test)]
@@ -30,11 +30,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loses_nothing_and_changes_the_order() {
+    fn shuffle_keeps_all_items_and_changes_the_order() {
         let items: Vec<u32> = (0..64).collect();
-        let mut other = shuffled(items.clone()).unwrap();
-        assert_ne!(other, items, "one chance in 64! that this is wrong");
-        other.sort_unstable();
-        assert_eq!(other, items);
+        let mut result = shuffled(items.clone()).unwrap();
+        assert_ne!(result, items, "fails by chance once in 64! runs");
+        result.sort_unstable();
+        assert_eq!(result, items);
     }
 }

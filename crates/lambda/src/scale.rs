@@ -1,7 +1,7 @@
-//! *scale*: what Weka says of the cluster, what is to be done about it, and what of the group may be terminated.
+//! *scale*: reads the cluster from Weka, decides which machines leave it, and reports which instances can be terminated.
 
 use crate::failure::{Failure, chain};
-use crate::{Clients, Environment, Moment, metrics, random};
+use crate::{Clients, Environment, InvocationTime, metrics, random};
 use deployment::HostGroup;
 use scaling::drain::{Action, Report, check, execute, finish, plan};
 use scaling::messages::{HostGroupInfo, Role, ScaleResponse, read};
@@ -14,23 +14,24 @@ use weka::{Client, Options, Protocol};
 use weka_types::Credentials;
 use weka_types::lists::Hosts;
 
-/// What is left of the invocation's time when the last request must have been answered: for the answer's own way.
-const FOR_THE_ANSWER: Duration = Duration::from_millis(500);
-/// What is left before that when the last machine is begun: a call and the last look may take three seconds each.
-const FOR_THE_LAST_LOOK: Duration = Duration::from_secs(6);
-/// What is waited after a last look that failed.
-const BEFORE_ANOTHER_LOOK: Duration = Duration::from_millis(500);
+/// Time that is reserved at the end of the invocation to return the response.
+const RESPONSE_MARGIN: Duration = Duration::from_millis(500);
+/// Time that must be left before the last response when the last machine is started: its call and the final read of the hosts may
+/// take three seconds each.
+const LAST_TASK_MARGIN: Duration = Duration::from_secs(6);
+/// The delay before the hosts are read again after a failure.
+const RETRY_DELAY: Duration = Duration::from_millis(500);
 
-/// Looks at the cluster, decides, carries out, and looks once more.
+/// Reads the cluster, decides, executes the plan, and reads the hosts again.
 ///
 /// # Errors
-/// Nothing was changed where the message, the credentials or a list cannot be read, or where the run is refused; the last
-/// list not being readable loses what may be terminated, which a later run or *terminate* finds again.
+/// If the message, the credentials or a list cannot be read, or if the run is refused, nothing was changed. If the final read of the
+/// hosts fails, the response with the instances to terminate is lost; a later run or *terminate* finds them again.
 pub async fn scale(
     environment: &Environment,
     clients: &Clients,
     event: &Value,
-    moment: Moment,
+    time: InvocationTime,
 ) -> Result<ScaleResponse, Failure> {
     let info: HostGroupInfo = read(event.clone()).map_err(|source| Failure::Message { source })?;
     let role = match environment.host_group {
@@ -43,10 +44,10 @@ pub async fn scale(
     let group = Group::from(&info);
     let credentials = credentials(environment, clients, &info).await?;
     let backends = random::shuffled(info.backend_ips).map_err(|source| Failure::Random { source })?;
-    let last_answer = moment
+    let last_response = time
         .deadline
-        .checked_sub(FOR_THE_ANSWER)
-        .unwrap_or(moment.deadline);
+        .checked_sub(RESPONSE_MARGIN)
+        .unwrap_or(time.deadline);
     let weka = |source| Failure::Weka { source };
     let protocol =
         Protocol::new(&info.weka.unwrap_or_default()).map_err(|source| Failure::InvalidCa { source })?;
@@ -54,16 +55,19 @@ pub async fn scale(
         protocol,
         ..Options::default()
     };
-    let asking = || Client::new(backends.clone(), credentials.clone(), &options, last_answer).map_err(weka);
-    let client = asking()?;
+    let new_client =
+        || Client::new(backends.clone(), credentials.clone(), &options, last_response).map_err(weka);
+    let client = new_client()?;
 
     let lists = client.snapshot().await.map_err(weka)?;
-    let (plan, report) = plan(&lists, &group, moment.now).map_err(|refusal| Failure::Refused { refusal })?;
+    let (plan, report) = plan(&lists, &group, time.now).map_err(|refusal| Failure::Refused { refusal })?;
     log(&report);
-    metrics::write(&metrics::line(environment, &report.counts, moment.now));
-    check(&plan, &lists, &group, moment.now).map_err(|violation| Failure::Violation { violation })?;
+    metrics::write(&metrics::line(environment, &report.counts, time.now));
+    check(&plan, &lists, &group, time.now).map_err(|violation| Failure::Violation { violation })?;
 
-    let last_task = last_answer.checked_sub(FOR_THE_LAST_LOOK).unwrap_or(last_answer);
+    let last_task = last_response
+        .checked_sub(LAST_TASK_MARGIN)
+        .unwrap_or(last_response);
     let client = &client;
     let result = execute(
         &plan,
@@ -74,11 +78,11 @@ pub async fn scale(
         },
     )
     .await;
-    // A run that had nothing to do has just read the list of hosts.
+    // Without tasks, the list of hosts is still current.
     let hosts = if plan.tasks.is_empty() {
         lists.hosts
     } else {
-        last_look(client, asking, last_answer).await?
+        read_hosts_again(client, new_client, last_response).await?
     };
     let (response, still_members) = finish(&group, result, &hosts);
     for instance in &still_members {
@@ -90,28 +94,31 @@ pub async fn scale(
     Ok(response)
 }
 
-/// Reads the list of hosts, of backends that were given up too, again and again while there is time: if it cannot be read,
-/// nobody is told which instances nothing is left on.
-async fn last_look(
+/// Reads the list of hosts, and retries while there is time. Each retry also contacts backends that failed before. Without the list,
+/// it is unknown which instances have no container left.
+async fn read_hosts_again(
     client: &Client,
-    asking: impl Fn() -> Result<Client, Failure>,
-    last_answer: Instant,
+    new_client: impl Fn() -> Result<Client, Failure>,
+    last_response: Instant,
 ) -> Result<Hosts, Failure> {
     let mut result = client.hosts().await;
     loop {
         match result {
             Ok(hosts) => return Ok(hosts),
-            Err(source) if Instant::now() + BEFORE_ANOTHER_LOOK >= last_answer => {
+            Err(source) if Instant::now() + RETRY_DELAY >= last_response => {
                 return Err(Failure::Weka { source });
             }
-            Err(error) => tracing::warn!(reason = chain(&error), "the last look failed, looking again"),
+            Err(error) => tracing::warn!(
+                reason = chain(&error),
+                "the hosts could not be read again, retrying"
+            ),
         }
-        tokio::time::sleep(BEFORE_ANOTHER_LOOK).await;
-        result = asking()?.hosts().await;
+        tokio::time::sleep(RETRY_DELAY).await;
+        result = new_client()?.hosts().await;
     }
 }
 
-/// The credentials out of the message, or out of the table where the function is to read them itself.
+/// The credentials from the message, or from the table if there is no seal key.
 async fn credentials(
     environment: &Environment,
     clients: &Clients,
@@ -132,7 +139,7 @@ async fn credentials(
     open(sealed, key, binding).map_err(|source| Failure::Unseal { source })
 }
 
-/// A line a machine, with what is done with it and why.
+/// Logs one line per machine: the action and its reason.
 fn log(report: &Report) {
     let counts = report.counts;
     tracing::info!(
@@ -142,7 +149,7 @@ fn log(report: &Report) {
         deactivating = counts.deactivating,
         drives_phasing_out = counts.phasing_out,
         to_deactivate = report.to_deactivate,
-        "looked at the cluster"
+        "cluster read"
     );
     for decision in &report.decisions {
         let hosts: Vec<_> = decision.hosts.iter().map(ToString::to_string).collect();
@@ -155,9 +162,9 @@ fn log(report: &Report) {
         let (address, hosts) = (address.as_deref(), hosts.join(" "));
         match decision.action {
             Action::Skip(_) | Action::NoAddress => {
-                tracing::warn!(address, instance, hosts, state, verdict, reason, "decided");
+                tracing::warn!(address, instance, hosts, state, verdict, reason, "decision");
             }
-            _ => tracing::info!(address, instance, hosts, state, verdict, reason, "decided"),
+            _ => tracing::info!(address, instance, hosts, state, verdict, reason, "decision"),
         }
     }
 }

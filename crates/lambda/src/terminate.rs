@@ -1,7 +1,7 @@
-//! *terminate*: which instances of the group are detached and terminated, by what *scale* saw last and what AWS says now.
+//! *terminate*: detaches and terminates instances of the group, based on the hosts that *scale* read last and on AWS's current state.
 
 use crate::failure::{Failure, chain};
-use crate::{Clients, Environment, Moment};
+use crate::{Clients, Environment, InvocationTime};
 use aws::termination::{Outcome, Target, execute, members};
 use scaling::messages::{
     ScaleResponse, TerminateResponse, TerminatedInstance, VERSION, read, transient_errors,
@@ -10,21 +10,21 @@ use scaling::terminate::{Action, Report, check, plan};
 use serde_json::Value;
 use std::time::Duration;
 
-/// What is left of the invocation's time when the last request must have been answered: for the answer's own way.
-const FOR_THE_ANSWER: Duration = Duration::from_millis(500);
-/// The longest that one error may be, in characters: AWS's refusals carry a kilobyte of ciphertext, and Step Functions hands
-/// on 256 KiB in all.
-const ERROR_LENGTH: usize = 500;
+/// Time that is reserved at the end of the invocation to return the response.
+const RESPONSE_MARGIN: Duration = Duration::from_millis(500);
+/// The maximum length of one error in characters. AWS's authorization errors contain a kilobyte of ciphertext, and Step Functions
+/// passes on at most 256 KiB.
+const MAX_ERROR_LENGTH: usize = 500;
 
-/// Reads the group, decides, and carries out.
+/// Reads the group, decides, and executes the plan.
 ///
 /// # Errors
-/// Nothing was changed: the message or the group cannot be read, or the message says nothing by which could be decided.
+/// The message or the group cannot be read, or the message lacks facts that the decision needs. Nothing was changed.
 pub async fn terminate(
     environment: &Environment,
     clients: &Clients,
     event: &Value,
-    moment: Moment,
+    time: InvocationTime,
 ) -> Result<TerminateResponse, Failure> {
     let response: ScaleResponse = read(event.clone()).map_err(|source| Failure::Message { source })?;
     let (autoscaling, ec2) = (clients.autoscaling(), clients.ec2());
@@ -34,15 +34,15 @@ pub async fn terminate(
         source,
     })?;
     let (plan, report) =
-        plan(&response, &group, moment.now).map_err(|refusal| Failure::NoMembers { refusal })?;
+        plan(&response, &group, time.now).map_err(|refusal| Failure::NoMembers { refusal })?;
     log(&report);
-    check(&plan, &response, &group, moment.now)
+    check(&plan, &response, &group, time.now)
         .map_err(|violation| Failure::TerminationViolation { violation })?;
 
-    let last_response = moment
+    let last_response = time
         .deadline
-        .checked_sub(FOR_THE_ANSWER)
-        .unwrap_or(moment.deadline);
+        .checked_sub(RESPONSE_MARGIN)
+        .unwrap_or(time.deadline);
     let target = Target {
         autoscaling,
         ec2,
@@ -54,25 +54,25 @@ pub async fn terminate(
         instances = group.len(),
         terminated = outcome.terminated.len(),
         detached = outcome.detached.len(),
-        undone = outcome.failed_steps.len(),
-        "carried out"
+        failed_steps = outcome.failed_steps.len(),
+        "plan executed"
     );
-    Ok(answer(response, &report, outcome))
+    Ok(terminate_response(response, &report, outcome))
 }
 
-/// The message to *transient*: what was terminated, and the errors of both functions.
-fn answer(response: ScaleResponse, report: &Report, outcome: Outcome) -> TerminateResponse {
-    let mut own = report.errors();
-    own.extend(outcome.failed_steps.iter().map(|undone| chain(undone)));
-    for error in &mut own {
-        if let Some((end, _)) = error.char_indices().nth(ERROR_LENGTH) {
+/// The message to *transient*: the terminated instances, and the errors of *scale* and *terminate*.
+fn terminate_response(response: ScaleResponse, report: &Report, outcome: Outcome) -> TerminateResponse {
+    let mut own_errors = report.errors();
+    own_errors.extend(outcome.failed_steps.iter().map(|step| chain(step)));
+    for error in &mut own_errors {
+        if let Some((end, _)) = error.char_indices().nth(MAX_ERROR_LENGTH) {
             error.truncate(end);
             error.push('…');
         }
         tracing::warn!(error, "transient error");
     }
     let mut errors = response.transient_errors.unwrap_or_default();
-    errors.extend(own);
+    errors.extend(own_errors);
     let terminated = outcome
         .terminated
         .into_iter()
@@ -87,14 +87,14 @@ fn answer(response: ScaleResponse, report: &Report, outcome: Outcome) -> Termina
     }
 }
 
-/// A line an instance with which not all is well, with what is done with it and why.
+/// Logs one line per instance that is not simply kept: the action and its reason.
 fn log(report: &Report) {
     for decision in &report.decisions {
         let (instance, verdict) = (decision.id.as_str(), decision.action.as_str());
         let reason = decision.action.to_string();
         match decision.action {
-            Action::Skip(Some(_), _) => tracing::warn!(instance, verdict, reason, "decided"),
-            _ => tracing::info!(instance, verdict, reason, "decided"),
+            Action::Skip(Some(_), _) => tracing::warn!(instance, verdict, reason, "decision"),
+            _ => tracing::info!(instance, verdict, reason, "decision"),
         }
     }
 }
@@ -107,7 +107,7 @@ mod tests {
     use serde_json::json;
     use weka_types::ids::InstanceId;
 
-    fn told(errors: Option<Vec<String>>) -> ScaleResponse {
+    fn scale_response(errors: Option<Vec<String>>) -> ScaleResponse {
         ScaleResponse {
             hosts: vec![],
             to_terminate: vec![],
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_has_what_was_terminated_and_the_errors_of_both() {
+    fn response_has_terminated_instances_and_errors_of_both_functions() {
         let report = Report {
             decisions: vec![Decision {
                 id: InstanceId::from("i-3"),
@@ -141,27 +141,31 @@ mod tests {
                 },
             }],
         };
-        let answer = answer(told(Some(vec!["of scale".to_owned()])), &report, outcome);
-        let errors = answer.transient_errors.clone().unwrap();
-        assert_eq!(errors[0], "of scale");
+        let response = terminate_response(
+            scale_response(Some(vec!["error of scale".to_owned()])),
+            &report,
+            outcome,
+        );
+        let errors = response.transient_errors.clone().unwrap();
+        assert_eq!(errors[0], "error of scale");
         assert_eq!(
             errors[1],
             "i-3 is not terminated, although scale requested it: it is not an instance of the group"
         );
         assert!(errors[2].starts_with("terminating i-2 i-4: ec2 TerminateInstances: éé"));
-        assert!(errors[2].ends_with("é…") && errors[2].chars().count() == ERROR_LENGTH + 1);
+        assert!(errors[2].ends_with("é…") && errors[2].chars().count() == MAX_ERROR_LENGTH + 1);
         assert_eq!(
-            serde_json::to_value(&answer.set_to_terminate_instances).unwrap(),
+            serde_json::to_value(&response.set_to_terminate_instances).unwrap(),
             json!([{ "instance_id": "i-1", "creation_date": "2026-01-31T08:00:00Z" }])
         );
     }
 
     #[test]
-    fn without_errors_the_answer_has_null_for_them() {
+    fn transient_errors_are_null_without_errors() {
         let report = Report { decisions: vec![] };
-        let answer = answer(told(None), &report, Outcome::default());
+        let response = terminate_response(scale_response(None), &report, Outcome::default());
         assert_eq!(
-            serde_json::to_value(answer).unwrap()["TransientErrors"],
+            serde_json::to_value(response).unwrap()["TransientErrors"],
             json!(null)
         );
     }

@@ -1,14 +1,14 @@
-//! *transient*: fails the execution with the errors that did not stop the run, so that the console shows them.
+//! *transient*: fails the execution with the errors that did not stop the run, so that the AWS console shows them.
 
 use crate::failure::Failure;
 use scaling::messages::{TerminateResponse, read};
 use serde_json::Value;
 
-/// Fails with all transient errors of the message. Without any, which the state machine does not call it for, the answer is
-/// null.
+/// Fails with all transient errors of the message. Without errors, for which the state machine does not call this function, the
+/// response is null.
 ///
 /// # Errors
-/// The errors, one a line; or the message cannot be read.
+/// The transient errors, one per line; or the message is invalid.
 pub fn transient(event: &Value) -> Result<Value, Failure> {
     let message: TerminateResponse = read(event.clone()).map_err(|source| Failure::Message { source })?;
     match message.transient_errors.filter(|errors| !errors.is_empty()) {
@@ -23,7 +23,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn fails_with_every_error_on_a_line_of_its_own() {
+    fn failure_lists_one_error_per_line() {
         let message = |errors: Value| {
             transient(&json!({ "set_to_terminate_instances": [], "TransientErrors": errors, "version": 1 }))
         };

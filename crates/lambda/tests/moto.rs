@@ -1,6 +1,6 @@
-//! The real `bootstrap` against moto: the requests are ones that an AWS takes, and the answers are read as it writes them.
+//! The real `bootstrap` against moto: moto accepts the requests, and the function reads moto's responses.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test must panic if a step fails")]
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::{
@@ -26,7 +26,7 @@ const GROUP: &str = "wekactl-wk-Backends";
 type Instance = (String, String);
 
 #[tokio::test]
-async fn join_and_fetch_read_what_stands_in_aws() {
+async fn join_and_fetch_read_the_actual_state() {
     let moto = Moto::start(MotoOptions::default()).unwrap();
     let variables: BTreeMap<_, _> = moto.env().into_iter().collect();
     let config =
@@ -37,9 +37,9 @@ async fn join_and_fetch_read_what_stands_in_aws() {
     running.sort();
 
     let join = function(&variables, "join").await;
-    let answer = join.invoke(&json!({ "httpMethod": "GET" })).await.unwrap();
-    assert_eq!(answer["statusCode"], 200, "{answer}");
-    let script = answer["body"].as_str().unwrap();
+    let response = join.invoke(&json!({ "httpMethod": "GET" })).await.unwrap();
+    assert_eq!(response["statusCode"], 200, "{response}");
+    let script = response["body"].as_str().unwrap();
     assert!(
         running
             .iter()
@@ -52,8 +52,8 @@ async fn join_and_fetch_read_what_stands_in_aws() {
     );
 
     let fetch = function(&variables, "fetch").await;
-    let answer: Value = fetch.invoke(&json!({})).await.unwrap();
-    let info: HostGroupInfo = serde_json::from_value(answer).unwrap();
+    let response: Value = fetch.invoke(&json!({})).await.unwrap();
+    let info: HostGroupInfo = serde_json::from_value(response).unwrap();
     assert_eq!(info.desired_capacity, 2);
     let members: Vec<Instance> = info.instances.into_iter().map(|i| (i.id, i.private_ip)).collect();
     assert_eq!(members, running);
@@ -75,7 +75,7 @@ async fn join_and_fetch_read_what_stands_in_aws() {
 
     for function in [join, fetch] {
         let log = function.stop().await;
-        assert!(log.contains("answered") && !log.contains("hunter2"), "{log}");
+        assert!(log.contains("completed") && !log.contains("hunter2"), "{log}");
         assert!(
             !log.contains(&BASE64_STANDARD.encode("hunter2")) && !log.contains(SEAL_KEY),
             "{log}"
@@ -106,7 +106,7 @@ async fn function(variables: &BTreeMap<String, String>, kind: &str) -> Function 
     .unwrap()
 }
 
-/// The cluster's table with its two items.
+/// Creates the cluster's table with its two items.
 async fn table(config: &SdkConfig) {
     let dynamodb = aws_sdk_dynamodb::Client::new(config);
     let key = KeySchemaElement::builder()
@@ -146,7 +146,7 @@ async fn table(config: &SdkConfig) {
     }
 }
 
-/// Three tagged backends, of which one is stopped, and the group of the other two.
+/// Creates three tagged backends, of which one is stopped, and the group of the other two.
 async fn instances(config: &SdkConfig) -> Vec<Instance> {
     let ec2 = aws_sdk_ec2::Client::new(config);
     let images = ec2.describe_images().send().await.unwrap().images.unwrap();

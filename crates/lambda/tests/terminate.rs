@@ -1,7 +1,7 @@
-//! *terminate* against moto: the requests are ones that an AWS takes, in the batches that it takes, and the group and its
-//! instances stand afterwards as they are to.
+//! *terminate* against moto: moto accepts the requests and their batch sizes, and the group and its instances have the expected
+//! state afterwards.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test must panic if a step fails")]
 
 use aws_config::SdkConfig;
 use aws_sdk_autoscaling::types::LaunchTemplateSpecification;
@@ -21,12 +21,12 @@ struct Scene {
     autoscaling: aws_sdk_autoscaling::Client,
     ec2: aws_sdk_ec2::Client,
     function: Function,
-    /// The group's instances at first: ids and addresses.
+    /// The group's initial instances: ids and addresses.
     instances: Vec<(String, String)>,
 }
 
 impl Scene {
-    /// A group of so many, protected in both ways.
+    /// A group of `number` instances with termination protection and scale-in protection.
     async fn of(number: i32) -> Self {
         let moto = Moto::start(MotoOptions {
             record: true,
@@ -39,7 +39,7 @@ impl Scene {
                 .unwrap();
         let ec2 = aws_sdk_ec2::Client::new(&config);
         group(&config, number).await;
-        let mut instances: Vec<_> = described(&ec2)
+        let mut instances: Vec<_> = describe_instances(&ec2)
             .await
             .into_iter()
             .map(|(id, (address, _))| (id, address))
@@ -55,15 +55,15 @@ impl Scene {
         }
     }
 
-    /// A message of *scale* that asks for those of the instances, and knows the others.
-    fn told(&self, asked: std::ops::Range<usize>) -> Value {
-        let to_terminate: Vec<_> = self.instances[asked.clone()]
+    /// A message of *scale* that requests the termination of `requested`; the other instances are members of the cluster.
+    fn message(&self, requested: std::ops::Range<usize>) -> Value {
+        let to_terminate: Vec<_> = self.instances[requested.clone()]
             .iter()
             .map(|(id, address)| json!({ "Id": id, "PrivateIp": address }))
             .collect();
-        let others = self.instances[..asked.start]
+        let others = self.instances[..requested.start]
             .iter()
-            .chain(&self.instances[asked.end..]);
+            .chain(&self.instances[requested.end..]);
         let members: Vec<_> = others.map(|(_, address)| address).collect();
         json!({ "hosts": [], "to_terminate": to_terminate, "members": members, "TransientErrors": null, "version": 1 })
     }
@@ -72,18 +72,18 @@ impl Scene {
         read(self.function.invoke(message).await.unwrap()).unwrap()
     }
 
-    /// The instances of a state.
-    async fn of_state(&self, state: &str) -> BTreeSet<String> {
-        let described = described(&self.ec2).await;
-        let of = described.into_iter().filter(|(_, (_, has))| has == state);
-        of.map(|(id, _)| id).collect()
+    /// The ids of the instances in a state.
+    async fn in_state(&self, state: &str) -> BTreeSet<String> {
+        let instances = describe_instances(&self.ec2).await;
+        let matching = instances.into_iter().filter(|(_, (_, actual))| actual == state);
+        matching.map(|(id, _)| id).collect()
     }
 
-    /// The group's members, with whether they are protected from scale-in.
+    /// The group's members, and whether they have scale-in protection.
     async fn members(&self) -> BTreeMap<String, bool> {
-        let ask = self.autoscaling.describe_auto_scaling_groups();
-        let answer = ask.auto_scaling_group_names(GROUP).send().await.unwrap();
-        let members = answer.auto_scaling_groups.unwrap().remove(0).instances.unwrap();
+        let request = self.autoscaling.describe_auto_scaling_groups();
+        let response = request.auto_scaling_group_names(GROUP).send().await.unwrap();
+        let members = response.auto_scaling_groups.unwrap().remove(0).instances.unwrap();
         members
             .into_iter()
             .map(|member| {
@@ -99,7 +99,7 @@ impl Scene {
         self.instances[range].iter().map(|(id, _)| id.clone()).collect()
     }
 
-    /// How often each operation was asked for since a number of calls.
+    /// The number of calls of each operation after the first `before` calls.
     fn calls_since(&self, before: usize) -> BTreeMap<String, usize> {
         let mut calls = BTreeMap::new();
         for call in self.moto.calls().unwrap().split_off(before) {
@@ -109,7 +109,7 @@ impl Scene {
     }
 }
 
-async fn described(ec2: &aws_sdk_ec2::Client) -> BTreeMap<String, (String, String)> {
+async fn describe_instances(ec2: &aws_sdk_ec2::Client) -> BTreeMap<String, (String, String)> {
     let pages = ec2.describe_instances().into_paginator().send();
     let pages = pages.collect::<Result<Vec<_>, _>>().await.unwrap();
     let reservations = pages.into_iter().flat_map(|page| page.reservations.unwrap());
@@ -178,14 +178,14 @@ async fn function(variables: &BTreeMap<String, String>) -> Function {
 }
 
 #[tokio::test]
-async fn sixty_instances_go_in_two_runs_and_the_others_stay() {
+async fn sixty_instances_are_terminated_in_two_runs_and_others_are_kept() {
     let scene = Scene::of(70).await;
-    let message = scene.told(0..60);
+    let message = scene.message(0..60);
     let before = scene.moto.calls().unwrap().len();
     let response = scene.run(&message).await;
     assert_eq!(response.transient_errors, None);
     assert_eq!(response.set_to_terminate_instances.len(), 50);
-    assert_eq!(scene.of_state("terminated").await, scene.ids(0..50));
+    assert_eq!(scene.in_state("terminated").await, scene.ids(0..50));
     let calls = scene.calls_since(before);
     for (operation, number) in [
         ("ModifyInstanceAttribute", 50),
@@ -195,11 +195,11 @@ async fn sixty_instances_go_in_two_runs_and_the_others_stay() {
         assert_eq!(calls[operation], number, "{operation}");
     }
 
-    // The others of the 60, and what is terminated by now is detached: the group launches as many anew.
+    // The second run terminates the other 10 and detaches the 50 that are terminated; the group launches replacements.
     let before = scene.moto.calls().unwrap().len();
     let response = scene.run(&message).await;
     assert_eq!(response.set_to_terminate_instances.len(), 10);
-    assert_eq!(scene.of_state("terminated").await, scene.ids(0..60));
+    assert_eq!(scene.in_state("terminated").await, scene.ids(0..60));
     assert_eq!(scene.calls_since(before)["DetachInstances"], 3);
     let members = scene.members().await;
     assert!(scene.ids(60..70).iter().all(|id| members[id]), "still protected");
@@ -209,30 +209,30 @@ async fn sixty_instances_go_in_two_runs_and_the_others_stay() {
     assert_eq!(response.set_to_terminate_instances, []);
     let members = scene.members().await;
     assert!(scene.ids(0..60).iter().all(|id| !members.contains_key(id)));
-    assert_eq!(members.len(), 70, "the desired capacity is the user's");
+    assert_eq!(members.len(), 70, "the desired capacity must not change");
 
     let before = scene.moto.calls().unwrap().len();
     scene.run(&message).await;
-    let again = scene.calls_since(before);
-    let reading = ["DescribeAutoScalingGroups", "DescribeInstances"];
+    let calls = scene.calls_since(before);
+    let read_only = ["DescribeAutoScalingGroups", "DescribeInstances"];
     assert!(
-        again.keys().all(|call| reading.contains(&call.as_str())),
-        "{again:?}"
+        calls.keys().all(|call| read_only.contains(&call.as_str())),
+        "{calls:?}"
     );
 }
 
 #[tokio::test]
-async fn what_stopped_is_replaced_unless_weka_knows_it() {
+async fn stopped_instance_is_replaced_unless_it_is_a_member_of_the_cluster() {
     let scene = Scene::of(4).await;
     let stop = scene.ids(0..2).into_iter().collect();
     let stop = scene.ec2.stop_instances().set_instance_ids(Some(stop));
-    // Termination protection does not keep an instance from being stopped.
+    // An instance with termination protection can be stopped.
     stop.send().await.unwrap();
     for id in scene.ids(0..2) {
         let unhealthy = scene.autoscaling.set_instance_health().instance_id(id);
         unhealthy.health_status("Unhealthy").send().await.unwrap();
     }
-    let mut message = scene.told(0..1);
+    let mut message = scene.message(0..1);
     message["to_terminate"] = json!([]);
     let response = scene.run(&message).await;
     assert_eq!(response.transient_errors, None);
@@ -242,10 +242,10 @@ async fn what_stopped_is_replaced_unless_weka_knows_it() {
         .map(|terminated| terminated.instance_id.to_string())
         .collect();
     assert_eq!(terminated, scene.ids(0..1));
-    assert_eq!(scene.of_state("terminated").await, scene.ids(0..1));
-    assert_eq!(scene.of_state("stopped").await, scene.ids(1..2));
+    assert_eq!(scene.in_state("terminated").await, scene.ids(0..1));
+    assert_eq!(scene.in_state("stopped").await, scene.ids(1..2));
     let members = scene.members().await;
     assert!(!members.contains_key(&scene.instances[0].0), "{members:?}");
-    assert_eq!(members.len(), 4, "another was launched for it");
+    assert_eq!(members.len(), 4, "a replacement must be launched");
     assert!(members[&scene.instances[1].0]);
 }

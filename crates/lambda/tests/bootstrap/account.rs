@@ -1,4 +1,4 @@
-//! An AWS account with one imported cluster, as far as the functions read it.
+//! A simulated AWS account with one imported cluster.
 
 use super::{PASSWORD, USER};
 use base64::Engine;
@@ -12,7 +12,6 @@ use tokio::task::JoinSet;
 /// The running backends, by id.
 pub(crate) const BACKENDS: [(&str, &str); 3] =
     [("i-1", "10.0.0.1"), ("i-2", "10.0.0.2"), ("i-3", "10.0.0.3")];
-/// The group's desired capacity.
 pub(crate) const DESIRED: u32 = 5;
 
 pub(crate) struct Account {
@@ -21,16 +20,16 @@ pub(crate) struct Account {
     _server: JoinSet<()>,
 }
 
-/// What the account answers.
+/// The state of the account.
 pub(crate) struct Cluster {
     pub(crate) backends: Vec<(&'static str, &'static str)>,
     pub(crate) instance_type: String,
     pub(crate) password: Value,
-    /// Fields of the settings beside those that all have.
+    /// Additional fields of the settings.
     pub(crate) settings: Value,
-    /// The operation that is refused, or the item that may not be read.
-    pub(crate) refusing: Option<&'static str>,
-    /// Whether no request is answered.
+    /// The operation that is rejected, or the key of the item that cannot be read.
+    pub(crate) rejected: Option<&'static str>,
+    /// Whether requests get no response.
     pub(crate) silent: bool,
     requests: usize,
 }
@@ -42,20 +41,20 @@ impl Account {
             instance_type: "i3en.2xlarge".to_owned(),
             password: json!({ "S": BASE64_STANDARD.encode(PASSWORD) }),
             settings: json!({}),
-            refusing: None,
+            rejected: None,
             silent: false,
             requests: 0,
         }));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut server = JoinSet::new();
-        let answering = Arc::clone(&cluster);
+        let shared = Arc::clone(&cluster);
         server.spawn(serve(listener, move |request| {
-            let mut cluster = answering.lock().unwrap();
-            let answer = (!cluster.silent).then(|| cluster.answer(&request));
+            let mut cluster = shared.lock().unwrap();
+            let response = (!cluster.silent).then(|| cluster.respond(&request));
             async move {
-                match answer {
-                    Some(answer) => answer,
+                match response {
+                    Some(response) => response,
                     None => std::future::pending().await,
                 }
             }
@@ -75,22 +74,22 @@ impl Account {
         change(&mut self.cluster.lock().unwrap());
     }
 
-    /// How many requests there have been.
+    /// The number of requests so far.
     pub(crate) fn requests(&self) -> usize {
         self.cluster.lock().unwrap().requests
     }
 }
 
 impl Cluster {
-    fn answer(&mut self, request: &Request) -> Answer {
+    fn respond(&mut self, request: &Request) -> Answer {
         self.requests += 1;
         let body = String::from_utf8(request.body.clone()).unwrap();
         let operation = ["GetItem", "DescribeInstances", "DescribeAutoScalingGroups"]
             .into_iter()
             .find(|operation| body.contains(&format!("Action={operation}&")))
             .unwrap_or("GetItem");
-        if self.refusing == Some(operation) {
-            return refusal(operation);
+        if self.rejected == Some(operation) {
+            return rejection(operation);
         }
         match operation {
             "GetItem" => self.item(&serde_json::from_str(&body).unwrap()),
@@ -102,8 +101,8 @@ impl Cluster {
     fn item(&self, request: &Value) -> Answer {
         assert_eq!(request["TableName"], "wekactl-wk");
         let key = request["Key"]["Key"]["S"].as_str().unwrap();
-        if self.refusing == Some(key) {
-            return refusal("GetItem");
+        if self.rejected == Some(key) {
+            return rejection("GetItem");
         }
         let mut item = match key {
             "cluster-creds" => json!({
@@ -117,19 +116,23 @@ impl Cluster {
                 "Subnet": { "S": "subnet-1" },
                 "DnsAlias": { "NULL": true },
             }),
-            key => panic!("no function reads {key}"),
+            key => panic!("unexpected key {key}"),
         };
         if key == "cluster-settings" {
-            let more = self.settings.as_object().unwrap().clone();
-            item.as_object_mut().unwrap().extend(more);
+            let additional = self.settings.as_object().unwrap().clone();
+            item.as_object_mut().unwrap().extend(additional);
         }
-        let answer = json!({ "Item": item });
-        Answer::new(200, "application/x-amz-json-1.0", answer.to_string().into_bytes())
+        let response = json!({ "Item": item });
+        Answer::new(
+            200,
+            "application/x-amz-json-1.0",
+            response.to_string().into_bytes(),
+        )
     }
 
-    /// The running backends by tags and state; members of the group by id, of which one is gone and one has no address.
+    /// The running backends if the request filters by tags and state; members of the group if it filters by id.
     fn instances(&self, form: &str) -> Answer {
-        let chosen: Vec<_> = if form.contains("instance-id") {
+        let matching: Vec<_> = if form.contains("instance-id") {
             BACKENDS.into_iter().filter(|(id, _)| form.contains(id)).collect()
         } else {
             for part in [
@@ -144,7 +147,7 @@ impl Cluster {
             }
             self.backends.clone()
         };
-        let items: String = chosen
+        let items: String = matching
             .iter()
             .map(|(id, ip)| {
                 format!(
@@ -180,14 +183,14 @@ fn groups() -> Answer {
     )
 }
 
-fn refusal(operation: &str) -> Answer {
+fn rejection(operation: &str) -> Answer {
     match operation {
         "GetItem" => {
-            let error = json!({ "__type": "com.amazonaws#AccessDeniedException", "message": "not for you" });
+            let error = json!({ "__type": "com.amazonaws#AccessDeniedException", "message": "access denied for the test" });
             Answer::new(400, "application/x-amz-json-1.0", error.to_string().into_bytes())
         }
-        "DescribeInstances" => xml(403, "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>not for you</Message></Error></Errors></Response>".to_owned()),
-        _ => xml(403, "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not for you</Message></Error></ErrorResponse>".to_owned()),
+        "DescribeInstances" => xml(403, "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>access denied for the test</Message></Error></Errors></Response>".to_owned()),
+        _ => xml(403, "<ErrorResponse><Error><Code>AccessDenied</Code><Message>access denied for the test</Message></Error></ErrorResponse>".to_owned()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! *fetch*: the group, and the credentials for those that come after it.
+//! *fetch*: the group, and the credentials for *scale*.
 
 use super::{Account, PASSWORD, SEAL_KEY, USER, account, assert_no_secrets, started};
 use scaling::messages::{HostGroupInfo, Role};
@@ -7,12 +7,12 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 #[tokio::test]
-async fn fetch_hands_on_the_group_and_sealed_credentials() {
+async fn fetch_returns_the_group_and_sealed_credentials() {
     let account = Account::with_cluster().await;
     let function = started(&account, &[("LAMBDA", "fetch")]).await;
-    let answer = function.invoke(&json!({})).await.unwrap();
-    assert!(!answer.to_string().contains("correct-horse") && !answer.to_string().contains(USER));
-    let info: HostGroupInfo = serde_json::from_value(answer.clone()).unwrap();
+    let response = function.invoke(&json!({})).await.unwrap();
+    assert!(!response.to_string().contains("correct-horse") && !response.to_string().contains(USER));
+    let info: HostGroupInfo = serde_json::from_value(response.clone()).unwrap();
     assert_eq!((info.username.as_str(), info.password.as_str()), ("", ""));
     assert_eq!(
         (info.desired_capacity, info.role, info.version),
@@ -26,7 +26,7 @@ async fn fetch_hands_on_the_group_and_sealed_credentials() {
     assert_eq!(
         instances,
         account::BACKENDS,
-        "a member that is gone has no address and is left out"
+        "a terminated member has no address and must be omitted"
     );
     assert_eq!(info.backend_ips, account::BACKENDS.map(|(_, ip)| ip));
 
@@ -56,17 +56,17 @@ async fn fetch_hands_on_the_group_and_sealed_credentials() {
         .is_err()
     );
 
-    let again: HostGroupInfo = serde_json::from_value(function.invoke(&json!({})).await.unwrap()).unwrap();
-    assert_ne!(again.sealed.unwrap(), sealed, "a nonce was used twice");
+    let second: HostGroupInfo = serde_json::from_value(function.invoke(&json!({})).await.unwrap()).unwrap();
+    assert_ne!(second.sealed.unwrap(), sealed, "a nonce must not be reused");
     assert_no_secrets(function).await;
 }
 
 #[tokio::test]
-async fn fetch_says_how_the_backends_are_spoken_to() {
+async fn fetch_returns_protocol_settings_unless_default() {
     let mut account = Account::with_cluster().await;
     let function = started(&account, &[("LAMBDA", "fetch")]).await;
-    let answer = function.invoke(&json!({})).await.unwrap();
-    assert_eq!(answer.get("weka"), None);
+    let response = function.invoke(&json!({})).await.unwrap();
+    assert_eq!(response.get("weka"), None);
     for (settings, weka) in [
         (
             json!({ "WekaProtocol": { "S": "http" } }),
@@ -84,39 +84,42 @@ async fn fetch_says_how_the_backends_are_spoken_to() {
 }
 
 #[tokio::test]
-async fn fetch_leaves_the_credentials_to_scale_where_that_reads_the_table() {
+async fn fetch_does_not_read_credentials_if_scale_reads_them() {
     let mut account = Account::with_cluster().await;
-    // It must not even ask for them.
-    account.change(|cluster| cluster.refusing = Some("cluster-creds"));
+    // Reading the credentials would fail.
+    account.change(|cluster| cluster.rejected = Some("cluster-creds"));
     let function = started(
         &account,
         &[("LAMBDA", "fetch"), ("USE_DYNAMODB_ENDPOINT", "true")],
     )
     .await;
-    let answer = function.invoke(&json!({})).await.unwrap();
+    let response = function.invoke(&json!({})).await.unwrap();
     assert_eq!(
-        (&answer["username"], &answer["password"]),
+        (&response["username"], &response["password"]),
         (&json!(""), &json!(""))
     );
-    assert_eq!(answer.get("sealed"), None);
+    assert_eq!(response.get("sealed"), None);
     assert_no_secrets(function).await;
 }
 
 #[tokio::test]
-async fn fetch_fails_as_a_whole_and_by_name() {
-    for (refusing, doing) in [
+async fn fetch_fails_if_any_read_fails() {
+    for (rejected, doing) in [
         ("DescribeAutoScalingGroups", "reading the Auto Scaling group"),
         ("DescribeInstances", "ec2 DescribeInstances"),
         ("cluster-creds", "reading the credentials"),
         ("cluster-settings", "reading the settings"),
     ] {
         let mut account = Account::with_cluster().await;
-        account.change(|cluster| cluster.refusing = Some(refusing));
+        account.change(|cluster| cluster.rejected = Some(rejected));
         let function = started(&account, &[("LAMBDA", "fetch")]).await;
         let error = function.invoke(&json!({})).await.unwrap_err();
         assert_eq!(error.error_type, "AwsRequestFailed");
         assert!(error.error_message.contains(doing), "{error}");
-        assert!(error.error_message.contains("not for you"), "{error}");
+        assert!(
+            error.error_message.contains("access denied for the test"),
+            "{error}"
+        );
         assert_no_secrets(function).await;
     }
 }

@@ -1,23 +1,23 @@
-//! *join*: a script for each machine that asks.
+//! *join*: the script for a new instance.
 
 use super::{Account, USER, account, assert_no_secrets, get, started};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 #[tokio::test]
-async fn join_answers_a_backend_with_its_script() {
+async fn join_returns_the_script_of_a_backend() {
     let account = Account::with_cluster().await;
     let function = started(&account, &[("LAMBDA", "join")]).await;
     let mut orders = BTreeSet::new();
     for _ in 0..20 {
-        let answer = function.invoke(&get()).await.unwrap();
-        assert_eq!(answer["statusCode"], 200);
+        let response = function.invoke(&get()).await.unwrap();
+        assert_eq!(response["statusCode"], 200);
         assert_eq!(
-            answer["headers"]["content-type"],
+            response["headers"]["content-type"],
             "text/x-shellscript; charset=utf-8"
         );
-        assert_eq!(answer["headers"]["cache-control"], "no-store");
-        let script = answer["body"].as_str().unwrap();
+        assert_eq!(response["headers"]["cache-control"], "no-store");
+        let script = response["body"].as_str().unwrap();
         assert!(script.starts_with("#!/bin/bash"), "{script}");
         assert!(
             script.contains(USER) && script.contains("correct-horse"),
@@ -35,18 +35,18 @@ async fn join_answers_a_backend_with_its_script() {
         order.dedup();
         assert_eq!(order.len(), account::BACKENDS.len());
     }
-    assert!(orders.len() > 1, "every instance asks the same backend first");
+    assert!(orders.len() > 1, "every script contacts the same backend first");
     let log = assert_no_secrets(function).await;
-    assert!(log.contains("answered"), "{log}");
+    assert!(log.contains("completed"), "{log}");
 }
 
 #[tokio::test]
-async fn join_answers_a_client_with_another_script() {
+async fn join_returns_the_script_of_a_client() {
     let account = Account::with_cluster().await;
     let function = started(&account, &[("LAMBDA", "join"), ("ROLE", "client")]).await;
-    let answer = function.invoke(&get()).await.unwrap();
-    assert_eq!(answer["statusCode"], 200);
-    let script = answer["body"].as_str().unwrap();
+    let response = function.invoke(&get()).await.unwrap();
+    assert_eq!(response["statusCode"], 200);
+    let script = response["body"].as_str().unwrap();
     assert!(
         script.contains("client0") && !script.contains("drives0"),
         "{script}"
@@ -54,48 +54,54 @@ async fn join_answers_a_client_with_another_script() {
     assert_no_secrets(function).await;
 }
 
-/// The answer must be an HTTP error with a reason in JSON, never a script.
-async fn refused(account: &Account, event: &Value, status: u16, reason: &str) {
+/// Asserts that the response is an HTTP error with a reason in JSON, and not a script.
+async fn assert_error(account: &Account, event: &Value, status: u16, reason: &str) {
     let function = started(account, &[("LAMBDA", "join")]).await;
-    let answer = function.invoke(event).await.unwrap();
-    assert_eq!(answer["statusCode"], status, "{answer}");
-    assert_eq!(answer["headers"]["content-type"], "application/json");
-    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    let response = function.invoke(event).await.unwrap();
+    assert_eq!(response["statusCode"], status, "{response}");
+    assert_eq!(response["headers"]["content-type"], "application/json");
+    let body: Value = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
     let error = body["error"].as_str().unwrap();
     assert!(error.contains(reason), "{error}");
-    assert!(!answer.to_string().contains("correct-horse"));
+    assert!(!response.to_string().contains("correct-horse"));
     let log = assert_no_secrets(function).await;
-    assert!(log.contains("no script"), "{log}");
+    assert!(log.contains("no script returned"), "{log}");
 }
 
 #[tokio::test]
-async fn join_refuses_what_it_cannot_answer() {
+async fn join_rejects_other_methods_and_events() {
     let account = Account::with_cluster().await;
-    refused(
+    assert_error(
         &account,
         &json!({ "httpMethod": "POST" }),
         405,
         "method POST is not allowed",
     )
     .await;
-    refused(&account, &json!({ "Records": [] }), 400, "no HTTP request").await;
+    assert_error(&account, &json!({ "Records": [] }), 400, "not an HTTP request").await;
 }
 
 #[tokio::test]
-async fn join_says_what_is_missing() {
+async fn join_names_what_is_missing() {
     let mut account = Account::with_cluster().await;
     account.change(|cluster| cluster.backends.clear());
-    refused(&account, &get(), 503, "cluster wk has no running backends").await;
+    assert_error(&account, &get(), 503, "cluster wk has no running backends").await;
 
     let mut account = Account::with_cluster().await;
     account.change(|cluster| cluster.instance_type = "t3.micro".to_owned());
-    refused(&account, &get(), 500, "instance type 't3.micro' is not known").await;
+    assert_error(&account, &get(), 500, "instance type 't3.micro' is unknown").await;
 
     let mut account = Account::with_cluster().await;
     account.change(|cluster| cluster.password = json!({ "S": "correct-horse, not base64" }));
-    refused(&account, &get(), 502, "no readable Password").await;
+    assert_error(&account, &get(), 502, "no readable Password").await;
 
     let mut account = Account::with_cluster().await;
-    account.change(|cluster| cluster.refusing = Some("GetItem"));
-    refused(&account, &get(), 502, "AccessDeniedException: not for you").await;
+    account.change(|cluster| cluster.rejected = Some("GetItem"));
+    assert_error(
+        &account,
+        &get(),
+        502,
+        "AccessDeniedException: access denied for the test",
+    )
+    .await;
 }

@@ -1,6 +1,6 @@
-//! The real `bootstrap` under the Lambda runtime API, with an AWS that answers as each test needs.
+//! The real `bootstrap` under the Lambda runtime API, with a simulated AWS.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test must panic if a step fails")]
 
 mod account;
 mod fetch;
@@ -26,7 +26,7 @@ fn get() -> Value {
     json!({ "httpMethod": "GET", "path": "/wekactl-wk-Backends", "headers": { "x-api-key": "key" }, "body": null })
 }
 
-/// The environment that import gives a function, with changes.
+/// The environment that import sets for a function, with changes.
 fn environment(account: &Account, changes: &[(&str, &str)]) -> BTreeMap<String, String> {
     let mut environment: BTreeMap<String, String> = [
         ("REGION", "eu-west-1"),
@@ -73,14 +73,14 @@ async fn started(account: &Account, changes: &[(&str, &str)]) -> Function {
     start(environment(account, changes)).await.unwrap()
 }
 
-/// Stops the function and looks for secrets in all that it has written.
+/// Stops the function and asserts that its log has no secrets. Returns the log.
 async fn assert_no_secrets(function: Function) -> String {
     let log = function.stop().await;
     let encoded = |text: &str| BASE64_STANDARD.encode(text);
     for secret in [
         PASSWORD,
         &encoded(PASSWORD),
-        // How bash and JSON would write it.
+        // A part that neither bash nor JSON escapes.
         "correct-horse",
         SEAL_KEY,
         "0123456789abcdef0123456789abcdef",
@@ -92,14 +92,14 @@ async fn assert_no_secrets(function: Function) -> String {
     for line in log.lines() {
         assert!(
             serde_json::from_str::<Value>(line).is_ok_and(|line| line.is_object()),
-            "no JSON: {line}"
+            "not JSON: {line}"
         );
     }
     log
 }
 
-/// What *fetch* tells, sealed for this host group.
-fn told(changes: &[(&str, Value)]) -> Value {
+/// A message of *fetch*, sealed for this host group.
+fn fetch_message(changes: &[(&str, Value)]) -> Value {
     let credentials = Credentials {
         username: USER.to_owned(),
         password: PASSWORD.into(),
@@ -120,39 +120,47 @@ fn told(changes: &[(&str, Value)]) -> Value {
 }
 
 #[tokio::test]
-async fn scale_says_by_name_why_it_did_nothing() {
+async fn scale_fails_with_a_named_error_before_any_change() {
     let account = Account::with_cluster().await;
     let function = started(&account, &[("LAMBDA", "scale")]).await;
     for (event, name, part) in [
         (json!({}), "InvalidMessage", "version unknown"),
-        (told(&[("version", json!(2))]), "InvalidMessage", "version 2"),
         (
-            told(&[("role", json!("client"))]),
+            fetch_message(&[("version", json!(2))]),
+            "InvalidMessage",
+            "version 2",
+        ),
+        (
+            fetch_message(&[("role", json!("client"))]),
             "OtherHostGroup",
             "another host group",
         ),
         (
-            told(&[("sealed", json!(null))]),
+            fetch_message(&[("sealed", json!(null))]),
             "NoCredentials",
             "update the cluster",
         ),
         (
-            told(&[("sealed", json!("AAAA"))]),
+            fetch_message(&[("sealed", json!("AAAA"))]),
             "UnsealFailed",
             "cannot be opened",
         ),
-        (told(&[]), "WekaNoBackends", "the Weka cluster cannot be read"),
+        (
+            fetch_message(&[]),
+            "WekaNoBackends",
+            "the Weka cluster cannot be read",
+        ),
     ] {
         let error = function.invoke(&event).await.unwrap_err();
         assert_eq!(error.error_type, name, "{error}");
         assert!(error.error_message.contains(part), "{error}");
     }
-    assert_eq!(account.requests(), 0, "it asks AWS nothing");
+    assert_eq!(account.requests(), 0, "scale must send no AWS request");
     assert_no_secrets(function).await;
 }
 
 #[tokio::test]
-async fn a_bad_environment_is_an_error_of_the_start_that_names_the_variable() {
+async fn invalid_environment_is_an_init_error_that_names_the_variable() {
     let account = Account::with_cluster().await;
     let without = |name: &str| {
         let mut environment = environment(&account, &[("LAMBDA", "fetch")]);
@@ -183,7 +191,7 @@ async fn a_bad_environment_is_an_error_of_the_start_that_names_the_variable() {
             ..
         }) = start(environment).await
         else {
-            panic!("it started: {reason}");
+            panic!("the function started: {reason}");
         };
         assert_eq!(error_type, "Runtime.InvalidEnvironment");
         assert!(error_message.contains(reason), "{error_message}");
@@ -192,7 +200,7 @@ async fn a_bad_environment_is_an_error_of_the_start_that_names_the_variable() {
 }
 
 #[tokio::test]
-async fn a_function_that_takes_too_long_is_killed_as_lambda_does() {
+async fn function_is_killed_after_its_timeout() {
     let mut account = Account::with_cluster().await;
     account.change(|cluster| cluster.silent = true);
     let environment = environment(&account, &[("LAMBDA", "join")]);

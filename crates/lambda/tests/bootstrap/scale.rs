@@ -1,4 +1,4 @@
-//! *scale* as Lambda runs it, on a simulated Weka cluster of its own for each test.
+//! *scale* as Lambda runs it. Each test has its own simulated Weka cluster.
 
 use super::{Account, PASSWORD, SEAL_KEY, USER, assert_no_secrets, started};
 use lab::lambda_runtime::{Function, FunctionError};
@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-/// A cluster, the function that scales it, and what *fetch* would tell it.
+/// A cluster and the function that scales it.
 struct Scene {
-    /// Each test has a network of its own: their backends all listen on Weka's port.
+    /// Each test has its own network, because all backends listen on Weka's port.
     network: u8,
     weka: WekaCluster,
     function: Function,
@@ -52,7 +52,7 @@ impl Scene {
                 .await
                 .unwrap();
         }
-        // The drives are old enough to tell a broken one.
+        // Drives count as broken only after a grace period: let it pass.
         scene.pass(60).await;
         scene.weka.update(Model::take_requests).await.unwrap();
         scene
@@ -76,7 +76,7 @@ impl Scene {
             .unwrap();
     }
 
-    fn told(&self, desired_capacity: u32) -> Value {
+    fn fetch_message(&self, desired_capacity: u32) -> Value {
         let credentials = weka_types::Credentials {
             username: USER.to_owned(),
             password: PASSWORD.into(),
@@ -104,12 +104,12 @@ impl Scene {
 
     async fn run(&self, desired: u32) -> Result<ScaleResponse, FunctionError> {
         self.function
-            .invoke(&self.told(desired))
+            .invoke(&self.fetch_message(desired))
             .await
-            .map(|answer| read(answer).unwrap())
+            .map(|response| read(response).unwrap())
     }
 
-    /// The methods that were called since the last time, in order.
+    /// The methods called since the last call of this function, in order.
     async fn called(&self) -> Vec<String> {
         let requests = self.weka.update(Model::take_requests).await.unwrap();
         requests.into_iter().map(|request| request.method).collect()
@@ -125,14 +125,14 @@ impl Scene {
     }
 }
 
-/// The methods that change something.
+/// The methods that change the cluster.
 fn changing(methods: &[String]) -> Vec<&str> {
-    let changes = |method: &&str| method.starts_with("cluster_") || *method == "events_trigger_custom";
-    methods.iter().map(String::as_str).filter(changes).collect()
+    let is_change = |method: &&str| method.starts_with("cluster_") || *method == "events_trigger_custom";
+    methods.iter().map(String::as_str).filter(is_change).collect()
 }
 
 #[tokio::test]
-async fn a_cluster_that_is_as_it_should_be_takes_six_requests_and_nothing_else() {
+async fn run_without_changes_sends_six_requests() {
     let scene = Scene::new(1, 6).await;
     let response = scene.run(6).await.unwrap();
     assert_eq!(response.to_terminate, []);
@@ -157,21 +157,21 @@ async fn a_cluster_that_is_as_it_should_be_takes_six_requests_and_nothing_else()
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let decided: Vec<_> = lines
+    let decisions: Vec<_> = lines
         .iter()
-        .filter(|line| line["fields"]["message"] == "decided")
+        .filter(|line| line["fields"]["message"] == "decision")
         .collect();
-    assert_eq!(decided.len(), 6);
-    assert_eq!(decided[0]["fields"]["verdict"], "keep");
+    assert_eq!(decisions.len(), 6);
+    assert_eq!(decisions[0]["fields"]["verdict"], "keep");
     assert_eq!(
-        decided[0]["fields"]["reason"],
+        decisions[0]["fields"]["reason"],
         "healthy and within the desired capacity"
     );
     let metrics = lines.iter().find(|line| line.get("_aws").is_some()).unwrap();
-    let described = &metrics["_aws"]["CloudWatchMetrics"][0];
-    assert_eq!(described["Namespace"], "wekactl");
-    assert_eq!(described["Dimensions"], json!([["Cluster", "HostGroup"]]));
-    for metric in described["Metrics"].as_array().unwrap() {
+    let definition = &metrics["_aws"]["CloudWatchMetrics"][0];
+    assert_eq!(definition["Namespace"], "wekactl");
+    assert_eq!(definition["Dimensions"], json!([["Cluster", "HostGroup"]]));
+    for metric in definition["Metrics"].as_array().unwrap() {
         assert!(metrics[metric["Name"].as_str().unwrap()].is_u64(), "{metric}");
     }
     assert_eq!(
@@ -182,7 +182,7 @@ async fn a_cluster_that_is_as_it_should_be_takes_six_requests_and_nothing_else()
 }
 
 #[tokio::test]
-async fn what_is_too_many_leaves_and_may_then_be_terminated() {
+async fn surplus_backends_are_drained_and_then_can_be_terminated() {
     let scene = Scene::new(2, 8).await;
     let response = scene.run(6).await.unwrap();
     assert_eq!(
@@ -196,8 +196,12 @@ async fn what_is_too_many_leaves_and_may_then_be_terminated() {
         "cluster_deactivate_hosts",
     ];
     assert_eq!(changing(&called), [machine, machine].concat());
-    assert_eq!(called.last().unwrap(), "hosts_list", "the last look");
-    // Nothing more is to do until the data is off.
+    assert_eq!(
+        called.last().unwrap(),
+        "hosts_list",
+        "the hosts must be read again"
+    );
+    // There is nothing to do until the data is migrated.
     scene.run(6).await.unwrap();
     assert_eq!(changing(&scene.called().await), [""; 0]);
     scene.pass(30).await;
@@ -215,7 +219,7 @@ async fn what_is_too_many_leaves_and_may_then_be_terminated() {
 }
 
 #[tokio::test]
-async fn a_list_that_cannot_be_read_stops_the_run_before_anything_is_changed() {
+async fn unreadable_list_stops_the_run_before_any_change() {
     let scene = Scene::new(3, 8).await;
     for method in [
         "status",
@@ -240,7 +244,7 @@ async fn a_list_that_cannot_be_read_stops_the_run_before_anything_is_changed() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_refused_says_why_by_name() {
+async fn refused_run_fails_with_a_named_error() {
     let scene = Scene::new(4, 6).await;
     let error = scene.run(2).await.unwrap_err();
     assert_eq!(error.error_type, "BelowMinimum");
@@ -259,7 +263,7 @@ async fn a_run_that_is_refused_says_why_by_name() {
 }
 
 #[tokio::test]
-async fn what_weka_refuses_is_a_transient_error_and_the_rest_goes_on() {
+async fn call_rejected_by_weka_is_a_transient_error() {
     let scene = Scene::new(5, 7).await;
     scene
         .weka
@@ -273,13 +277,13 @@ async fn what_weka_refuses_is_a_transient_error_and_the_rest_goes_on() {
         errors[0].starts_with("127.20.5.1: cluster_deactivate_drives: "),
         "{errors:?}"
     );
-    // What was refused is not half done.
+    // The machine's other calls must not be sent.
     assert_eq!(changing(&scene.called().await), ["cluster_deactivate_drives"]);
     assert_no_secrets(scene.function).await;
 }
 
 #[tokio::test]
-async fn a_change_whose_answer_is_lost_is_not_sent_again() {
+async fn change_with_lost_response_is_not_sent_again() {
     let scene = Scene::new(6, 7).await;
     scene
         .fault(&Fault::new(FaultKind::Disconnect).on("cluster_deactivate_drives"))
@@ -288,7 +292,7 @@ async fn a_change_whose_answer_is_lost_is_not_sent_again() {
     let errors = response.transient_errors.unwrap();
     assert!(errors[0].contains("may have been executed"), "{errors:?}");
     assert_eq!(changing(&scene.called().await), ["cluster_deactivate_drives"]);
-    // The next run sees that it was, and goes on.
+    // The next run sees that the change took effect, and continues.
     let response = scene.run(6).await.unwrap();
     assert_eq!(response.transient_errors, None);
     assert_eq!(changing(&scene.called().await), ["cluster_deactivate_hosts"]);
@@ -296,7 +300,7 @@ async fn a_change_whose_answer_is_lost_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn the_last_look_is_tried_again() {
+async fn final_read_of_the_hosts_is_retried() {
     let scene = Scene::new(9, 7).await;
     scene.run(6).await.unwrap();
     scene.pass(30).await;
@@ -306,11 +310,14 @@ async fn the_last_look_is_tried_again() {
     let response = scene.run(6).await.unwrap();
     assert_eq!(response.to_terminate, [scene.instance(1)]);
     let log = assert_no_secrets(scene.function).await;
-    assert!(log.contains("the last look failed, looking again"), "{log}");
+    assert!(
+        log.contains("the hosts could not be read again, retrying"),
+        "{log}"
+    );
 }
 
 #[tokio::test]
-async fn backends_are_spoken_to_as_the_settings_say() {
+async fn backends_are_contacted_with_the_protocol_of_the_settings() {
     let scene = Scene::new(8, 6).await;
     let ca = scene.weka.certificate_pem().to_owned();
     let other = rcgen::generate_simple_self_signed(["weka".to_owned()])
@@ -329,23 +336,23 @@ async fn backends_are_spoken_to_as_the_settings_say() {
             Some("InvalidCa"),
         ),
     ] {
-        let mut told = scene.told(6);
-        told["weka"] = weka.clone();
-        let said = scene
+        let mut message = scene.fetch_message(6);
+        message["weka"] = weka.clone();
+        let actual = scene
             .function
-            .invoke(&told)
+            .invoke(&message)
             .await
             .err()
             .map(|error| error.error_type);
-        assert_eq!(said.as_deref(), error, "{weka}");
+        assert_eq!(actual.as_deref(), error, "{weka}");
     }
     assert_no_secrets(scene.function).await;
 }
 
 #[tokio::test]
-async fn wrong_credentials_are_an_error_of_their_own() {
+async fn wrong_credentials_have_their_own_error() {
     let scene = Scene::new(7, 6).await;
-    let mut told = scene.told(6);
+    let mut message = scene.fetch_message(6);
     let credentials = weka_types::Credentials {
         username: USER.to_owned(),
         password: "another".into(),
@@ -355,8 +362,8 @@ async fn wrong_credentials_are_an_error_of_their_own() {
         host_group: "Backends",
     };
     let key = SealKey::from_base64(SEAL_KEY).unwrap();
-    told["sealed"] = json!(seal(&credentials, &key, binding, [8; 12]).unwrap());
-    let error = scene.function.invoke(&told).await.unwrap_err();
+    message["sealed"] = json!(seal(&credentials, &key, binding, [8; 12]).unwrap());
+    let error = scene.function.invoke(&message).await.unwrap_err();
     assert_eq!(error.error_type, "WekaWrongCredentials");
     assert_no_secrets(scene.function).await;
 }

@@ -1,4 +1,4 @@
-//! *terminate* and *transient* as Lambda runs them, with an account whose group and instances are as each test needs.
+//! *terminate* and *transient* as Lambda runs them, with a simulated group and its instances.
 
 use super::{Account, assert_no_secrets, environment, options};
 use jiff::{SignedDuration, Timestamp};
@@ -18,14 +18,14 @@ struct Instance {
     minutes_old: i64,
 }
 
-/// What happened to the group.
+/// The simulated group.
 #[derive(Default)]
 struct Group {
-    /// By id, such as `i-07`, whose address is `10.0.0.7`.
+    /// By id. The address of `i-07` is `10.0.0.7`.
     instances: BTreeMap<String, Instance>,
-    /// Whom TerminateInstances does not know.
+    /// An instance that does not exist for TerminateInstances.
     unknown: Option<&'static str>,
-    /// The requests that changed something: the operation and the instances.
+    /// The requests that changed the group: the operation and the instances.
     changes: Vec<(String, Vec<String>)>,
 }
 
@@ -37,7 +37,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// So many instances, healthy and long there.
+    /// `number` healthy instances, launched long ago.
     async fn of(number: u8, change: impl FnOnce(&mut Group)) -> Self {
         let instance = |number| {
             let instance = Instance {
@@ -56,10 +56,10 @@ impl Scene {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut server = JoinSet::new();
-        let answering = Arc::clone(&group);
+        let shared = Arc::clone(&group);
         server.spawn(serve(listener, move |request| {
-            let answer = answering.lock().unwrap().answer(&request);
-            async move { answer }
+            let response = shared.lock().unwrap().respond(&request);
+            async move { response }
         }));
         let account = Account::with_cluster().await;
         let environment = environment(&account, &[("LAMBDA", "terminate"), ("AWS_ENDPOINT_URL", &url)]);
@@ -73,8 +73,8 @@ impl Scene {
     }
 
     async fn run(&self, message: &Value) -> Result<TerminateResponse, FunctionError> {
-        let answer = self.function.invoke(message).await?;
-        Ok(read(answer).unwrap())
+        let response = self.function.invoke(message).await?;
+        Ok(read(response).unwrap())
     }
 
     fn changes(&self) -> Vec<(String, Vec<String>)> {
@@ -90,14 +90,14 @@ fn address(number: u8) -> String {
     format!("10.0.0.{number}")
 }
 
-/// A message of *scale* that knows these members and asks for those instances.
-fn told(members: &[u8], asked: &[u8]) -> Value {
-    let asked = asked
+/// A message of *scale* with these members of the cluster, which requests the termination of the others.
+fn scale_message(members: &[u8], requested: &[u8]) -> Value {
+    let requested = requested
         .iter()
         .map(|&number| json!({ "Id": id(number), "PrivateIp": address(number) }));
     json!({
         "hosts": [],
-        "to_terminate": asked.collect::<Vec<_>>(),
+        "to_terminate": requested.collect::<Vec<_>>(),
         "members": members.iter().copied().map(address).collect::<Vec<_>>(),
         "TransientErrors": null,
         "version": 1,
@@ -105,18 +105,18 @@ fn told(members: &[u8], asked: &[u8]) -> Value {
 }
 
 impl Group {
-    fn answer(&mut self, request: &Request) -> Answer {
+    fn respond(&mut self, request: &Request) -> Answer {
         let body = String::from_utf8(request.body.clone()).unwrap();
         let form: BTreeMap<&str, &str> = body
             .split('&')
             .filter_map(|field| field.split_once('='))
             .collect();
         let operation = form["Action"];
-        let named = form
+        let id_fields = form
             .iter()
             .filter(|(name, _)| name.starts_with("InstanceId"))
             .map(|(_, id)| (*id).to_owned());
-        let ids: Vec<String> = named.collect();
+        let ids: Vec<String> = id_fields.collect();
         let (inner, status) = match operation {
             "DescribeAutoScalingGroups" => (self.describe_group(), 200),
             "DescribeInstances" => (self.describe_instances(), 200),
@@ -195,7 +195,7 @@ fn ids_of(response: &TerminateResponse) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn terminates_by_every_rule_and_logs_a_line_for_each_decision() {
+async fn every_rule_terminates_and_logs_one_line_per_decision() {
     let scene = Scene::of(8, |group| {
         let mut change = |number, healthy, state, minutes_old| {
             let instance = Instance {
@@ -212,7 +212,7 @@ async fn terminates_by_every_rule_and_logs_a_line_for_each_decision() {
         change(6, false, "running", 1_000);
     })
     .await;
-    let message = told(&[1, 6, 7, 8], &[7]);
+    let message = scale_message(&[1, 6, 7, 8], &[7]);
     let response = scene.run(&message).await.unwrap();
     assert_eq!(ids_of(&response), ["i-07", "i-03", "i-04"]);
     assert!(response.set_to_terminate_instances[0].creation_date.is_some());
@@ -237,10 +237,10 @@ async fn terminates_by_every_rule_and_logs_a_line_for_each_decision() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let decided: Vec<_> = lines
+    let decisions: Vec<_> = lines
         .iter()
         .map(|line| &line["fields"])
-        .filter(|fields| fields["message"] == "decided")
+        .filter(|fields| fields["message"] == "decision")
         .map(|fields| {
             (
                 fields["instance"].as_str().unwrap(),
@@ -249,7 +249,7 @@ async fn terminates_by_every_rule_and_logs_a_line_for_each_decision() {
         })
         .collect();
     assert_eq!(
-        decided,
+        decisions,
         [
             ("i-02", "detach"),
             ("i-03", "terminate"),
@@ -262,9 +262,9 @@ async fn terminates_by_every_rule_and_logs_a_line_for_each_decision() {
 }
 
 #[tokio::test]
-async fn a_container_in_the_cluster_outweighs_whatever_asks_for_its_instance() {
+async fn instance_with_a_container_in_the_cluster_is_never_terminated() {
     let scene = Scene::of(3, |_| {}).await;
-    let mut message = told(&[1, 2, 3], &[2]);
+    let mut message = scale_message(&[1, 2, 3], &[2]);
     message["hosts"] = json!([{
         "instance_id": null, "private_ip": address(2), "status": "DEACTIVATING", "added_time": null,
         "host_id": "HostId<4>",
@@ -283,9 +283,9 @@ async fn a_container_in_the_cluster_outweighs_whatever_asks_for_its_instance() {
 }
 
 #[tokio::test]
-async fn an_instance_that_aws_refuses_is_an_error_and_keeps_no_other_back() {
+async fn instance_that_aws_rejects_is_an_error_and_does_not_block_others() {
     let scene = Scene::of(6, |group| group.unknown = Some("i-02")).await;
-    let response = scene.run(&told(&[4, 5, 6], &[1, 2, 3])).await.unwrap();
+    let response = scene.run(&scale_message(&[4, 5, 6], &[1, 2, 3])).await.unwrap();
     assert_eq!(ids_of(&response), ["i-01", "i-03"]);
     let errors = response.transient_errors.unwrap();
     assert_eq!(errors.len(), 1);
@@ -298,17 +298,17 @@ async fn an_instance_that_aws_refuses_is_an_error_and_keeps_no_other_back() {
 }
 
 #[tokio::test]
-async fn a_message_by_which_nothing_can_be_decided_changes_nothing() {
+async fn message_without_required_facts_changes_nothing() {
     let scene = Scene::of(3, |group| {
         group.instances.get_mut("i-01").unwrap().state = "gone";
     })
     .await;
     let without = |field: &str| {
-        let mut message = told(&[1, 2, 3], &[2]);
+        let mut message = scale_message(&[1, 2, 3], &[2]);
         message.as_object_mut().unwrap().remove(field);
         message
     };
-    let mut newer = told(&[1, 2, 3], &[2]);
+    let mut newer = scale_message(&[1, 2, 3], &[2]);
     newer["version"] = json!(2);
     for (message, name, part) in [
         (json!({}), "InvalidMessage", "version unknown"),
@@ -319,7 +319,7 @@ async fn a_message_by_which_nothing_can_be_decided_changes_nothing() {
         ),
         (without("hosts"), "InvalidMessage", "missing field `hosts`"),
         (without("members"), "NoMembers", "does not say who is a member"),
-        (told(&[], &[2]), "NoMembers", "has no member"),
+        (scale_message(&[], &[2]), "NoMembers", "has no member"),
     ] {
         let error = scene.run(&message).await.unwrap_err();
         assert_eq!(error.error_type, name, "{error}");
@@ -330,26 +330,26 @@ async fn a_message_by_which_nothing_can_be_decided_changes_nothing() {
 }
 
 #[tokio::test]
-async fn transient_fails_with_all_errors_a_line_each() {
+async fn transient_fails_with_one_line_per_error() {
     let account = Account::with_cluster().await;
     let environment = environment(&account, &[("LAMBDA", "transient")]);
     let function = Function::start(options(environment)).await.unwrap();
-    let told =
+    let message =
         |errors: Value| json!({ "set_to_terminate_instances": [], "TransientErrors": errors, "version": 1 });
     let error = function
-        .invoke(&told(json!(["of scale", "of terminate: why"])))
+        .invoke(&message(json!(["error of scale", "error of terminate: why"])))
         .await
         .unwrap_err();
     assert_eq!(
         error,
         FunctionError {
             error_type: "TransientErrors".to_owned(),
-            error_message: "of scale\nof terminate: why".to_owned(),
+            error_message: "error of scale\nerror of terminate: why".to_owned(),
         }
     );
-    assert_eq!(function.invoke(&told(json!(null))).await.unwrap(), json!(null));
+    assert_eq!(function.invoke(&message(json!(null))).await.unwrap(), json!(null));
     let error = function.invoke(&json!({ "version": 2 })).await.unwrap_err();
     assert_eq!(error.error_type, "InvalidMessage");
-    assert_eq!(account.requests(), 0, "it asks AWS nothing");
+    assert_eq!(account.requests(), 0, "transient must send no AWS request");
     assert_no_secrets(function).await;
 }
