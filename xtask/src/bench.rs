@@ -104,7 +104,7 @@ fn runs(wekactl: &Path, package: &Path, backends: u32, latency: Duration) -> Res
         clients: 0,
         ..StackOptions::default()
     };
-    lab::create(&moto, &options).map_err(Error::Lab)?;
+    lab::create_stack(&moto, &options).map_err(Error::Lab)?;
     let destroy = ["destroy", "-n", "wk"];
     let update = ["update", "-n", "wk", "--yes", "--lambda-package"];
     let mut update = cluster_command(wekactl, &moto, &update);
@@ -194,7 +194,7 @@ fn measure_version(wekactl: &Path) -> Result<(), Error> {
 
 fn measure_functions(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(), Error> {
     let moto = Moto::start(MotoOptions::default()).map_err(Error::Lab)?;
-    lab::create(
+    lab::create_stack(
         &moto,
         &StackOptions {
             clients: 0,

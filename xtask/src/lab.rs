@@ -6,7 +6,9 @@ mod table;
 use crate::package::archive::{self, Compression};
 use crate::process::{Error, build_step, cargo, file_error, log, print, step, with_python};
 use lab::weka_cluster::{self, WekaCluster};
-use lab::{Control, Functions, Hardware, Loop, LoopOptions, Moto, MotoOptions, Stack, StackOptions};
+use lab::{
+    Control, Functions, Hardware, Moto, MotoOptions, ScalingLoop, ScalingLoopOptions, Stack, StackOptions,
+};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -76,7 +78,7 @@ async fn run_lab(root: &Path, arguments: &Arguments, programs: Option<&Programs>
         clients: arguments.clients,
         ..StackOptions::default()
     };
-    let stack = lab::create(&moto, &options).map_err(Error::Lab)?;
+    let stack = lab::create_stack(&moto, &options).map_err(Error::Lab)?;
     log(&describe(&stack));
     let scaling_loop = match programs {
         Some(programs) => {
@@ -134,15 +136,15 @@ fn import(moto: &Moto, stack: &Stack, programs: &Programs) -> Result<(), Error> 
 }
 
 /// Starts Weka on the stack's instances, and the loop that scales it.
-async fn start_loop(moto: &Moto, stack: &Stack) -> Result<Loop, Error> {
+async fn start_loop(moto: &Moto, stack: &Stack) -> Result<ScalingLoop, Error> {
     let mut options = weka_cluster::Options::default();
     options.settings.credentials.password = PASSWORD.to_owned();
     let weka = WekaCluster::start(options)
         .await
         .map_err(|source| Error::Lab(lab::Error::WekaCluster { source }))?;
-    let options = LoopOptions::backends_of(&stack.name, Hardware::default())
+    let options = ScalingLoopOptions::for_backends(&stack.name, Hardware::default())
         .map_err(|error| Error::Other(error.to_string()))?;
-    Loop::start(Control::of(moto), weka, options)
+    ScalingLoop::start(Control::new(moto), weka, options)
         .await
         .map_err(Error::Lab)
 }

@@ -1,7 +1,7 @@
-"""Prints what stands in the account, as JSON: sorted, so that two dumps of one state are equal byte for byte.
+"""Prints all resources in the account as JSON. It is sorted: two dumps of the same state are equal byte for byte.
 
-The form is that of a dump that was made of a real import by the Go wekactl, with `elb`, `instances` and `loggroups`
-beside it. Instances are those that have not been terminated; of the rest, everything that is there.
+The format is the same as that of the dump of a real import by wekactl 1.x (Go), with `elb`, `instances` and `loggroups`
+in addition. Terminated instances are omitted.
 """
 
 import base64
@@ -27,11 +27,11 @@ def apigateway(client):
             for resource in pages(client, "get_resources", "items", restApiId=id_, embed=["methods"])
         ]
         if "policy" in api:
-            # Its quotes come escaped.
+            # API Gateway escapes the quotes.
             api["policy"] = document(api["policy"].replace('\\"', '"'))
         stages = client.get_stages(restApiId=id_)["item"]
         apis.append({"api": api, "resources": sorted(resources, key=lambda r: r["path"]), "stages": stages})
-    return sorted(apis, key=lambda one: (one["api"]["name"], one["api"]["id"]))
+    return sorted(apis, key=lambda entry: (entry["api"]["name"], entry["api"]["id"]))
 
 
 def apikeys(client):
@@ -44,7 +44,7 @@ def usageplans(client):
         {"plan": plan, "keys": pages(client, "get_usage_plan_keys", "items", usagePlanId=plan["id"])}
         for plan in pages(client, "get_usage_plans", "items")
     ]
-    return sorted(plans, key=lambda one: (one["plan"]["name"], one["plan"]["id"]))
+    return sorted(plans, key=lambda entry: (entry["plan"]["name"], entry["plan"]["id"]))
 
 
 def autoscaling(client):
@@ -90,9 +90,9 @@ def elbv2(client):
             {"l": listener, "tags": elbv2_tags(client, listener["ListenerArn"])}
             for listener in pages(client, "describe_listeners", "Listeners", LoadBalancerArn=arn)
         ]
-        listeners.sort(key=lambda one: one["l"]["Port"])
+        listeners.sort(key=lambda entry: entry["l"]["Port"])
         balancers.append({"lb": balancer, "listeners": listeners, "tags": elbv2_tags(client, arn)})
-    return sorted(balancers, key=lambda one: one["lb"]["LoadBalancerName"])
+    return sorted(balancers, key=lambda entry: entry["lb"]["LoadBalancerName"])
 
 
 def targetgroups(client):
@@ -100,7 +100,7 @@ def targetgroups(client):
         {"tg": group, "tags": elbv2_tags(client, group["TargetGroupArn"])}
         for group in pages(client, "describe_target_groups", "TargetGroups")
     ]
-    return sorted(groups, key=lambda one: one["tg"]["TargetGroupName"])
+    return sorted(groups, key=lambda entry: entry["tg"]["TargetGroupName"])
 
 
 def events(client):
@@ -145,7 +145,7 @@ def instances(client):
                 InstanceId=instance["InstanceId"], Attribute="disableApiTermination"
             )
             found.append({"instance": instance, "termination_protection": attribute["DisableApiTermination"]["Value"]})
-    return sorted(found, key=lambda one: one["instance"]["InstanceId"])
+    return sorted(found, key=lambda entry: entry["instance"]["InstanceId"])
 
 
 def kms(client):
@@ -161,7 +161,7 @@ def kms(client):
             "rotation": client.get_key_rotation_status(KeyId=id_)["KeyRotationEnabled"],
             "tags": tags_of(pages(client, "list_resource_tags", "Tags", KeyId=id_), "TagKey"),
         })  # fmt: skip
-    return sorted(keys, key=lambda one: (one["aliases"], one["meta"]["KeyId"]))
+    return sorted(keys, key=lambda entry: (entry["aliases"], entry["meta"]["KeyId"]))
 
 
 def lambda_(client):
@@ -174,7 +174,7 @@ def lambda_(client):
         except client.exceptions.ResourceNotFoundException:
             policy = None
         functions.append({"config": function["Configuration"], "tags": function.get("Tags", {}), "policy": policy})
-    return sorted(functions, key=lambda one: one["config"]["FunctionName"])
+    return sorted(functions, key=lambda entry: entry["config"]["FunctionName"])
 
 
 def launchtemplates(client):
@@ -190,7 +190,7 @@ def launchtemplates(client):
             for specification in data.get("TagSpecifications", []):
                 specification["Tags"] = tags_of(specification["Tags"])
         templates.append({"template": template, "versions": sorted(versions, key=lambda v: v["VersionNumber"])})
-    return sorted(templates, key=lambda one: one["template"]["LaunchTemplateName"])
+    return sorted(templates, key=lambda entry: entry["template"]["LaunchTemplateName"])
 
 
 def loggroups(client):
@@ -225,12 +225,12 @@ def as_text(value):
     return json.dumps(value, sort_keys=True, default=str)
 
 
-def document(given):
-    """A policy or definition, which some clients hand over parsed and others as text."""
-    return json.loads(given) if isinstance(given, str) else given
+def document(value):
+    """A policy or definition. Some boto3 clients return it parsed, others as text."""
+    return json.loads(value) if isinstance(value, str) else value
 
 
-# What the dump calls a part, where boto3 calls its service otherwise.
+# The parts of the dump. SERVICES maps a part to boto3's name of its service if the names differ.
 PARTS = {
     "apigateway": apigateway, "apikeys": apikeys, "autoscaling": autoscaling, "dynamodb": dynamodb, "elb": elb,
     "elbv2": elbv2, "events": events, "iam": iam, "instances": instances, "kms": kms, "lambda": lambda_,

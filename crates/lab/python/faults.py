@@ -1,21 +1,21 @@
-"""Requests that fail on demand, to break a program off at any of its steps."""
+"""Makes requests fail, to interrupt a program at any of its steps."""
 
-# Empty while nothing is to fail; else how many requests that change something are carried out before all others fail.
+# Empty if no request fails. Otherwise the number of mutating requests that succeed before all later ones fail.
 FAULT = {}
 
 
 def fail_after(requests):
-    """From now on, so many requests that change something are carried out, and no more; None: all are."""
+    """The next `requests` mutating requests succeed, and all later ones fail. None ends this mode."""
     FAULT.clear()
     if requests is not None:
-        FAULT["left"] = requests
+        FAULT["remaining"] = requests
 
 
-def fails(changes_something):
-    """Whether the request that has come fails; asked once for each."""
-    if not changes_something:
+def fails(mutating):
+    """Whether the current request fails. Call it once per request."""
+    if not mutating:
         return False
-    if FAULT["left"] > 0:
-        FAULT["left"] -= 1
+    if FAULT["remaining"] > 0:
+        FAULT["remaining"] -= 1
         return False
     return True

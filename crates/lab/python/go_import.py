@@ -1,8 +1,8 @@
-"""Makes of a stack what the Go wekactl 1.x made of one: `go_import.py REFERENCE STACK OPTIONS`, all three JSON.
+"""Recreates an import by wekactl 1.x (Go): `go_import.py REFERENCE STACK OPTIONS`.
 
-REFERENCE is the file with the dump of an account after a real import by the Go tool. Whatever it says is made as it says,
-with this account's ids in place of its own; what it leaves out, because AWS makes it by itself or because it was blacked
-out, says so here. STACK is what `stack.py` printed.
+REFERENCE is the JSON file with the dump of an account after a real import. Its resources are created with the ids of this
+account. Comments mark what the dump does not contain, because AWS creates it or because it was redacted. STACK is the
+output of `stack.py`. OPTIONS is JSON.
 """
 
 import base64
@@ -15,25 +15,25 @@ import zipfile
 import boto3
 
 DEFAULTS = {
-    # Volumes of the launch template; the settings know two in any case.
+    # Volumes of the launch template. The settings always list two.
     "volumes": 2,
-    # Targets of the rule. The Go tool's update added one more each time.
+    # Targets of the rule. Each update by wekactl 1.x added one.
     "targets": 1,
-    # Whether the settings are of a version that did not know what came later.
+    # Whether the settings lack the fields that later versions added.
     "older_settings": False,
-    # Whether somebody has widened the roles since: by an inline policy and by an attached one.
-    "widened": False,
+    # Whether the roles have additional permissions: an inline policy and an attached policy.
+    "widened_roles": False,
 }
 
 ANYTHING = json.dumps(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 )  # fmt: skip
 
-# What the Go tool added to its settings with time.
+# The fields that later versions of wekactl 1.x added to the settings.
 LATER = ("AdditionalSubnet", "DnsAlias", "DnsZoneId", "PrivateSubnet", "StackId", "UseDynamoDBEndpoint", "VpcId")
 LATER_OF_GROUP = ("HttpTokens", "MaxSize", "VolumesInfo")
 
-# As the Go tool's user data asks the API, which the dump leaves out.
+# The user data of wekactl 1.x, which the dump does not contain.
 USER_DATA = """#!/bin/bash
 set -ex
 curl --fail -H 'x-api-key:{key}' https://{api}.execute-api.{region}.amazonaws.com/default/{name} | bash
@@ -41,15 +41,15 @@ curl --fail -H 'x-api-key:{key}' https://{api}.execute-api.{region}.amazonaws.co
 
 
 class Account:
-    """The reference, with ids of this account where they are known."""
+    """The reference, with its ids replaced by the ids of this account."""
 
     def __init__(self, reference):
         self.reference = reference
         self.ids = {}
 
-    def one(self, part):
-        (thing,) = self.all(part)
-        return thing
+    def only(self, part):
+        (resource,) = self.all(part)
+        return resource
 
     def all(self, part):
         text = json.dumps(self.reference[part])
@@ -57,8 +57,8 @@ class Account:
             text = text.replace(old, new)
         return json.loads(text)
 
-    def is_now(self, old, new):
-        """An id of the reference and what stands for it here."""
+    def replace_id(self, old, new):
+        """Maps an id of the reference to the id in this account."""
         self.ids[old] = new
 
 
@@ -68,20 +68,20 @@ def instance_profile(ec2, instance):
 
 
 def network(account, stack):
-    """The ids that import finds; all of them stand in the settings."""
-    settings = settings_of(account.one("dynamodb"))
+    """Maps the ids of the stack's resources. The settings contain all of them."""
+    settings = settings_of(account.only("dynamodb"))
     ec2 = boto3.client("ec2")
-    account.is_now(settings["Subnet"]["S"], stack["subnets"][0])
-    account.is_now(settings["AdditionalSubnet"]["S"], stack["subnets"][1])
-    account.is_now(settings["VpcId"]["S"], stack["vpc"])
+    account.replace_id(settings["Subnet"]["S"], stack["subnets"][0])
+    account.replace_id(settings["AdditionalSubnet"]["S"], stack["subnets"][1])
+    account.replace_id(settings["VpcId"]["S"], stack["vpc"])
     groups = {"Backends": stack["backends"], "Clients": stack["clients"]}
     for name, instances in groups.items():
         group = settings[name]["M"]
-        account.is_now(group["SecurityGroupsIds"]["L"][0]["S"], stack["security_group"])
+        account.replace_id(group["SecurityGroupsIds"]["L"][0]["S"], stack["security_group"])
         if instances:
-            account.is_now(group["IamArn"]["S"], instance_profile(ec2, instances[0]))
-    tags = account.one("dynamodb")["tags"]
-    account.is_now(next(tag["Value"] for tag in tags if tag["Key"] == "wekactl.io/stack_id"), stack["id"])
+            account.replace_id(group["IamArn"]["S"], instance_profile(ec2, instances[0]))
+    tags = account.only("dynamodb")["tags"]
+    account.replace_id(next(tag["Value"] for tag in tags if tag["Key"] == "wekactl.io/stack_id"), stack["id"])
 
 
 def settings_of(table):
@@ -90,16 +90,16 @@ def settings_of(table):
 
 def key(account):
     kms = boto3.client("kms")
-    found = account.one("kms")
-    made = kms.create_key(Tags=found["tags"])["KeyMetadata"]["KeyId"]
+    found = account.only("kms")
+    created = kms.create_key(Tags=found["tags"])["KeyMetadata"]["KeyId"]
     for alias in found["aliases"]:
-        kms.create_alias(AliasName=alias, TargetKeyId=made)
-    account.is_now(found["meta"]["KeyId"], made)
+        kms.create_alias(AliasName=alias, TargetKeyId=created)
+    account.replace_id(found["meta"]["KeyId"], created)
 
 
 def table(account, stack, options):
     dynamodb = boto3.client("dynamodb")
-    found = account.one("dynamodb")
+    found = account.only("dynamodb")
     of = found["table"]
     dynamodb.create_table(
         TableName=of["TableName"],
@@ -115,21 +115,21 @@ def table(account, stack, options):
     if not stack["clients"]:
         settings["Clients"] = {"NULL": True}
     if options["older_settings"]:
-        older(settings, LATER)
+        remove_fields(settings, LATER)
         for group in ("Backends", "Clients"):
-            older(settings[group].get("M", {}), LATER_OF_GROUP)
+            remove_fields(settings[group].get("M", {}), LATER_OF_GROUP)
     for item in found["items"]:
         dynamodb.put_item(TableName=of["TableName"], Item=item)
 
 
-def older(settings, fields):
+def remove_fields(settings, fields):
     for field in fields:
         del settings[field]
 
 
 def roles(account, options):
     iam = boto3.client("iam")
-    if options["widened"]:
+    if options["widened_roles"]:
         wide = iam.create_policy(PolicyName="anything", PolicyDocument=ANYTHING)["Policy"]["Arn"]
     for role in account.all("iam"):
         iam.create_role(
@@ -140,7 +140,7 @@ def roles(account, options):
         )
         for name, policy in role["inline"].items():
             iam.put_role_policy(RoleName=role["name"], PolicyName=name, PolicyDocument=json.dumps(policy))
-        if options["widened"]:
+        if options["widened_roles"]:
             iam.put_role_policy(RoleName=role["name"], PolicyName="anything", PolicyDocument=ANYTHING)
             iam.attach_role_policy(RoleName=role["name"], PolicyArn=wide)
 
@@ -149,7 +149,7 @@ def functions(account):
     client, logs = boto3.client("lambda"), boto3.client("logs")
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("bootstrap", "the Go tool's code")
+        archive.writestr("bootstrap", "wekactl 1.x")
     for function in account.all("lambda"):
         config = function["config"]
         vpc = config.get("VpcConfig")
@@ -163,26 +163,26 @@ def functions(account):
             Tags=function["tags"],
             **({"VpcConfig": {name: vpc[name] for name in ("SubnetIds", "SecurityGroupIds")}} if vpc else {}),
         )
-        # Lambda makes it when the function first runs.
+        # Lambda creates it when the function first runs.
         logs.create_log_group(logGroupName=f"/aws/lambda/{config['FunctionName']}")
 
 
 def join_api(account):
-    """The API, its plan and key; the key's value, and then the right to call the function."""
+    """Creates the API, its usage plan and its key."""
     client = boto3.client("apigateway")
-    found = account.one("apigateway")
+    found = account.only("apigateway")
     api = found["api"]
-    made = client.create_rest_api(
+    created = client.create_rest_api(
         name=api["name"],
         description=api["description"],
         endpointConfiguration=api["endpointConfiguration"],
         tags=api["tags"],
     )
-    id_ = made["id"]
+    id_ = created["id"]
     root, joining = found["resources"]
     assert root["path"] == "/" and not root["methods"]
     resource = client.create_resource(
-        restApiId=id_, parentId=made["rootResourceId"], pathPart=joining["path"].removeprefix("/")
+        restApiId=id_, parentId=created["rootResourceId"], pathPart=joining["path"].removeprefix("/")
     )["id"]
     for verb, method in joining["methods"].items():
         at = {"restApiId": id_, "resourceId": resource, "httpMethod": verb}
@@ -196,16 +196,16 @@ def join_api(account):
         )
     (stage,) = found["stages"]
     client.create_deployment(restApiId=id_, stageName=stage["stageName"])
-    account.is_now(api["id"], id_)
-    plan = account.one("usageplans")["plan"]
+    account.replace_id(api["id"], id_)
+    plan = account.only("usageplans")["plan"]
     plan_id = client.create_usage_plan(
-        name=plan["name"], apiStages=[{"apiId": one["apiId"], "stage": one["stage"]} for one in plan["apiStages"]]
+        name=plan["name"], apiStages=[{"apiId": item["apiId"], "stage": item["stage"]} for item in plan["apiStages"]]
     )["id"]
-    key = account.one("apikeys")
-    made = client.create_api_key(name=key["name"], enabled=key["enabled"], tags=key["tags"])
-    client.create_usage_plan_key(usagePlanId=plan_id, keyId=made["id"], keyType="API_KEY")
-    account.is_now(key["id"], made["id"])
-    account.is_now(key["value"], made["value"])
+    key = account.only("apikeys")
+    created = client.create_api_key(name=key["name"], enabled=key["enabled"], tags=key["tags"])
+    client.create_usage_plan_key(usagePlanId=plan_id, keyId=created["id"], keyType="API_KEY")
+    account.replace_id(key["id"], created["id"])
+    account.replace_id(key["value"], created["value"])
 
 
 def permissions(account):
@@ -222,37 +222,37 @@ def permissions(account):
 
 
 def launch_template(account, region, options):
-    found = account.one("launchtemplates")
+    found = account.only("launchtemplates")
     (version,) = found["versions"]
     data, template = version["LaunchTemplateData"], found["template"]
-    # The dump's moto added the template's own tags, which AWS does not.
-    data["TagSpecifications"] = [one for one in data["TagSpecifications"] if one["ResourceType"] != "launch-template"]
+    # The moto that created the dump added the template's own tags. AWS does not.
+    data["TagSpecifications"] = [item for item in data["TagSpecifications"] if item["ResourceType"] != "launch-template"]
     data["BlockDeviceMappings"] = data["BlockDeviceMappings"][: options["volumes"]]
     script = USER_DATA.format(
-        key=account.one("apikeys")["value"],
-        api=account.one("apigateway")["api"]["id"],
+        key=account.only("apikeys")["value"],
+        api=account.only("apigateway")["api"]["id"],
         region=region,
         name=template["LaunchTemplateName"],
     )
     data["UserData"] = base64.b64encode(script.encode()).decode()
-    made = boto3.client("ec2").create_launch_template(
+    created = boto3.client("ec2").create_launch_template(
         LaunchTemplateName=template["LaunchTemplateName"],
         VersionDescription=version["VersionDescription"],
         LaunchTemplateData=data,
         TagSpecifications=[{"ResourceType": "launch-template", "Tags": template["Tags"]}],
     )["LaunchTemplate"]
-    account.is_now(template["LaunchTemplateId"], made["LaunchTemplateId"])
-    return next(one["Tags"] for one in data["TagSpecifications"] if one["ResourceType"] == "instance")
+    account.replace_id(template["LaunchTemplateId"], created["LaunchTemplateId"])
+    return next(item["Tags"] for item in data["TagSpecifications"] if item["ResourceType"] == "instance")
 
 
 def schedule(account, options):
-    found = account.one("sfn")
+    found = account.only("sfn")
     machine = found["machine"]
     boto3.client("stepfunctions").create_state_machine(
         name=machine["name"], definition=json.dumps(machine["definition"]), roleArn=machine["roleArn"], tags=found["tags"]
     )
     events = boto3.client("events")
-    found = account.one("events")
+    found = account.only("events")
     rule = found["rule"]
     events.put_rule(
         Name=rule["Name"], ScheduleExpression=rule["ScheduleExpression"], State=rule["State"], Tags=found["tags"]
@@ -264,15 +264,15 @@ def schedule(account, options):
 
 def balancer(account):
     client = boto3.client("elbv2")
-    found = account.one("targetgroups")
+    found = account.only("targetgroups")
     group = found["tg"]
     copied = ("Name", "Protocol", "Port", "VpcId", "HealthCheckProtocol", "HealthCheckPath", "TargetType")
     group["Name"] = group["TargetGroupName"]
-    made = client.create_target_group(**{name: group[name] for name in copied}, Tags=found["tags"])["TargetGroups"][0]
-    account.is_now(group["TargetGroupArn"], made["TargetGroupArn"])
-    found = account.one("elbv2")
+    created = client.create_target_group(**{name: group[name] for name in copied}, Tags=found["tags"])["TargetGroups"][0]
+    account.replace_id(group["TargetGroupArn"], created["TargetGroupArn"])
+    found = account.only("elbv2")
     of = found["lb"]
-    made = client.create_load_balancer(
+    created = client.create_load_balancer(
         Name=of["LoadBalancerName"],
         Type=of["Type"],
         Scheme=of["Scheme"],
@@ -280,8 +280,8 @@ def balancer(account):
         SecurityGroups=of["SecurityGroups"],
         Tags=found["tags"],
     )["LoadBalancers"][0]
-    account.is_now(of["LoadBalancerArn"], made["LoadBalancerArn"])
-    for listener in account.one("elbv2")["listeners"]:
+    account.replace_id(of["LoadBalancerArn"], created["LoadBalancerArn"])
+    for listener in account.only("elbv2")["listeners"]:
         of = listener["l"]
         client.create_listener(
             LoadBalancerArn=of["LoadBalancerArn"],
@@ -294,8 +294,8 @@ def balancer(account):
 
 def group(account, stack, instance_tags):
     client, ec2, elb = map(boto3.client, ("autoscaling", "ec2", "elb"))
-    found = account.one("autoscaling")
-    # Not the instances': the Go tool named the zone alone, and the zone's default subnet is what came of it.
+    found = account.only("autoscaling")
+    # wekactl 1.x specified only the zone, so the group has the zone's default subnet instead of the instances' subnet.
     default = [
         {"Name": "default-for-az", "Values": ["true"]},
         {"Name": "availability-zone", "Values": found["AvailabilityZones"]},
@@ -342,7 +342,7 @@ def main():
     stack, options = json.loads(sys.argv[2]), DEFAULTS | json.loads(sys.argv[3])
     region = boto3.Session().region_name
     if (stack["name"], region) != ("wk", "eu-west-1") or len(stack["subnets"]) < 2:
-        sys.exit("the reference is of a stack 'wk' in eu-west-1 with two subnets")
+        sys.exit("the reference needs a stack 'wk' in eu-west-1 with two subnets")
     network(account, stack)
     key(account)
     table(account, stack, options)

@@ -1,7 +1,7 @@
-"""An AWS on this machine: moto's server with its gaps mended (`mends/`), made fast enough to measure against.
+"""A local AWS: moto's server with patches (`moto_patches/`), and fast enough for benchmarks.
 
-Prints one line of JSON, `{"port": N}`, when it listens on 127.0.0.1, and ends when its standard input does: a test that
-is killed leaves no server behind.
+Prints one line of JSON, `{"port": N}`, when it listens on 127.0.0.1. Exits when its standard input closes, so that a
+killed test leaves no server behind.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import traceback
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-# Before moto reads its settings. CORS headers cost time in each answer and serve browsers only.
+# Set before moto reads its settings. CORS headers take time in each response, and only browsers need them.
 os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 
 from moto.core.errors import ErrorLookupFactory  # noqa: E402
@@ -35,13 +35,13 @@ from moto.moto_server.werkzeug_app import (  # noqa: E402
 )
 from werkzeug.serving import ThreadedWSGIServer  # noqa: E402
 
-import controls  # noqa: E402
+import control  # noqa: E402
 import faults  # noqa: E402
-import faster  # noqa: E402
-import mends  # noqa: E402
-from mends.turn import LOCK  # noqa: E402
+import moto_patches  # noqa: E402
+import moto_performance  # noqa: E402
+from moto_patches.lock import LOCK  # noqa: E402
 
-# The services that wekactl and the lab call: as a request's signature names them, and as botocore does.
+# The services that wekactl and the lab call: the signing name, and botocore's name.
 SERVICES = {
     "apigateway": "apigateway",
     "autoscaling": "autoscaling",
@@ -59,7 +59,7 @@ SERVICES = {
     "sts": "sts",
 }
 
-# Those that tell operations by method and path.
+# Services whose operations are identified by method and path.
 REST = ("apigateway", "lambda", "route53")
 
 READS = (
@@ -68,11 +68,11 @@ READS = (
 
 
 class Handler(MotoRequestHandler):
-    """Keeps connections open, which werkzeug's own never does, and writes no log."""
+    """Keeps connections open, unlike werkzeug's handler, and does not log."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    # One write for status line, headers and body.
+    # Write the status line, headers and body at once.
     wbufsize = -1
 
     def run_wsgi(self):
@@ -100,45 +100,45 @@ class Server(ThreadedWSGIServer):
 
 
 class Lab:
-    """The WSGI application: moto behind a lock and, as the network would, a while after."""
+    """The WSGI application: moto with a lock and an optional latency."""
 
     def __init__(self, latency, record):
         self.moto = DomainDispatcherApplication(create_backend_app)
         self.latency = latency
         self.record = open(record, "a", buffering=1, encoding="utf-8") if record else None
 
-    def serve(self, tell):
-        """Serves on a free port, which `tell` is given, until standard input ends."""
+    def serve(self, report_port):
+        """Serves on a free port until standard input closes. Calls `report_port` with the port."""
         server = Server("127.0.0.1", 0, self, handler=Handler)
         port = server.server_address[1]
-        # moto calls itself by this port where one of its services uses another.
+        # moto uses this port to call itself when one of its services uses another.
         os.environ["MOTO_PORT"] = str(port)
-        tell(port)
-        threading.Thread(target=end_with_stdin, daemon=True).start()
+        report_port(port)
+        threading.Thread(target=exit_with_stdin, daemon=True).start()
         server.serve_forever()
 
     def fork(self, region):  # noqa: ARG002
-        """A second AWS that begins with what stands in this one; its port. It ends as this one does, or by `/lab/end`."""
+        """Forks a copy of this AWS and returns its port. The copy ends with this process or by `/lab/exit`."""
         read, write = os.pipe()
-        # Nobody else is in moto meanwhile: the new process has no other thread that could leave it.
+        # Hold the lock: no other thread is inside moto, and the new process has only this thread.
         with LOCK:
             if os.fork() == 0:
                 LOCK.release()
                 try:
-                    forget_connections()
+                    close_connections()
                     self.record = None
                     faults.FAULT.clear()
 
-                    def tell(port):
+                    def report_port(port):
                         os.write(write, str(port).encode())
                         os.close(write)
 
-                    self.serve(tell)
+                    self.serve(report_port)
                 finally:
                     os._exit(1)
         os.close(write)
-        with os.fdopen(read) as answer:
-            return int(answer.read(16))
+        with os.fdopen(read) as port:
+            return int(port.read(16))
 
     def __call__(self, environ, start_response):
         started = time.time()
@@ -146,11 +146,11 @@ class Lab:
         body = environ["wsgi.input"].read(length) if length else b""
         environ["wsgi.input"] = io.BytesIO(body)
         if environ["PATH_INFO"].startswith("/lab/"):
-            return controls.answer(environ, body, start_response, self)
+            return control.handle(environ, body, start_response, self)
         status = "500 Internal Server Error"
         headers = [("Content-Type", "application/json")]
 
-        def take(new_status, new_headers, _exc_info=None):
+        def set_response(new_status, new_headers, _exc_info=None):
             nonlocal status, headers
             status, headers = new_status, new_headers
             return lambda _data: None
@@ -159,32 +159,32 @@ class Lab:
             try:
                 if faults.FAULT and faults.fails(not call_of(environ, body)[1].startswith(READS)):
                     status, headers = "400 Bad Request", [("Content-Type", "application/xml")]
-                    answer = failure(environ, "a fault that was asked for").encode()
+                    response = error_body(environ, "injected fault").encode()
                 else:
-                    answer = b"".join(self.moto(environ, take))
+                    response = b"".join(self.moto(environ, set_response))
             except Exception as error:  # noqa: BLE001
-                # 501: the SDKs take it for final; a 500 they would try again.
+                # The SDKs retry a 500, but not a 501.
                 status, headers = "501 Not Implemented", [("Content-Type", "text/plain")]
-                answer = failure(environ, f"{type(error).__name__}: {error}").encode()
+                response = error_body(environ, f"{type(error).__name__}: {error}").encode()
                 print(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}", file=sys.stderr)
                 traceback.print_exc()
         if self.latency:
             time.sleep(self.latency)
         if self.record:
-            self.note(environ, body, status, answer, started)
-        # The length ends the answer where the connection stays open; some of moto's are wrong.
-        headers = [h for h in headers if h[0].lower() not in ("connection", "content-length")]
+            self.record_call(environ, body, status, response, started)
+        # The connection stays open, so the length must be correct. Some of moto's lengths are wrong.
+        headers = [header for header in headers if header[0].lower() not in ("connection", "content-length")]
         if not status.startswith("204"):
-            headers.append(("Content-Length", str(len(answer))))
+            headers.append(("Content-Length", str(len(response))))
         start_response(status, headers)
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer]
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [response]
 
-    def note(self, environ, body, status, answer, started):
+    def record_call(self, environ, body, status, response, started):
         service, operation = call_of(environ, body)
         line = {
             "service": service,
             "operation": operation,
-            # As the SDKs name the program that they work for.
+            # The app name that the SDKs send.
             "app": "".join(re.findall(r"\bapp/(\S+)", environ.get("HTTP_USER_AGENT", ""))),
             "mutating": not operation.startswith(READS),
             "status": int(status.split()[0]),
@@ -193,11 +193,11 @@ class Lab:
             "instances": instances_of(service, environ["PATH_INFO"], body),
         }
         if line["status"] >= 400:
-            line["error"] = answer.decode("utf-8", "replace")[:500]
+            line["error"] = response.decode("utf-8", "replace")[:500]
         self.record.write(json.dumps(line) + "\n")
 
     def warm_up(self):
-        """Loads the models of the services now: it takes up to 0.5 s each, which the first call would be charged."""
+        """Loads the models of the services. Each takes up to 0.5 s, which would slow down the first call."""
         for signing_name, service in SERVICES.items():
             scope = f"AWS4-HMAC-SHA256 Credential=lab/20260101/eu-west-1/{signing_name}/aws4_request, x"
             environ = {
@@ -209,7 +209,7 @@ class Lab:
             router = get_service_router(service)
             if not self.latency:
                 continue
-            # Where time is measured. Errors are put in order at the first one, paths at the first request, whatever it asks for.
+            # Only for benchmarks: moto builds its tables of errors and paths on first use.
             ErrorLookupFactory().for_service(model)
             service_name_from_moto_package_name(service)
             if service in REST:
@@ -218,8 +218,8 @@ class Lab:
         get_service_model("elb")
 
 
-def failure(environ, message):
-    """An error in the form of the service that was called, so that an SDK shows the message."""
+def error_body(environ, message):
+    """An error in the format of the called service, so that an SDK shows the message."""
     if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         error = f"<Error><Code>LabFailure</Code><Message>{escape(message)}</Message></Error>"
         return f"<Response><Errors>{error}</Errors>{error}</Response>"
@@ -227,7 +227,7 @@ def failure(environ, message):
 
 
 def call_of(environ, body):
-    """Service and operation of a request, for the record."""
+    """The service and the operation of a request."""
     try:
         service = environ["HTTP_AUTHORIZATION"].split("/")[3]
     except (KeyError, IndexError):
@@ -243,45 +243,45 @@ def call_of(environ, body):
 
 
 def instances_of(service, path, body):
-    """The instances that a request names: ids are written as they are in each protocol's body and path."""
-    # Code comes in megabytes, and names none.
+    """The instance ids in a request. No protocol encodes them."""
+    # Requests to Lambda can contain a large package and never contain instance ids.
     text = path if service == "lambda" else f"{path} {body.decode('latin-1')}"
     return sorted(set(re.findall(r"\bi-[0-9a-f]{17}\b", text)))
 
 
-def end_with_stdin():
-    # Not by sys.stdin: its lock is held by the process that a fork is of.
+def exit_with_stdin():
+    # Do not use sys.stdin: a fork inherits its lock in the locked state.
     while os.read(0, 4096):
         pass
     os._exit(0)
 
 
-def forget_connections():
-    """Those of the process that this one is a fork of: they are to end when it ends."""
-    nothing = os.open(os.devnull, os.O_RDWR)
+def close_connections():
+    """Closes the inherited connections of the original process, so that they close when that process closes them."""
+    null = os.open(os.devnull, os.O_RDWR)
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
             if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
-                os.dup2(nothing, int(name))
+                os.dup2(null, int(name))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--latency-ms", type=float, default=0, help="added to each answer, in place of a network")
-    parser.add_argument("--record", help="file to which each call is added, a line of JSON each")
-    parser.add_argument("--iam-delay-ms", type=float, default=0, help="how long a new role cannot be assumed yet")
+    parser.add_argument("--latency-ms", type=float, default=0, help="additional time of each response")
+    parser.add_argument("--record", help="file for the recorded calls, one line of JSON each")
+    parser.add_argument("--iam-delay-ms", type=float, default=0, help="how long a new role cannot be assumed")
     parser.add_argument("--function-pending-ms", type=float, default=0, help="how long functions stay Pending")
     parser.add_argument("--attach-pending-ms", type=float, default=0, help="how long attached instances stay Pending")
-    parser.add_argument("--functions", help="where functions are run; without it neither they nor state machines do")
+    parser.add_argument("--functions", help="URL that runs functions; without it, functions and state machines do not run")
     args = parser.parse_args()
-    # Forks that have ended are not waited for.
+    # Reap exited forks automatically.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    faster.without_waste()
+    moto_performance.install()
     delays = (args.iam_delay_ms, args.function_pending_ms, args.attach_pending_ms)
-    mends.configure(*(delay / 1000 for delay in delays), args.functions)
+    moto_patches.configure(*(delay / 1000 for delay in delays), args.functions)
     lab = Lab(args.latency_ms / 1000, args.record)
     lab.warm_up()
-    # A million objects of models stay for good: looking through them for garbage takes a third of a second each time.
+    # The models have a million permanent objects. Each garbage collection of them takes 0.3 s.
     gc.freeze()
     lab.serve(lambda port: print(json.dumps({"port": port}), flush=True))
 

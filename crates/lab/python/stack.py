@@ -1,4 +1,4 @@
-"""Makes a Weka CloudFormation stack: `stack.py TEMPLATE OPTIONS`, options as JSON; prints what was made, as JSON."""
+"""Creates a Weka CloudFormation stack: `stack.py TEMPLATE OPTIONS`. Prints the created resources as JSON."""
 
 import json
 import sys
@@ -10,22 +10,22 @@ DEFAULTS = {
     "name": "wk",
     "backends": 6,
     "clients": 2,
-    # Backends that the stack names and that have been terminated since.
+    # Terminated backends that the stack still lists.
     "terminated_backends": 0,
     "second_subnet": True,
     "classic_load_balancer": True,
     "backend_type": "i3en.2xlarge",
     "client_type": "c5.2xlarge",
-    # The type of the last backend, if it is not like the others.
+    # The type of the last backend if it differs.
     "odd_backend_type": None,
-    # An image that moto has from the start, with the root device /dev/sda1.
+    # One of moto's default images. Its root device is /dev/sda1.
     "image": "ami-03cf127a",
     "http_tokens": "optional",
     # The VPC is 127.<network>.0.0/16.
     "network": 10,
-    # Resources that are no instances, to make the list of the stack's resources longer than one page (100).
+    # Additional resources, to make the list of resources longer than one page (100).
     "other_resources": 0,
-    # One that is not Weka's begins differently.
+    # The description of Weka's template starts with [WekaIO].
     "description": "[WekaIO] A Weka cluster in the lab",
 }
 
@@ -35,7 +35,7 @@ def template_of(file, options):
         template = yaml.safe_load(source)
     template["Description"] = options["description"]
     resources = template["Resources"]
-    # Mixed, as CloudFormation lists resources in no order that means anything.
+    # Mixed with the others, because CloudFormation lists resources in arbitrary order.
     for number in range(options["other_resources"]):
         resources[f"Alarm{number}"] = {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 7}}
     backend, client = resources.pop("Backend"), resources.pop("Client")
@@ -79,9 +79,9 @@ def create(file, options):
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
     ids = {r["LogicalResourceId"]: r["PhysicalResourceId"] for p in pages for r in p["StackResourceSummaries"]}
     total = options["backends"] + options["terminated_backends"]
-    gone = [ids[f"Backend{number}"] for number in range(options["backends"], total)]
-    if gone:
-        boto3.client("ec2").terminate_instances(InstanceIds=gone)
+    terminated = [ids[f"Backend{number}"] for number in range(options["backends"], total)]
+    if terminated:
+        boto3.client("ec2").terminate_instances(InstanceIds=terminated)
     return {
         "id": id_,
         "name": name,
@@ -90,7 +90,7 @@ def create(file, options):
         "subnets": [ids[key] for key in ("Subnet", "SecondSubnet") if key in ids],
         "security_group": ids["SecurityGroup"],
         "backends": [ids[f"Backend{number}"] for number in range(options["backends"])],
-        "terminated_backends": gone,
+        "terminated_backends": terminated,
         "clients": [ids[f"Client{number}"] for number in range(options["clients"])],
         "load_balancer": ids.get("LoadBalancer"),
     }

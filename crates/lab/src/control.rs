@@ -1,4 +1,4 @@
-//! What only a lab can do to its AWS: run a minute of the schedule, let time pass, make machines fail.
+//! Operations that the AWS API does not offer: run one tick of a schedule, advance time, change instance states.
 
 use crate::{Error, Moto};
 use http_body_util::{BodyExt, Full};
@@ -15,30 +15,30 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// The local AWS's other side, beside its API.
+/// Controls a local AWS.
 #[derive(Debug, Clone)]
 pub struct Control {
     endpoint: String,
     region: String,
 }
 
-/// How an execution of a state machine ended.
+/// A finished execution of a state machine.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Execution {
     /// `SUCCEEDED`, `FAILED`, `TIMED_OUT` or `ABORTED`.
     pub status: String,
-    /// What it failed with: the function's error by its name.
+    /// The error name of the function that failed.
     pub error: Option<String>,
-    /// What the error says; of a function, JSON with `errorType` and `errorMessage`.
+    /// The error's details. For a function: JSON with `errorType` and `errorMessage`.
     pub cause: Option<String>,
-    /// What the last state gave.
+    /// The output of the last state.
     pub output: Option<Value>,
-    /// All events, with what went into and came out of each state.
+    /// All events, with the input and output of each state.
     pub history: Vec<Value>,
 }
 
 impl Execution {
-    /// The output of a state that was left, such as `Scale`.
+    /// The output of a completed state, such as `Scale`.
     pub fn output_of(&self, state: &str) -> Option<Value> {
         let exited = |event: &&Value| event.pointer("/stateExitedEventDetails/name") == Some(&json!(state));
         let output = self.history.iter().rfind(exited)?;
@@ -46,47 +46,40 @@ impl Execution {
         serde_json::from_str(text).ok()
     }
 
-    /// The whole history as text, to look for what may not stand in it.
+    /// The whole history as text, for tests that search it for secrets.
     pub fn text(&self) -> String {
         let events: Vec<_> = self.history.iter().map(Value::to_string).collect();
         events.join("\n")
     }
 }
 
-/// An Auto Scaling group.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Group {
-    /// Its desired capacity.
     pub desired: u32,
-    /// The instances in it.
+    /// Instance ids.
     pub members: Vec<String>,
 }
 
-/// An instance, also one that has been terminated.
+/// An instance, which can be terminated.
 #[derive(Clone, Deserialize)]
 pub struct Instance {
-    /// Its id.
     pub id: String,
-    /// Its private address; none once it is terminated.
+    /// The private address; `None` if the instance is terminated.
     pub address: Option<IpAddr>,
-    /// `running`, `stopped`, `terminated`.
+    /// `running`, `stopped` or `terminated`.
     pub state: String,
-    /// Its type.
     #[serde(rename = "type")]
     pub instance_type: String,
-    /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// What it runs at its first boot: the text, not encoded.
+    /// Decoded.
     pub user_data: Option<String>,
-    /// When it was launched, as text.
     pub launch_time: String,
-    /// Whether it is protected from termination.
     pub termination_protection: bool,
-    /// The Auto Scaling group that it is a member of.
+    /// The instance's Auto Scaling group.
     pub group: Option<String>,
-    /// How it is as a member: `Healthy` or `Unhealthy`.
+    /// The group's health status: `Healthy` or `Unhealthy`.
     pub health: Option<String>,
-    /// Whether it is protected from scale-in, as a member.
+    /// Whether the group protects it from scale-in.
     pub protected: Option<bool>,
 }
 
@@ -104,124 +97,127 @@ impl std::fmt::Debug for Instance {
     }
 }
 
-/// What becomes of a machine, whatever protects it from requests.
+/// The new state of an instance. Termination protection does not prevent the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstanceState {
-    /// It runs again.
     Running,
-    /// It is switched off.
     Stopped,
-    /// It is gone.
     Terminated,
 }
 
 impl Control {
-    /// Of this local AWS.
-    pub fn of(moto: &Moto) -> Self {
+    pub fn new(moto: &Moto) -> Self {
         Self {
             endpoint: moto.endpoint().to_owned(),
             region: moto.region().to_owned(),
         }
     }
 
-    /// Does what EventBridge does once a minute: starts the rule's targets, if it is enabled, and waits until they have
-    /// ended.
+    /// Does what EventBridge does once a minute: if the rule is enabled, starts its targets and waits until they finish.
     ///
     /// # Errors
-    /// There is no such rule, EventBridge cannot assume its target's role, or this AWS runs no functions.
+    /// The rule does not exist, EventBridge cannot assume its target's role, or this AWS does not run functions.
     pub async fn tick(&self, rule: &str) -> Result<Vec<Execution>, Error> {
-        self.ask("minute", json!({ "rule": rule })).await
+        self.request("tick", json!({ "rule": rule })).await
     }
 
-    /// A group.
-    ///
     /// # Errors
-    /// There is none of that name.
+    /// The group does not exist.
     pub async fn group(&self, name: &str) -> Result<Group, Error> {
-        self.ask("group", json!({ "name": name })).await
+        self.request("group", json!({ "name": name })).await
     }
 
-    /// All instances that there ever were.
+    /// All current and former instances.
     ///
     /// # Errors
     /// [`Error::Unreachable`].
     pub async fn instances(&self) -> Result<Vec<Instance>, Error> {
-        self.ask("instances", json!({})).await
+        self.request("instances", json!({})).await
     }
 
-    /// Sets a group's desired capacity, as its user does.
+    /// Sets the desired capacity of a group.
     ///
     /// # Errors
-    /// There is no such group, or it is above the maximum.
+    /// The group does not exist, or the capacity is above its maximum.
     pub async fn set_desired(&self, group: &str, capacity: u32) -> Result<(), Error> {
-        self.ask("desired", json!({ "name": group, "capacity": capacity }))
-            .await
+        self.request(
+            "set_desired_capacity",
+            json!({ "name": group, "capacity": capacity }),
+        )
+        .await
     }
 
     /// Enables or disables a rule.
     ///
     /// # Errors
-    /// There is no such rule.
+    /// The rule does not exist.
     pub async fn set_enabled(&self, rule: &str, enabled: bool) -> Result<(), Error> {
-        self.ask("schedule", json!({ "rule": rule, "enabled": enabled }))
+        self.request("set_rule_enabled", json!({ "rule": rule, "enabled": enabled }))
             .await
     }
 
     /// Changes the state of an instance.
     ///
     /// # Errors
-    /// There is no such instance.
+    /// The instance does not exist.
     pub async fn set_state(&self, instance: &str, state: InstanceState) -> Result<(), Error> {
         let state = match state {
             InstanceState::Running => "running",
             InstanceState::Stopped => "stopped",
             InstanceState::Terminated => "terminated",
         };
-        self.ask("state", json!({ "instance": instance, "state": state }))
-            .await
+        self.request(
+            "set_instance_state",
+            json!({ "instance": instance, "state": state }),
+        )
+        .await
     }
 
-    /// Sets how its group sees a member.
+    /// Sets the health status of an instance in its group.
     ///
     /// # Errors
-    /// The instance is in no group.
+    /// The instance is not in a group.
     pub async fn set_healthy(&self, instance: &str, healthy: bool) -> Result<(), Error> {
         let status = if healthy { "Healthy" } else { "Unhealthy" };
-        self.ask("health", json!({ "instance": instance, "status": status }))
-            .await
+        self.request(
+            "set_instance_health",
+            json!({ "instance": instance, "status": status }),
+        )
+        .await
     }
 
-    /// Makes every instance so much older. To the second.
+    /// Makes every instance older by this time, in whole seconds.
     ///
     /// # Errors
     /// [`Error::Unreachable`].
-    pub async fn pass(&self, time: Duration) -> Result<(), Error> {
-        self.ask("passed", json!({ "seconds": time.as_secs() })).await
+    pub async fn advance_time(&self, time: Duration) -> Result<(), Error> {
+        self.request("advance_time", json!({ "seconds": time.as_secs() }))
+            .await
     }
 
     /// See [`Moto::fork`].
     pub(crate) async fn fork(&self) -> Result<u16, Error> {
-        self.ask("fork", json!({})).await
+        self.request("fork", json!({})).await
     }
 
-    /// From now on, so many requests that change something are carried out and all others fail; none: all are carried out.
+    /// Executes the next `requests` mutating requests and makes all later ones fail. `None` ends this mode.
     ///
     /// # Errors
     /// [`Error::Unreachable`].
     pub async fn fail_after(&self, requests: Option<u32>) -> Result<(), Error> {
-        self.ask("fail_after", json!({ "requests": requests })).await
+        self.request("fail_after", json!({ "requests": requests })).await
     }
 
-    /// Everything that wekactl could have made, and the instances that have not been terminated, a line each: quicker than
-    /// [`dump`](crate::dump()), to see that nothing was left.
+    /// All resources of the kinds that wekactl creates and all instances that are not terminated, one line per resource.
+    /// Faster than [`dump`](crate::dump()).
     ///
     /// # Errors
     /// [`Error::Unreachable`].
-    pub async fn standing(&self) -> Result<Vec<String>, Error> {
-        self.ask("standing", json!({})).await
+    pub async fn list_resources(&self) -> Result<Vec<String>, Error> {
+        self.request("list_resources", json!({})).await
     }
 
-    /// Where the local AWS answers for a URL of a REST API, such as the join URL; none for another URL.
+    /// Translates the URL of a REST API, such as the join URL, to the URL in the local AWS. `None` for any other URL.
     pub fn execute_api(&self, url: &str) -> Option<String> {
         let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
         let (api, rest) = host.split_once(".execute-api.")?;
@@ -229,18 +225,22 @@ impl Control {
         Some(format!("{}/lab/execute-api/{region}/{api}/{path}", self.endpoint))
     }
 
-    async fn ask<T: DeserializeOwned>(&self, operation: &'static str, mut body: Value) -> Result<T, Error> {
+    async fn request<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        mut body: Value,
+    ) -> Result<T, Error> {
         body["region"] = Value::from(self.region.as_str());
         let unreachable = |source| Error::Unreachable { operation, source };
         let address = self.endpoint.trim_start_matches("http://");
-        let (status, answer) = post(address, &format!("/lab/{operation}"), &body)
+        let (status, response) = post(address, &format!("/lab/{operation}"), &body)
             .await
             .map_err(unreachable)?;
         if status != 200 {
-            let said = String::from_utf8_lossy(&answer).into_owned();
-            return Err(Error::Refused { operation, said });
+            let message = String::from_utf8_lossy(&response).into_owned();
+            return Err(Error::Rejected { operation, message });
         }
-        serde_json::from_slice(&answer).map_err(|source| Error::Answer {
+        serde_json::from_slice(&response).map_err(|source| Error::InvalidOutput {
             of: operation.to_owned(),
             source,
         })
@@ -250,7 +250,7 @@ impl Control {
 async fn post(address: &str, path: &str, body: &Value) -> io::Result<(u16, Bytes)> {
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-    // Dropped, it ends the connection.
+    // Dropping the driver closes the connection.
     let mut driver = JoinSet::new();
     driver.spawn(connection);
     let request = hyper::Request::post(path)
@@ -258,8 +258,8 @@ async fn post(address: &str, path: &str, body: &Value) -> io::Result<(u16, Bytes
         .header("content-type", "application/json")
         .body(Full::new(Bytes::from(body.to_string())))
         .map_err(io::Error::other)?;
-    let answer = sender.send_request(request).await.map_err(io::Error::other)?;
-    let status = answer.status().as_u16();
-    let body = answer.into_body().collect().await.map_err(io::Error::other)?;
+    let response = sender.send_request(request).await.map_err(io::Error::other)?;
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.map_err(io::Error::other)?;
     Ok((status, body.to_bytes()))
 }

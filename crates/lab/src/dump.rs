@@ -1,11 +1,9 @@
-//! What stands in the local AWS.
-
 use crate::python::scripts;
 use crate::{Error, Moto};
 use serde_json::Value;
 
-/// All that wekactl could have made, by kind: `apigateway`, `autoscaling`, `iam`, `lambda`, ... Sorted, so that two dumps of
-/// one state are equal.
+/// Returns all resources of the kinds that wekactl creates, by service: `apigateway`, `autoscaling`, `iam`, `lambda`, ...
+/// The dump is sorted: two dumps of the same state are equal.
 ///
 /// # Errors
 /// [`Error::Script`].

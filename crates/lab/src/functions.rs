@@ -1,7 +1,7 @@
-//! The functions of the local AWS: for each a real `bootstrap`, with the environment that the function has there.
+//! The Lambda functions of the local AWS. Each runs a real `bootstrap` with the function's environment.
 
 use crate::Error;
-use crate::lambda_runtime::http::{self, Answer, Request};
+use crate::http::{self, Request, Response, json_response};
 use crate::lambda_runtime::{Function, FunctionError, Options, StartError};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// Runs functions for a local AWS. Dropping it ends all of them.
+/// Runs functions for a local AWS. Dropping it kills all of their processes.
 #[derive(Debug)]
 pub struct Functions {
     url: String,
@@ -25,28 +25,28 @@ pub struct Functions {
 #[derive(Debug)]
 struct Shared {
     binary: PathBuf,
-    functions: Mutex<HashMap<String, Arc<Named>>>,
+    functions: Mutex<HashMap<String, Arc<Entry>>>,
 }
 
-/// What is known of a function by its name.
+/// The function with one name.
 #[derive(Debug, Default)]
-struct Named {
+struct Entry {
     running: tokio::sync::Mutex<Option<Running>>,
-    rest: Mutex<Rest>,
+    stats: Mutex<Stats>,
 }
 
 #[derive(Debug, Default)]
-struct Rest {
-    /// What the processes that have ended had written.
+struct Stats {
+    /// The log of all exited processes.
     log: String,
-    /// The process that runs, for its log.
+    /// The running process.
     function: Option<Arc<Function>>,
     invocations: usize,
-    /// How many of the next invocations fail for a fault of Lambda's own.
+    /// The number of invocations that still fail with an error of Lambda.
     faults: usize,
 }
 
-/// A process, and what it was started with.
+/// A process and the settings that it was started with.
 #[derive(Debug)]
 struct Running {
     settings: Settings,
@@ -60,7 +60,7 @@ struct Settings {
     environment: BTreeMap<String, String>,
 }
 
-/// What the local AWS sends.
+/// The request that the local AWS sends.
 #[derive(Deserialize)]
 struct Invocation {
     name: String,
@@ -70,7 +70,7 @@ struct Invocation {
 }
 
 impl Functions {
-    /// Serves functions whose program is this `bootstrap`.
+    /// Serves functions that run this `bootstrap`.
     ///
     /// # Errors
     /// [`Error::Functions`].
@@ -78,7 +78,7 @@ impl Functions {
         let failed = |source| Error::Functions { source };
         if !binary.is_file() {
             let missing = format!(
-                "there is no {}; `cargo build --workspace` makes it",
+                "{} not found; build it with `cargo build --workspace`",
                 binary.display()
             );
             return Err(failed(io::Error::new(io::ErrorKind::NotFound, missing)));
@@ -95,7 +95,7 @@ impl Functions {
         let mut server = JoinSet::new();
         server.spawn(http::serve(listener, move |request| {
             let shared = Arc::clone(&served);
-            async move { shared.answer(&request).await }
+            async move { shared.handle(&request).await }
         }));
         Ok(Self {
             url,
@@ -104,36 +104,36 @@ impl Functions {
         })
     }
 
-    /// For [`MotoOptions::functions`](crate::MotoOptions::functions).
+    /// The URL for [`MotoOptions::functions`](crate::MotoOptions::functions).
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// How often a function was invoked, the invocations that [failed](Self::fail) included.
+    /// The number of invocations of a function, including those with [injected faults](Self::inject_faults).
     pub fn invocations(&self, name: &str) -> usize {
-        self.shared.named(name).rest().invocations
+        self.shared.entry(name).stats().invocations
     }
 
-    /// Lets the next invocations of a function fail for a fault of Lambda's own: `ServiceException`.
-    pub fn fail(&self, name: &str, times: usize) {
-        self.shared.named(name).rest().faults = times;
+    /// Makes the next invocations of a function fail with an error of Lambda: `ServiceException`.
+    pub fn inject_faults(&self, name: &str, times: usize) {
+        self.shared.entry(name).stats().faults = times;
     }
 
-    /// What a function has written so far.
+    /// The log of all processes of a function.
     pub fn log(&self, name: &str) -> String {
-        let named = self.shared.named(name);
-        let rest = named.rest();
-        let running = rest.function.as_ref().map(|function| function.log());
-        format!("{}{}", rest.log, running.unwrap_or_default())
+        let entry = self.shared.entry(name);
+        let stats = entry.stats();
+        let running = stats.function.as_ref().map(|function| function.log());
+        format!("{}{}", stats.log, running.unwrap_or_default())
     }
 }
 
-impl Named {
-    fn rest(&self) -> MutexGuard<'_, Rest> {
-        self.rest.lock().unwrap_or_else(PoisonError::into_inner)
+impl Entry {
+    fn stats(&self) -> MutexGuard<'_, Stats> {
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A process with these settings: the one that runs, if it has them.
+    /// Returns the running process if it has these settings, or else replaces it.
     async fn function(
         &self,
         binary: &Path,
@@ -161,12 +161,12 @@ impl Named {
             Ok(function) => Arc::new(function),
             Err(error) => {
                 if let StartError::Init { log, .. } = &error {
-                    self.rest().log.push_str(log);
+                    self.stats().log.push_str(log);
                 }
                 return Err(error);
             }
         };
-        self.rest().function = Some(Arc::clone(&function));
+        self.stats().function = Some(Arc::clone(&function));
         *running = Some(Running {
             settings: settings.clone(),
             function: Arc::clone(&function),
@@ -174,21 +174,21 @@ impl Named {
         Ok(function)
     }
 
-    /// Keeps the log of a process that is given up.
+    /// Keeps the log of a process that is no longer used.
     fn retire(&self) {
-        let mut rest = self.rest();
-        if let Some(function) = rest.function.take() {
+        let mut stats = self.stats();
+        if let Some(function) = stats.function.take() {
             let log = function.log();
-            rest.log.push_str(&log);
+            stats.log.push_str(&log);
         }
     }
 
-    /// Gives up a process that has ended or was killed: the next invocation has a new one.
-    async fn give_up(&self, ended: &Arc<Function>) {
+    /// Discards a process that has exited or was killed. The next invocation starts a new one.
+    async fn discard(&self, exited: &Arc<Function>) {
         let mut running = self.running.lock().await;
         if running
             .as_ref()
-            .is_some_and(|now| Arc::ptr_eq(&now.function, ended))
+            .is_some_and(|running| Arc::ptr_eq(&running.function, exited))
         {
             *running = None;
             self.retire();
@@ -197,56 +197,52 @@ impl Named {
 }
 
 impl Shared {
-    fn named(&self, name: &str) -> Arc<Named> {
+    fn entry(&self, name: &str) -> Arc<Entry> {
         let mut functions = self.functions.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(functions.entry(name.to_owned()).or_default())
     }
 
-    async fn answer(&self, request: &Request) -> Answer {
-        let invocation: Invocation = match serde_json::from_slice(&request.body) {
+    async fn handle(&self, request: &Request) -> Response {
+        let invocation: Invocation = match serde_json::from_slice(request.body()) {
             Ok(invocation) => invocation,
-            Err(error) => return fault(&format!("the invocation cannot be read: {error}")),
+            Err(error) => return service_error(&format!("invalid invocation: {error}")),
         };
-        let named = self.named(&invocation.name);
+        let entry = self.entry(&invocation.name);
         {
-            let mut rest = named.rest();
-            rest.invocations += 1;
-            if rest.faults > 0 {
-                rest.faults -= 1;
-                return fault("The Lambda service encountered an internal error.");
+            let mut stats = entry.stats();
+            stats.invocations += 1;
+            if stats.faults > 0 {
+                stats.faults -= 1;
+                return service_error("The Lambda service encountered an internal error.");
             }
         }
-        let function = match named
+        let function = match entry
             .function(&self.binary, &invocation.name, &invocation.settings)
             .await
         {
             Ok(function) => function,
-            Err(StartError::Init { source, .. }) => return failure(&source),
-            Err(error @ StartError::Machine { .. }) => return fault(&error.to_string()),
+            Err(StartError::Init { source, .. }) => return function_error(&source),
+            Err(error @ StartError::Machine { .. }) => return service_error(&error.to_string()),
         };
         match function.invoke(&invocation.event).await {
-            Ok(payload) => json_answer(200, &json!({ "payload": payload })),
+            Ok(payload) => json_response(200, &json!({ "payload": payload })),
             Err(error) => {
                 if ["Runtime.ExitError", "Sandbox.Timedout"].contains(&error.error_type.as_str()) {
-                    named.give_up(&function).await;
+                    entry.discard(&function).await;
                 }
-                failure(&error)
+                function_error(&error)
             }
         }
     }
 }
 
-/// What the function failed with.
-fn failure(error: &FunctionError) -> Answer {
+/// The function returned an error.
+fn function_error(error: &FunctionError) -> Response {
     let error = json!({ "errorType": error.error_type, "errorMessage": error.error_message });
-    json_answer(200, &json!({ "error": error }))
+    json_response(200, &json!({ "error": error }))
 }
 
-/// What Lambda itself failed with.
-fn fault(message: &str) -> Answer {
-    json_answer(500, &json!({ "message": message }))
-}
-
-fn json_answer(status: u16, body: &Value) -> Answer {
-    Answer::new(status, "application/json", body.to_string().into_bytes())
+/// Lambda itself failed.
+fn service_error(message: &str) -> Response {
+    json_response(500, &json!({ "message": message }))
 }

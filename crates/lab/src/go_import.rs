@@ -1,25 +1,25 @@
-//! A cluster imported by the Go wekactl 1.x, for taking it over.
+//! A cluster imported by wekactl 1.x (Go), for tests of the migration.
 
 use crate::python::scripts;
 use crate::{Error, Moto, Stack};
 use serde::Serialize;
 use std::path::Path;
 
-/// An account after a real import by the Go tool, as [`crate::dump`] has it: six backends, two clients, of which it made
-/// nothing, and the tags `env=prod` and `team=storage`.
+/// The [dump](crate::dump()) of an account after a real import by wekactl 1.x: six backends, two clients without resources
+/// of their own, and the tags `env=prod` and `team=storage`.
 pub const GO_IMPORT: &str = include_str!("../data/go-import-6-backends.json");
 
-/// What differs from [`GO_IMPORT`], as clusters of the Go tool differ.
+/// Variations of [`GO_IMPORT`] that occur in clusters of wekactl 1.x.
 #[derive(Debug, Clone, Serialize)]
 pub struct GoImportOptions {
-    /// The volumes of the launch template: an old one has one.
+    /// The number of volumes in the launch template. Old versions created one.
     pub volumes: u32,
-    /// The targets of the rule: the Go tool's own update added one each time.
+    /// The number of targets of the rule. Each update by wekactl 1.x added one.
     pub targets: u32,
-    /// Whether the settings lack what only later versions of the Go tool knew.
+    /// Whether the settings lack the fields that later versions of wekactl 1.x added.
     pub older_settings: bool,
-    /// Whether somebody has widened the roles since: by an inline policy and by an attached one.
-    pub widened: bool,
+    /// Whether the roles have additional permissions: an inline policy and an attached policy.
+    pub widened_roles: bool,
 }
 
 impl Default for GoImportOptions {
@@ -28,20 +28,20 @@ impl Default for GoImportOptions {
             volumes: 2,
             targets: 1,
             older_settings: false,
-            widened: false,
+            widened_roles: false,
         }
     }
 }
 
-/// Makes of the stack what the Go tool's import made, and attaches the stack's backends. The stack is named `wk`, has two
-/// subnets and is in eu-west-1, as that of the reference.
+/// Creates the resources that an import by wekactl 1.x creates, and attaches the stack's backends. The stack must match
+/// [`GO_IMPORT`]: its name is `wk`, it has two subnets, and its region is eu-west-1.
 ///
 /// # Errors
-/// [`Error::Script`]: another stack; one that is imported already.
+/// [`Error::Script`] if the stack does not match or is already imported.
 pub fn go_import(moto: &Moto, stack: &Stack, options: &GoImportOptions) -> Result<(), Error> {
     let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/go-import-6-backends.json");
     let text = |of: &str, json: serde_json::Result<String>| {
-        json.map_err(|source| Error::Answer {
+        json.map_err(|source| Error::InvalidOutput {
             of: of.to_owned(),
             source,
         })

@@ -1,14 +1,14 @@
-//! Lambda on this machine: starts a real `bootstrap` and hands it invocations through the Lambda runtime API.
+//! Runs Lambda functions on this machine: starts a real `bootstrap` and sends it invocations through the Lambda runtime API.
 //!
-//! One [`Function`] is one execution environment: a process that answers one invocation after the other. Nothing is
-//! shared between functions, so that a lab can have as many as a cluster has. What Lambda does around a process is done as
-//! Lambda does it: its variables are set, a process that ends or takes too long is reported by the names that Lambda
-//! gives such errors, and what it writes is kept as its log.
+//! A [`Function`] is one execution environment: a process that handles one invocation at a time. Functions share nothing.
+//! The environment is the same as in Lambda: Lambda's variables are set, exits and timeouts are reported with Lambda's
+//! error names, and the output of the process is its log.
 
-pub mod http;
 mod process;
 
-use http::{Answer, Request};
+use crate::http::{self, Request, Response, json_response};
+use hyper::Method;
+use hyper::header::HeaderValue;
 use process::Process;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -23,54 +23,43 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// How long Lambda gives a function to start.
+/// Lambda's limit for the initialization of a function.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A function to start.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The `bootstrap` to run.
+    /// The path of `bootstrap`.
     pub binary: PathBuf,
-    /// The function's name.
     pub name: String,
-    /// The region that Lambda's own variables name.
+    /// The region in Lambda's own variables.
     pub region: String,
-    /// How long an invocation may take.
+    /// The limit for an invocation.
     pub timeout: Duration,
-    /// The function's environment; nothing is inherited from this process.
+    /// The function's environment. It inherits nothing from this process.
     pub environment: BTreeMap<String, String>,
 }
 
-/// What an invocation failed with, as the caller of Lambda sees it.
+/// The error of an invocation, as the caller of Lambda sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, thiserror::Error)]
 #[serde(rename_all = "camelCase")]
 #[error("{error_type}: {error_message}")]
 pub struct FunctionError {
-    /// The error's name: the function's own, or one of Lambda's (`Runtime.ExitError`, `Sandbox.Timedout`).
+    /// An error name of the function or of Lambda (`Runtime.ExitError`, `Sandbox.Timedout`).
     pub error_type: String,
-    /// What it says.
     pub error_message: String,
 }
 
-/// A function that did not start.
+/// A function cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// This machine could not do its part: no such binary, no free port.
-    #[error("function {name} cannot be run")]
-    Machine {
-        /// The function.
-        name: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// The function said what is wrong (`runtime/init/error`), ended, or was not ready in time.
+    /// An I/O error on this machine, such as a missing binary.
+    #[error("cannot run function {name}")]
+    Machine { name: String, source: io::Error },
+    /// The function reported an error (`runtime/init/error`), exited, or was not ready in time.
     #[error("function {name} does not start; its log: {log}")]
     Init {
-        /// The function.
         name: String,
-        /// What it said.
         source: FunctionError,
-        /// What it wrote.
         log: String,
     },
 }
@@ -87,16 +76,16 @@ pub struct Function {
     _servers: JoinSet<()>,
 }
 
-/// What the server of the runtime API shares with the invocations.
+/// The state that the runtime API's server shares with the invocations.
 #[derive(Debug)]
 struct Api {
     name: String,
     region: String,
     queue: mpsc::Sender<Invocation>,
-    /// Taken by whichever connection asks for the next invocation.
+    /// Received by any connection that requests the next invocation.
     queued: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
-    open: Mutex<HashMap<String, oneshot::Sender<Result<Value, FunctionError>>>>,
-    /// What the function did first: asked for an invocation (`Ok`), or reported that it cannot start.
+    pending: Mutex<HashMap<String, oneshot::Sender<Result<Value, FunctionError>>>>,
+    /// The function's first request: for an invocation (`Ok`), or an initialization error.
     started: watch::Sender<Option<Result<Instant, FunctionError>>>,
 }
 
@@ -108,10 +97,10 @@ struct Invocation {
 }
 
 impl Function {
-    /// Starts the function and waits until it asks for its first invocation.
+    /// Starts the function and waits until it requests its first invocation.
     ///
     /// # Errors
-    /// [`StartError`].
+    /// See [`StartError`].
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let machine = |source| StartError::Machine {
             name: options.name.clone(),
@@ -125,14 +114,14 @@ impl Function {
             region: options.region.clone(),
             queue,
             queued: tokio::sync::Mutex::new(queued),
-            open: Mutex::default(),
+            pending: Mutex::default(),
             started: watch::Sender::new(None),
         });
         let mut servers = JoinSet::new();
         let serving = Arc::clone(&api);
         servers.spawn(http::serve(listener, move |request| {
             let api = Arc::clone(&serving);
-            async move { api.answer(request).await }
+            async move { api.handle(request).await }
         }));
         let spawned = Instant::now();
         let process = Process::spawn(
@@ -142,10 +131,10 @@ impl Function {
         .map_err(machine)?;
         let mut started = api.started.subscribe();
         let first = tokio::select! {
-            // The report may arrive together with the end of the process: look at it first.
+            // A report can arrive together with the exit of the process. Check the report first.
             biased;
             Ok(first) = started.wait_for(Option::is_some) => first.clone(),
-            ended = process.ended() => api.started.borrow().clone().or(Some(Err(ended))),
+            error = process.exited() => api.started.borrow().clone().or(Some(Err(error))),
             () = tokio::time::sleep(INIT_TIMEOUT) => None,
         };
         match first {
@@ -174,143 +163,151 @@ impl Function {
         }
     }
 
-    /// Invokes the function and waits for its answer.
+    /// Invokes the function and waits for its result.
     ///
     /// # Errors
-    /// What the function answered instead, that it ended, or that it took too long and was killed.
+    /// The function returned an error, exited, or was killed after its timeout.
     pub async fn invoke(&self, event: &Value) -> Result<Value, FunctionError> {
         let id = format!("{}-{}", self.name, self.next_id.fetch_add(1, Ordering::Relaxed));
-        let (answered, answer) = oneshot::channel();
-        self.api.open().insert(id.clone(), answered);
+        let (sender, receiver) = oneshot::channel();
+        self.api.pending().insert(id.clone(), sender);
         let invocation = Invocation {
             id: id.clone(),
             event: event.to_string().into_bytes(),
             deadline_ms: unix_ms() + self.timeout.as_millis(),
         };
-        let answer = async {
-            // The queue is closed only with the function itself.
+        let result = async {
+            // The queue is closed only when the function is dropped.
             let _ = self.api.queue.send(invocation).await;
-            answer
+            receiver
                 .await
                 .unwrap_or_else(|_| Err(exited("the runtime API was closed")))
         };
         let outcome = tokio::select! {
             biased;
-            answer = answer => answer,
-            ended = self.process.ended() => Err(ended),
+            result = result => result,
+            error = self.process.exited() => Err(error),
             () = tokio::time::sleep(self.timeout) => {
                 self.process.kill();
-                // The next invocation finds it gone, however late the machine is in taking it away.
-                self.process.ended().await;
+                // The next invocation must never reach the killed process.
+                self.process.exited().await;
                 Err(timed_out(self.timeout))
             }
         };
-        self.api.open().remove(&id);
+        self.api.pending().remove(&id);
         outcome
     }
 
-    /// How long it took from starting the process until it asked for its first invocation.
+    /// The time from starting the process to its request for the first invocation.
     pub fn init_time(&self) -> Duration {
         self.init_time
     }
 
-    /// The most memory that the process has had resident so far, in bytes (`VmHWM`).
+    /// The peak resident memory of the process in bytes (`VmHWM`).
     ///
     /// # Errors
-    /// The process has ended.
+    /// The process has exited.
     pub fn peak_memory(&self) -> io::Result<u64> {
         self.process.peak_memory()
     }
 
-    /// What the function has written so far, to both its outputs. The end of a line may still be on its way: what must be
-    /// complete is what [`stop`](Self::stop) returns.
+    /// The current standard output and standard error of the function. The last line can be incomplete; use
+    /// [`stop`](Self::stop) for the complete log.
     pub fn log(&self) -> String {
         self.process.log()
     }
 
-    /// Kills the process and returns all that it has written.
+    /// Kills the process and returns its complete log.
     pub async fn stop(self) -> String {
         self.process.stop().await
     }
 }
 
 impl Api {
-    fn open(
+    fn pending(
         &self,
     ) -> std::sync::MutexGuard<'_, HashMap<String, oneshot::Sender<Result<Value, FunctionError>>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers a request of the runtime API, version 2018-06-01.
-    async fn answer(&self, request: Request) -> Answer {
-        let Some(path) = request.path.strip_prefix("/2018-06-01/runtime/") else {
-            return Answer::error(404, "there is no such path");
+    /// Handles a request of the runtime API, version 2018-06-01.
+    async fn handle(&self, request: Request) -> Response {
+        let Some(path) = request.uri().path().strip_prefix("/2018-06-01/runtime/") else {
+            return error_response(404, "not found");
         };
-        match (
-            request.method.as_str(),
-            path.split('/').collect::<Vec<_>>().as_slice(),
-        ) {
-            ("GET", ["invocation", "next"]) => self.next().await,
-            ("POST", ["invocation", id, "response"]) => match serde_json::from_slice(&request.body) {
-                Ok(answer) => self.complete(id, Ok(answer)),
+        let segments: Vec<_> = path.split('/').collect();
+        match (request.method(), segments.as_slice()) {
+            (&Method::GET, ["invocation", "next"]) => self.next().await,
+            (&Method::POST, ["invocation", id, "response"]) => match serde_json::from_slice(request.body()) {
+                Ok(result) => self.complete(id, Ok(result)),
                 Err(error) => {
                     let _ = self.complete(
                         id,
                         Err(FunctionError {
                             error_type: "Runtime.InvalidResponse".to_owned(),
-                            error_message: format!("the answer is not JSON: {error}"),
+                            error_message: format!("the response is not JSON: {error}"),
                         }),
                     );
-                    Answer::error(400, "the answer is not JSON")
+                    error_response(400, "the response is not JSON")
                 }
             },
-            ("POST", ["invocation", id, "error"]) => self.complete(id, Err(error_of(&request.body))),
-            ("POST", ["init", "error"]) => {
+            (&Method::POST, ["invocation", id, "error"]) => {
+                self.complete(id, Err(parse_error(request.body())))
+            }
+            (&Method::POST, ["init", "error"]) => {
                 self.started.send_if_modified(|started| {
                     let first = started.is_none();
-                    started.get_or_insert_with(|| Err(error_of(&request.body)));
+                    started.get_or_insert_with(|| Err(parse_error(request.body())));
                     first
                 });
-                Answer::accepted()
+                accepted()
             }
-            _ => Answer::error(404, "there is no such path"),
+            _ => error_response(404, "not found"),
         }
     }
 
     /// Waits for an invocation.
-    async fn next(&self) -> Answer {
+    async fn next(&self) -> Response {
         self.started.send_if_modified(|started| {
             let first = started.is_none();
             started.get_or_insert_with(|| Ok(Instant::now()));
             first
         });
         let Some(invocation) = self.queued.lock().await.recv().await else {
-            return Answer::error(500, "there will be no more invocations");
+            return error_response(500, "the function is stopping");
         };
         let arn = format!(
             "arn:aws:lambda:{}:123456789012:function:{}",
             self.region, self.name
         );
-        Answer::json(200, invocation.event)
-            .with("lambda-runtime-aws-request-id", invocation.id)
-            .with("lambda-runtime-deadline-ms", invocation.deadline_ms.to_string())
-            .with("lambda-runtime-invoked-function-arn", arn)
+        let mut response = http::response(200, "application/json", invocation.event);
+        for (name, value) in [
+            ("lambda-runtime-aws-request-id", invocation.id),
+            ("lambda-runtime-deadline-ms", invocation.deadline_ms.to_string()),
+            ("lambda-runtime-invoked-function-arn", arn),
+        ] {
+            let Ok(value) = HeaderValue::from_str(&value) else {
+                return error_response(500, "the function's name is not a valid header value");
+            };
+            response.headers_mut().insert(name, value);
+        }
+        response
     }
 
-    /// Hands an answer to whoever invoked.
-    fn complete(&self, id: &str, answer: Result<Value, FunctionError>) -> Answer {
-        match self.open().remove(id) {
-            Some(waiting) => {
-                // Whoever invoked may have given up.
-                let _ = waiting.send(answer);
-                Answer::accepted()
+    /// Passes the result to the caller of [`Function::invoke`].
+    fn complete(&self, id: &str, result: Result<Value, FunctionError>) -> Response {
+        match self.pending().remove(id) {
+            Some(caller) => {
+                // The caller may have been dropped.
+                let _ = caller.send(result);
+                accepted()
             }
-            None => Answer::error(400, "there is no such invocation"),
+            None => error_response(400, "unknown invocation"),
         }
     }
 }
 
-/// The variables that Lambda sets, under the function's own.
+/// The variables that Lambda sets, overridden by the function's own.
 fn lambda_environment(options: &Options, api: &str) -> BTreeMap<String, String> {
     let mut environment: BTreeMap<String, String> = [
         ("AWS_LAMBDA_RUNTIME_API", api),
@@ -334,7 +331,15 @@ fn lambda_environment(options: &Options, api: &str) -> BTreeMap<String, String> 
     environment
 }
 
-fn error_of(body: &[u8]) -> FunctionError {
+fn accepted() -> Response {
+    json_response(202, &json!({ "status": "OK" }))
+}
+
+fn error_response(status: u16, message: &str) -> Response {
+    json_response(status, &json!({ "errorMessage": message }))
+}
+
+fn parse_error(body: &[u8]) -> FunctionError {
     serde_json::from_slice(body).unwrap_or_else(|_| FunctionError {
         error_type: "Runtime.UnknownReason".to_owned(),
         error_message: json!(String::from_utf8_lossy(body)).to_string(),
@@ -355,11 +360,11 @@ fn timed_out(after: Duration) -> FunctionError {
     }
 }
 
-/// Milliseconds since 1970, in which Lambda gives a deadline.
+/// Milliseconds since 1970, the unit of Lambda's deadline.
 fn unix_ms() -> u128 {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the lab stands in for Lambda, whose clock this is"
+        reason = "the lab replaces Lambda, which uses the real clock"
     )]
     let now = SystemTime::now();
     now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()

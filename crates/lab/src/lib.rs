@@ -1,22 +1,24 @@
-//! A stand-in for AWS and Weka on one machine, for tests and for trying out.
+//! A local AWS and Weka on one machine, for tests and demos.
 //!
-//! [`Moto`] is the local AWS: moto, with what it lacks mended by `python/mends/`. [`create`] makes a Weka CloudFormation
-//! stack in it, [`go_import`] makes of it what the Go wekactl did, [`dump`] tells what stands there. [`Functions`] runs the functions by [`lambda_runtime`], [`weka_cluster`]
-//! plays Weka, [`machine`] an instance that boots, [`Control`] does to the local AWS what only a lab can do. [`Loop`] puts
-//! all of them together: minute by minute it runs the real thing.
+//! [`Moto`] is the local AWS: moto, patched by `python/moto_patches/`. [`create_stack`] creates a Weka CloudFormation stack
+//! in it, [`go_import`] recreates the resources of an import by wekactl 1.x (Go), and [`dump`] returns all resources.
+//! [`Functions`] runs Lambda functions with [`lambda_runtime`], [`weka_cluster`] serves a simulated Weka cluster,
+//! [`machine`] boots instances, and [`Control`] does what the AWS API does not offer. [`ScalingLoop`] combines all of them
+//! and runs the scaling loop tick by tick.
 
 mod control;
 mod dump;
 mod error;
 mod functions;
 mod go_import;
+pub mod http;
 pub mod lambda_runtime;
 pub mod machine;
-mod minute;
-mod minutes;
 mod moto;
 mod python;
+mod scaling_loop;
 mod stack;
+mod tick;
 pub mod weka_cluster;
 
 pub use control::{Control, Execution, Group, Instance, InstanceState};
@@ -24,8 +26,8 @@ pub use dump::dump;
 pub use error::Error;
 pub use functions::Functions;
 pub use go_import::{GO_IMPORT, GoImportOptions, go_import};
-pub use minute::Tick;
-pub use minutes::{Hardware, Loop, LoopOptions};
 pub use moto::{Call, Moto, MotoOptions};
 pub use python::ensure as ensure_python;
-pub use stack::{Stack, StackOptions, create};
+pub use scaling_loop::{Hardware, ScalingLoop, ScalingLoopOptions};
+pub use stack::{Stack, StackOptions, create_stack};
+pub use tick::Tick;

@@ -1,6 +1,6 @@
-//! A machine that boots: an instance's real user data, run by bash in a folder of its own, with stand-ins for the programs
-//! that need an instance. They are the files in `machine/`; `weka` and `curl` talk to the
-//! simulated cluster, so that a machine that boots becomes a member of it.
+//! Boots an instance: bash runs the real user data in a separate folder, with stand-ins for the programs that need a real
+//! instance. The stand-ins are the files in `machine/`. `weka` and `curl` call the simulated cluster, so that the instance
+//! becomes a member.
 
 use std::fs;
 use std::io;
@@ -26,26 +26,25 @@ const PROGRAMS: [(&str, &str); 10] = [
     ("weka", include_str!("../machine/weka")),
 ];
 
-/// What boots, and where what it talks to is.
 #[derive(Clone)]
 pub struct BootOptions {
-    /// The instance's id, as its metadata service tells it.
+    /// The id that the instance metadata service returns.
     pub instance_id: String,
-    /// Its private address: where its API is then served.
+    /// The private address, which serves the Weka API after the join.
     pub private_ip: IpAddr,
-    /// The user data, as the instance sees it: a script, not encoded.
+    /// Decoded.
     pub user_data: String,
-    /// Where requests to the join API go; none: to the address in the user data. They have the instance's headers.
+    /// Replaces the URL of the join API in the user data.
     pub join_url: Option<String>,
     /// [`WekaCluster::control_url`](crate::weka_cluster::WekaCluster::control_url).
     pub control_url: String,
-    /// [`WekaCluster::port`](crate::weka_cluster::WekaCluster::port), which takes the place of 14000.
+    /// [`WekaCluster::port`](crate::weka_cluster::WekaCluster::port), which replaces 14000.
     pub weka_port: u16,
-    /// How many physical cores it has.
+    /// The number of physical cores.
     pub cores: u32,
-    /// How many local NVMe drives it has.
+    /// The number of local NVMe drives.
     pub drives: u32,
-    /// How long each pause of the scripts is.
+    /// The length of each pause in the scripts.
     pub pause: Duration,
 }
 
@@ -59,30 +58,28 @@ impl std::fmt::Debug for BootOptions {
     }
 }
 
-/// How a boot ended.
+/// The result of a boot.
 #[derive(Debug, Clone)]
 pub struct Boot {
-    /// What came of it.
     pub outcome: Outcome,
-    /// What the scripts printed: the instance's console log.
+    /// The output of the scripts: the instance's console log.
     pub log: String,
 }
 
-/// What came of a boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// The user data ended well.
+    /// The user data succeeded.
     Joined,
-    /// The instance has shut itself down, so that its group replaces it.
+    /// The instance shut itself down so that its group replaces it.
     ShutDown,
-    /// The user data failed, and the instance runs on.
+    /// The user data failed, and the instance keeps running.
     Failed(ExitStatus),
 }
 
-/// Boots a machine and waits until its user data has ended. Dropped before, it ends all processes of the machine.
+/// Boots an instance and waits until its user data exits. Dropping the future kills all processes of the instance.
 ///
 /// # Errors
-/// The folder could not be made, or bash not started.
+/// The folder cannot be created, or bash cannot be started.
 pub async fn boot(options: BootOptions) -> io::Result<Boot> {
     let folder = TempDir::with_prefix("machine-")?;
     let path = folder.path();
@@ -102,7 +99,7 @@ pub async fn boot(options: BootOptions) -> io::Result<Boot> {
         .env("LAB_CONTROL", &options.control_url)
         .env("LAB_WEKA_PORT", options.weka_port.to_string())
         .env_remove("LAB_JOIN_URL")
-        // What bash would run first, and what a user of Weka may have set here.
+        // bash would run BASH_ENV. The developer may have set Weka's variables.
         .env_remove("BASH_ENV")
         .env_remove("WEKA_USERNAME")
         .env_remove("WEKA_PASSWORD")
@@ -113,7 +110,7 @@ pub async fn boot(options: BootOptions) -> io::Result<Boot> {
     if let Some(url) = &options.join_url {
         command.env("LAB_JOIN_URL", url);
     }
-    let status = Running(command.spawn()?).0.wait().await?;
+    let status = ProcessGroup(command.spawn()?).0.wait().await?;
     let outcome = if path.join("shut-down").exists() {
         Outcome::ShutDown
     } else if status.success() {
@@ -125,7 +122,7 @@ pub async fn boot(options: BootOptions) -> io::Result<Boot> {
     Ok(Boot { outcome, log })
 }
 
-/// Puts into the folder what a new instance has.
+/// Creates the files of a new instance.
 fn populate_rootfs(path: &Path, options: &BootOptions) -> io::Result<()> {
     for folder in ["bin", "tmp", "root/dev", "root/etc"] {
         fs::create_dir_all(path.join(folder))?;
@@ -137,10 +134,10 @@ fn populate_rootfs(path: &Path, options: &BootOptions) -> io::Result<()> {
     }
     fs::write(path.join("user-data"), &options.user_data)?;
     fs::write(path.join("root/etc/fstab"), "")?;
-    // The volume of Weka's local filesystem.
+    // The EBS volume for Weka's local filesystem.
     fs::write(path.join("root/dev/sdp"), "")?;
     for core in 0..options.cores {
-        // Two NUMA nodes, and one thread a core.
+        // Two NUMA nodes, and one thread per core.
         let cpu = path.join(format!("root/sys/devices/system/cpu/cpu{core}"));
         fs::create_dir_all(cpu.join("topology"))?;
         fs::create_dir_all(cpu.join(format!("node{}", core % 2)))?;
@@ -163,14 +160,14 @@ fn disk(number: u32) -> serde_json::Value {
     })
 }
 
-/// A process that takes its children with it.
-struct Running(Child);
+/// Dropping it kills the process and all of its children.
+struct ProcessGroup(Child);
 
-impl Drop for Running {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
-        // None once it has been waited for.
+        // `None` after the process has exited.
         if let Some(id) = self.0.id() {
-            // Its group has its number. There is nobody left to tell if that fails.
+            // The id of the group is the id of the process. A failure cannot be reported from `drop`.
             let _ = std::process::Command::new("kill")
                 .args(["-KILL", "--", &format!("-{id}")])
                 .stderr(Stdio::null())

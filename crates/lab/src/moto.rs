@@ -1,6 +1,6 @@
-//! The local AWS, as a process of its own.
+//! The local AWS: a separate process that runs moto.
 
-use crate::python::{ensure, machine, scripts};
+use crate::python::{ensure, io_error, scripts};
 use crate::{Control, Error};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -13,26 +13,25 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::NamedTempFile;
 
-/// The region that the lab is in, unless it is asked for another.
+/// The default region.
 const REGION: &str = "eu-west-1";
 
-/// How the local AWS shall be.
 #[derive(Debug, Clone)]
 pub struct MotoOptions {
-    /// What each answer takes longer, in place of a network. Calls wait side by side.
+    /// The additional time of each response, which simulates a network. Concurrent calls wait concurrently.
     pub latency: Duration,
-    /// Whether to keep a list of the calls: [`Moto::calls`].
+    /// Records all calls for [`Moto::calls`].
     pub record: bool,
-    /// How long Lambda and Step Functions refuse a new role, as with IAM's propagation.
+    /// How long Lambda and Step Functions reject a new role, which simulates IAM's propagation.
     pub iam_delay: Duration,
     /// How long a new function is `Pending`, and a changed one `InProgress`.
     pub function_pending: Duration,
-    /// How long an instance that was attached to a group is `Pending` there.
+    /// How long an instance that is attached to a group is `Pending`.
     pub attach_pending: Duration,
-    /// The region that [`Moto::env`] names.
+    /// The region in [`Moto::env`].
     pub region: String,
-    /// [`Functions::url`](crate::Functions::url): where functions run. Without it neither they nor state machines do: an
-    /// invocation fails, an execution does nothing.
+    /// [`Functions::url`](crate::Functions::url), which runs the functions. Without it, invocations fail and executions of
+    /// state machines do nothing.
     pub functions: Option<String>,
 }
 
@@ -50,34 +49,34 @@ impl Default for MotoOptions {
     }
 }
 
-/// A call that the local AWS was sent.
+/// A call that the local AWS received.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Call {
-    /// The service, as requests are signed for it: `ec2`, `states`, `elasticloadbalancing`.
+    /// The signing name of the service: `ec2`, `states`, `elasticloadbalancing`.
     pub service: String,
-    /// The operation: `DescribeInstances`.
+    /// For example `DescribeInstances`.
     pub operation: String,
-    /// Which program sent it, as it names itself in the request's `User-Agent`; empty where it does not.
+    /// The app name in the request's `User-Agent`, or empty.
     pub app: String,
-    /// Whether it is one that changes something, successful or not.
+    /// Whether the operation changes something, even if the call failed.
     pub mutating: bool,
-    /// The HTTP status of the answer.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// When it came, in milliseconds since 1970.
+    /// When the request arrived, in milliseconds since 1970.
     pub start_ms: f64,
-    /// When its answer went, in milliseconds since 1970.
+    /// When the response was sent, in milliseconds since 1970.
     pub end_ms: f64,
-    /// The ids of the instances that the request names.
+    /// The instance ids in the request.
     pub instances: Vec<String>,
-    /// The answer's body, if it is an error.
+    /// The response's body if the call failed.
     #[serde(default)]
     pub error: Option<String>,
 }
 
-/// A running local AWS, empty at first. Dropping it ends the process.
+/// A running local AWS. Dropping it ends the process.
 #[derive(Debug)]
 pub struct Moto {
-    /// None of a fork.
+    /// `None` for a fork.
     process: Option<Child>,
     endpoint: String,
     region: String,
@@ -85,17 +84,17 @@ pub struct Moto {
 }
 
 impl Moto {
-    /// Starts it on a free port of 127.0.0.1 and waits until it listens. Makes the Python environment if need be.
+    /// Starts moto on a free port of 127.0.0.1 and waits until it listens. Creates the Python environment if necessary.
     ///
     /// # Errors
-    /// No environment, or a process that does not start; what it wrote went to standard error.
+    /// The environment cannot be created, or the process does not start; its output is on standard error.
     pub fn start(options: MotoOptions) -> Result<Self, Error> {
         let python = ensure()?;
         let record = options.record.then(NamedTempFile::new).transpose();
-        let record = record.map_err(machine("make", &std::env::temp_dir()))?;
+        let record = record.map_err(io_error("create a file in", &std::env::temp_dir()))?;
         let script = scripts().join("moto_lab.py");
         let mut command = Command::new(&python);
-        // The tree is not to be littered with compiled scripts.
+        // -B: do not write compiled scripts to the source tree.
         command.arg("-B").arg(&script);
         for (name, value) in [
             ("--latency-ms", options.latency),
@@ -108,7 +107,7 @@ impl Moto {
         if let Some(url) = &options.functions {
             command.arg("--functions").arg(url);
         }
-        // moto calls itself by boto3, which would look for them here.
+        // moto calls itself with boto3, which reads these variables.
         for name in [
             "AWS_PROFILE",
             "AWS_SESSION_TOKEN",
@@ -121,20 +120,20 @@ impl Moto {
         if let Some(file) = &record {
             command.arg("--record").arg(file.path());
         }
-        // Its standard input stays open as long as this process lives, however that ends.
+        // moto exits when its standard input closes, even if this process is killed.
         let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(machine("start", &script))?;
+            .map_err(io_error("start", &script))?;
         let mut line = String::new();
         if let Some(output) = process.stdout.take() {
             BufReader::new(output)
                 .read_line(&mut line)
-                .map_err(machine("read from", &script))?;
+                .map_err(io_error("read from", &script))?;
         }
         if line.is_empty() {
-            let status = process.wait().map_err(machine("wait for", &script))?;
+            let status = process.wait().map_err(io_error("wait for", &script))?;
             return Err(Error::NotStarted(status));
         }
         #[derive(Deserialize)]
@@ -142,7 +141,7 @@ impl Moto {
             port: u16,
         }
         let port = serde_json::from_str::<Listening>(&line)
-            .map_err(|source| Error::Answer {
+            .map_err(|source| Error::InvalidOutput {
                 of: "moto".to_owned(),
                 source,
             })?
@@ -155,13 +154,13 @@ impl Moto {
         })
     }
 
-    /// Another local AWS that begins with all that stands in this one, at a fraction of what it took to make. It ends when it
-    /// is dropped, and at the latest with this one. It keeps no list of its calls.
+    /// Creates a copy of this local AWS with all of its resources, which is much faster than creating them again. The copy
+    /// ends when it is dropped or when the original ends. It does not record calls.
     ///
     /// # Errors
     /// [`Error::Unreachable`].
     pub async fn fork(&self) -> Result<Self, Error> {
-        let port = Control::of(self).fork().await?;
+        let port = Control::new(self).fork().await?;
         Ok(Self {
             process: None,
             endpoint: format!("http://127.0.0.1:{port}"),
@@ -170,7 +169,7 @@ impl Moto {
         })
     }
 
-    /// Its address, for `AWS_ENDPOINT_URL`.
+    /// The URL for `AWS_ENDPOINT_URL`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
@@ -179,7 +178,7 @@ impl Moto {
         &self.region
     }
 
-    /// The environment that makes a program use it, and nothing else of this machine's AWS set-up.
+    /// The environment variables that make a program use this AWS and ignore the AWS configuration of this machine.
     pub fn env(&self) -> Vec<(String, String)> {
         [
             ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
@@ -195,32 +194,32 @@ impl Moto {
         .to_vec()
     }
 
-    /// The calls so far, in the order of their answers; empty unless [`MotoOptions::record`] was set. A call is in the
-    /// list before its answer is sent.
+    /// The recorded calls, in the order of their responses. Empty unless [`MotoOptions::record`] was set. A call is recorded
+    /// before its response is sent.
     ///
     /// # Errors
-    /// The list cannot be read.
+    /// The record cannot be read.
     pub fn calls(&self) -> Result<Vec<Call>, Error> {
         let Some(file) = &self.record else {
             return Ok(Vec::new());
         };
-        let text = fs::read_to_string(file.path()).map_err(machine("read", file.path()))?;
-        // A line that is being written is of a call whose answer has not been sent.
-        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        whole
+        let text = fs::read_to_string(file.path()).map_err(io_error("read", file.path()))?;
+        // Ignore an incomplete last line: the response of that call has not been sent.
+        let complete = text.rsplit_once('\n').map_or("", |(complete, _)| complete);
+        complete
             .lines()
             .map(serde_json::from_str)
             .collect::<Result<_, _>>()
-            .map_err(|source| Error::Answer {
+            .map_err(|source| Error::InvalidOutput {
                 of: "moto's record".to_owned(),
                 source,
             })
     }
 
-    /// Runs a Python script on it (boto3 is there) and reads the JSON that it prints.
+    /// Runs a Python script against this AWS and parses the JSON that it prints. boto3 is available.
     ///
     /// # Errors
-    /// The script failed, or printed something else.
+    /// The script failed or printed other JSON.
     pub fn run<T: DeserializeOwned, A: AsRef<OsStr>>(
         &self,
         script: &Path,
@@ -235,30 +234,32 @@ impl Moto {
             .envs(self.env())
             .stdin(Stdio::null())
             .output()
-            .map_err(machine("start", script))?;
+            .map_err(io_error("start", script))?;
         let name = || script.display().to_string();
         if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            return Err(Error::Script { script: name(), said });
+            return Err(Error::Script {
+                script: name(),
+                output: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            });
         }
-        serde_json::from_slice(&output.stdout).map_err(|source| Error::Answer { of: name(), source })
+        serde_json::from_slice(&output.stdout).map_err(|source| Error::InvalidOutput { of: name(), source })
     }
 }
 
 impl Drop for Moto {
     fn drop(&mut self) {
-        // It may have ended already, and there is nobody left to tell.
+        // Fails if the process has already exited.
         if let Some(process) = &mut self.process {
             let _ = process.kill();
             let _ = process.wait();
         } else if let Ok(mut stream) = TcpStream::connect(self.endpoint.trim_start_matches("http://")) {
             let body = r#"{"region":""}"#;
             let head = format!(
-                "POST /lab/end HTTP/1.1\r\nHost: lab\r\nContent-Length: {}\r\n\r\n",
+                "POST /lab/exit HTTP/1.1\r\nHost: lab\r\nContent-Length: {}\r\n\r\n",
                 body.len()
             );
             let _ = stream.write_all(format!("{head}{body}").as_bytes());
-            // Until it has ended: it has nothing to answer.
+            // Wait until the fork has exited. It sends no response.
             let _ = stream.read(&mut [0; 1]);
         }
     }

@@ -1,5 +1,5 @@
-//! The Python environment of the local AWS: `target/lab/venv`, made when it is first needed and made anew when
-//! `python/requirements.txt` changed.
+//! The Python environment of the local AWS, `target/lab/venv`. It is created on first use and again whenever
+//! `python/requirements.txt` changes.
 
 use crate::Error;
 use std::fs::{self, File};
@@ -7,56 +7,55 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What is installed.
 const REQUIREMENTS: &str = include_str!("../python/requirements.txt");
 
-/// The oldest Python that moto runs on.
-const OLDEST: (u32, u32) = (3, 10);
+/// moto needs this version or newer.
+const MIN_PYTHON: (u32, u32) = (3, 10);
 
-/// Where the scripts lie.
+/// The folder with the Python scripts.
 pub(crate) fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("python")
 }
 
-/// Makes the environment unless it stands already, and returns its interpreter. Says on standard error what it does,
-/// because the first time it takes a minute and needs the package index.
+/// Creates the environment if it does not exist, and returns its interpreter. Prints its progress to standard error,
+/// because the first time takes a minute and needs the package index.
 ///
-/// Processes that need it at once make it once: one makes it, the rest wait.
+/// Concurrent processes are safe: one creates the environment, and the others wait.
 ///
 /// # Errors
-/// No Python, no package index, no room.
+/// Python is missing, the package index is not reachable, or the disk is full.
 pub fn ensure() -> Result<PathBuf, Error> {
     let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/lab");
-    fs::create_dir_all(&lab).map_err(machine("make", &lab))?;
-    let lab = lab.canonicalize().map_err(machine("find", &lab))?;
+    fs::create_dir_all(&lab).map_err(io_error("create", &lab))?;
+    let lab = lab.canonicalize().map_err(io_error("find", &lab))?;
     let (environment, interpreter) = (lab.join("venv"), lab.join("venv/bin/python"));
-    // Written last: an environment without it was not finished.
+    // Written last: an environment without this file is incomplete.
     let installed = environment.join("installed.txt");
-    let stands =
+    let is_ready =
         || fs::read_to_string(&installed).is_ok_and(|text| text == REQUIREMENTS) && interpreter.exists();
-    if stands() {
+    if is_ready() {
         return Ok(interpreter);
     }
     let lock_file = lab.join("venv.lock");
-    let lock = File::create(&lock_file).map_err(machine("make", &lock_file))?;
-    lock.lock().map_err(machine("lock", &lock_file))?;
-    if stands() {
+    let lock = File::create(&lock_file).map_err(io_error("create", &lock_file))?;
+    lock.lock().map_err(io_error("lock", &lock_file))?;
+    if is_ready() {
         return Ok(interpreter);
     }
-    let python = find()?;
-    say(&format!(
-        "lab: making the Python environment of the local AWS in {} (once)",
+    let python = find_python()?;
+    report(&format!(
+        "lab: creating the Python environment of the local AWS in {} (once)",
         environment.display()
     ));
-    finish(
+    run(
         Command::new(python)
             .args(["-m", "venv", "--clear"])
             .arg(&environment),
-        "make a Python virtual environment",
-        "on Debian and Ubuntu it needs the package python3-venv",
+        "create a Python virtual environment",
+        "on Debian and Ubuntu, install the package python3-venv",
     )?;
-    say("lab: installing moto and what it needs from the Python package index");
-    finish(
+    report("lab: installing moto and its dependencies from the Python package index");
+    run(
         Command::new(&interpreter)
             .args([
                 "-m",
@@ -68,15 +67,15 @@ pub fn ensure() -> Result<PathBuf, Error> {
             ])
             .arg(scripts().join("requirements.txt")),
         "install moto",
-        "is the package index reachable?",
+        "check that the package index is reachable",
     )?;
-    fs::write(&installed, REQUIREMENTS).map_err(machine("write", &installed))?;
+    fs::write(&installed, REQUIREMENTS).map_err(io_error("write", &installed))?;
     Ok(interpreter)
 }
 
-/// The machine's Python, if it is new enough.
-fn find() -> Result<&'static str, Error> {
-    let (major, minor) = OLDEST;
+/// The first Python on the PATH that is new enough.
+fn find_python() -> Result<&'static str, Error> {
+    let (major, minor) = MIN_PYTHON;
     let check = format!("import sys; sys.exit(sys.version_info < ({major}, {minor}))");
     ["python3", "python"]
         .into_iter()
@@ -91,25 +90,25 @@ fn find() -> Result<&'static str, Error> {
         .ok_or(Error::NoPython)
 }
 
-fn finish(command: &mut Command, doing: &'static str, hint: &'static str) -> Result<(), Error> {
-    let failed = |said| Error::Environment { doing, hint, said };
-    let output = command
+fn run(command: &mut Command, action: &'static str, hint: &'static str) -> Result<(), Error> {
+    let failed = |output| Error::Environment { action, hint, output };
+    let result = command
         .stdin(Stdio::null())
         .output()
         .map_err(|error| failed(error.to_string()))?;
-    if output.status.success() {
+    if result.status.success() {
         return Ok(());
     }
-    let said = [output.stdout, output.stderr].concat();
-    Err(failed(String::from_utf8_lossy(&said).trim().to_owned()))
+    let output = [result.stdout, result.stderr].concat();
+    Err(failed(String::from_utf8_lossy(&output).trim().to_owned()))
 }
 
-fn say(text: &str) {
-    // Nobody to tell is no reason to fail.
+fn report(text: &str) {
+    // A closed standard error must not fail the command.
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-pub(crate) fn machine(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+pub(crate) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
-    move |source| Error::Machine { doing, path, source }
+    move |source| Error::Io { action, path, source }
 }

@@ -1,39 +1,35 @@
-//! A Weka CloudFormation stack in the local AWS.
-
 use crate::python::scripts;
 use crate::{Error, Moto};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// How the stack shall be. What is not said is as [`StackOptions::default`] has it: Weka's usual stack.
+/// The properties of a Weka CloudFormation stack. The default is a typical stack.
 #[derive(Debug, Clone, Serialize)]
 pub struct StackOptions {
-    /// Its name; 1 to 128 letters, digits and hyphens.
+    /// 1 to 128 letters, digits and hyphens.
     pub name: String,
-    /// The number of backends that run.
+    /// The number of running backends.
     pub backends: u32,
-    /// The number of clients; 0 leaves out their instance profile too.
+    /// The number of clients. With 0, their instance profile is also omitted.
     pub clients: u32,
-    /// The number of backends that the stack still names though they were terminated.
+    /// The number of terminated backends that the stack still lists.
     pub terminated_backends: u32,
-    /// Whether there is a subnet in a second zone on the same route table.
+    /// Adds a subnet in a second zone with the same route table.
     pub second_subnet: bool,
-    /// Whether there is a classic load balancer, named `<name>-elb`, on port 14000.
+    /// Adds a classic load balancer named `<name>-elb` on port 14000.
     pub classic_load_balancer: bool,
-    /// The backends' instance type.
     pub backend_type: String,
-    /// The last backend's instance type, if it differs.
+    /// The last backend's instance type if it differs.
     pub odd_backend_type: Option<String>,
-    /// The clients' instance type.
     pub client_type: String,
-    /// `optional` or `required`, as the instances' metadata service wants tokens.
+    /// `optional` or `required`: whether the instance metadata service requires tokens.
     pub http_tokens: String,
-    /// The VPC is `127.<network>.0.0/16`. Clusters that run side by side on one machine have different ones, because a
-    /// backend's API listens on its instance's address.
+    /// The VPC is `127.<network>.0.0/16`. Concurrent clusters on one machine need different networks, because a backend's
+    /// API listens on its instance's address.
     pub network: u8,
-    /// How many resources there are beside the usual, to have several pages (of 100) of them.
+    /// The number of additional resources, to test pagination (100 per page).
     pub other_resources: u32,
-    /// The template's description; Weka's begins with `[WekaIO]`.
+    /// The description of Weka's template starts with `[WekaIO]`.
     pub description: String,
 }
 
@@ -57,38 +53,31 @@ impl Default for StackOptions {
     }
 }
 
-/// What was made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stack {
     /// The stack's ARN.
     pub id: String,
-    /// Its name.
     pub name: String,
-    /// The VPC.
     pub vpc: String,
-    /// The route table of its subnets.
     pub route_table: String,
-    /// The instances' subnet, and the second one where there is one.
+    /// The instances' subnet, then the second one if it exists.
     pub subnets: Vec<String>,
-    /// The instances' security group.
     pub security_group: String,
-    /// The backends that run.
+    /// The running backends.
     pub backends: Vec<String>,
-    /// Those that do not.
     pub terminated_backends: Vec<String>,
-    /// The clients.
     pub clients: Vec<String>,
-    /// The classic load balancer's name.
+    /// The name of the classic load balancer.
     pub load_balancer: Option<String>,
 }
 
-/// Makes a stack and waits until it is complete.
+/// Creates a stack and waits until it is complete.
 ///
 /// # Errors
-/// [`Error::Script`], for example for a name that is taken.
-pub fn create(moto: &Moto, options: &StackOptions) -> Result<Stack, Error> {
+/// [`Error::Script`], for example if the name already exists.
+pub fn create_stack(moto: &Moto, options: &StackOptions) -> Result<Stack, Error> {
     let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/weka-stack.yaml");
-    let options = serde_json::to_string(options).map_err(|source| Error::Answer {
+    let options = serde_json::to_string(options).map_err(|source| Error::InvalidOutput {
         of: "the stack's options".to_owned(),
         source,
     })?;

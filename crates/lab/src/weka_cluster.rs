@@ -7,11 +7,12 @@ mod server;
 mod tls;
 
 pub use weka_sim::{
-    Container, Credentials, Drive, DriveStatus, Event, Fault, FaultKind, Machine, Mode, Model, NewBackend,
-    NewClient, NewContainer, Process, Request, RpcError, Settings, State, Status,
+    Container, Credentials, Drive, Event, Fault, FaultKind, Machine, Model, NewBackend, NewClient,
+    NewContainer, Process, Request, RpcError, Settings,
 };
+pub use weka_types::lists::{DriveStatus, HostState, HostStatus, Mode};
 
-use crate::lambda_runtime::http::{self, Answer};
+use crate::http;
 use server::Server;
 use std::collections::HashMap;
 use std::io;
@@ -216,12 +217,12 @@ impl Shared {
     }
 
     /// Runs a command that a stand-in program sends.
-    async fn handle_command(self: &Arc<Self>, request: &http::Request) -> Answer {
-        let text = |status, text: String| Answer::new(status, "text/plain; charset=utf-8", text.into_bytes());
-        if (request.method.as_str(), request.path.as_str()) != ("POST", "/weka") {
+    async fn handle_command(self: &Arc<Self>, request: &http::Request) -> http::Response {
+        let text = |status, text: String| http::response(status, "text/plain; charset=utf-8", text);
+        if (request.method(), request.uri().path()) != (&hyper::Method::POST, "/weka") {
             return text(404, "not found".to_owned());
         }
-        let result = weka_sim::command::run(&mut self.model(), self.port, &request.body);
+        let result = weka_sim::command::run(&mut self.model(), self.port, request.body());
         if let Err(error) = self.update_ports().await {
             return text(500, format!("cannot open a port: {error}"));
         }

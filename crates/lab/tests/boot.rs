@@ -1,15 +1,12 @@
-//! An instance boots with the user data and the join script that wekactl renders, and is a member of the simulated cluster.
+//! Instances boot with the user data and the join script that wekactl renders, and join the simulated cluster.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot set up its machine has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use instances::{BackendJoin, ClientJoin, Profile, UserData, profile_of};
-use lab::lambda_runtime::http::{Answer, serve};
+use lab::http::{response, serve};
 use lab::machine::{Boot, BootOptions, Outcome, boot};
 use lab::weka_cluster::{
-    DriveStatus, Fault, FaultKind, Mode, NewBackend, Options, State, Status, WekaCluster,
+    DriveStatus, Fault, FaultKind, HostState, HostStatus, Mode, NewBackend, Options, WekaCluster,
 };
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -21,7 +18,7 @@ use tokio::net::TcpListener;
 
 const API_KEY: &str = "the-api-key-0123456789";
 const PASSWORD: &str = "p'a\"s$s`w\\o rd!";
-/// Three network interfaces beside the primary, as user data attaches them.
+/// Attaches three additional network interfaces, as the user data does.
 const INTERFACES: &str = r#"
 for n in 1 2 3; do
   aws ec2 create-network-interface --description "number $n"
@@ -39,18 +36,18 @@ async fn cluster() -> WekaCluster {
     };
     options.settings.credentials.password = PASSWORD.to_owned();
     let cluster = WekaCluster::start(options).await.unwrap();
-    let found = cluster.update(|model| {
+    let added = cluster.update(|model| {
         for last in 1..=5 {
             model.add_backend(&NewBackend::new(ip(last), &format!("i-{last}")));
         }
     });
-    found.await.unwrap();
+    added.await.unwrap();
     cluster
 }
 
 fn backend(password: &str) -> String {
     let profile: Profile = profile_of("i3en.2xlarge").unwrap();
-    // The first of them answers to nobody.
+    // No backend listens at the first address.
     let backends = [9, 1, 2].map(|last| ip(last).to_string()).to_vec();
     let username = "admin".to_owned();
     let password = password.to_owned();
@@ -94,36 +91,37 @@ fn options(cluster: &WekaCluster, last: u8, io_cores: u32) -> BootOptions {
     }
 }
 
-/// Boots with a join API that answers with this, and tells how often it was asked.
+/// Boots with a join API that returns this response. Also returns the number of requests to the join API.
 async fn boot_with(mut options: BootOptions, status: u16, script: &str) -> (Boot, usize) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     options.join_url = Some(format!("http://{}/default/join", listener.local_addr().unwrap()));
-    let asked = Arc::new(AtomicUsize::new(0));
-    let (counted, script) = (Arc::clone(&asked), Arc::new(script.to_owned()));
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&requests);
+    let script = script.to_owned();
     let join_api = serve(listener, move |request| {
         assert_eq!(
-            (request.method.as_str(), request.path.as_str()),
+            (request.method().as_str(), request.uri().path()),
             ("GET", "/default/join")
         );
-        counted.fetch_add(1, Ordering::Relaxed);
-        let script = Arc::clone(&script);
-        async move { Answer::new(status, "text/x-shellscript", script.as_bytes().to_vec()) }
+        counter.fetch_add(1, Ordering::Relaxed);
+        let response = response(status, "text/x-shellscript", script.clone());
+        async move { response }
     });
     let boot = tokio::select! {
         boot = boot(options) => boot.unwrap(),
-        () = join_api => unreachable!("it serves until it is dropped"),
+        () = join_api => unreachable!("the join API serves until it is dropped"),
     };
     for secret in [API_KEY, PASSWORD] {
         assert!(!boot.log.contains(secret), "{}", boot.log);
     }
-    (boot, asked.load(Ordering::Relaxed))
+    (boot, requests.load(Ordering::Relaxed))
 }
 
 #[tokio::test]
-async fn a_backend_that_boots_is_a_member() {
+async fn backend_joins_at_boot() {
     let cluster = cluster().await;
-    let (boot, asked) = boot_with(options(&cluster, 6, 3), 200, &backend(PASSWORD)).await;
-    assert_eq!((boot.outcome, asked), (Outcome::Joined, 1), "{}", boot.log);
+    let (boot, requests) = boot_with(options(&cluster, 6, 3), 200, &backend(PASSWORD)).await;
+    assert_eq!((boot.outcome, requests), (Outcome::Joined, 1), "{}", boot.log);
     assert!(boot.log.contains("wekactl: joined"), "{}", boot.log);
     cluster.read(|model| {
         let names: Vec<_> = model
@@ -137,22 +135,22 @@ async fn a_backend_that_boots_is_a_member() {
                 )
             })
             .collect();
-        let member = |name| (name, Mode::Backend, State::Active, Status::Up);
+        let member = |name| (name, Mode::Backend, HostState::Active, HostStatus::Up);
         assert_eq!(names, ["drives0", "compute0", "frontend0"].map(member));
         let drives: Vec<_> = model.drives_of(ip(6)).map(|drive| drive.status).collect();
         assert_eq!(drives, [DriveStatus::PhasingIn; 2]);
         assert_eq!(model.machines().last().unwrap().instance_id, "i-6");
         assert!(model.serving().contains(&ip(6)));
-        let said = &model.events().last().unwrap().message;
+        let event = &model.events().last().unwrap().message;
         assert!(
-            said.contains(&format!("{} has joined the cluster", ip(6))),
-            "{said}"
+            event.contains(&format!("{} has joined the cluster", ip(6))),
+            "{event}"
         );
     });
 }
 
 #[tokio::test]
-async fn a_client_that_boots_is_a_member() {
+async fn client_joins_at_boot() {
     let cluster = cluster().await;
     let (boot, _) = boot_with(options(&cluster, 20, 1), 200, &client()).await;
     assert_eq!(boot.outcome, Outcome::Joined, "{}", boot.log);
@@ -169,16 +167,16 @@ async fn a_client_that_boots_is_a_member() {
 }
 
 #[tokio::test]
-async fn without_a_script_the_instance_shuts_itself_down() {
+async fn instance_without_join_script_shuts_itself_down() {
     let cluster = cluster().await;
-    let (boot, asked) = boot_with(options(&cluster, 6, 1), 500, "{}").await;
-    assert_eq!((boot.outcome, asked), (Outcome::ShutDown, 7), "{}", boot.log);
+    let (boot, requests) = boot_with(options(&cluster, 6, 1), 500, "{}").await;
+    assert_eq!((boot.outcome, requests), (Outcome::ShutDown, 7), "{}", boot.log);
     assert!(boot.log.contains("could not join; shutting down"), "{}", boot.log);
     assert_eq!(cluster.read(|model| model.containers_of(ip(6)).count()), 0);
 }
 
 #[tokio::test]
-async fn the_wrong_password_makes_no_member() {
+async fn instance_with_wrong_password_does_not_join() {
     let cluster = cluster().await;
     let (boot, _) = boot_with(options(&cluster, 6, 3), 200, &backend("another")).await;
     assert_eq!(boot.outcome, Outcome::ShutDown, "{}", boot.log);
@@ -190,9 +188,9 @@ async fn the_wrong_password_makes_no_member() {
     assert_eq!(cluster.read(|model| model.containers_of(ip(6)).count()), 0);
 }
 
-/// The script by itself, as user data would run it again after each failure.
+/// Runs the join script once. User data would repeat it after each failure.
 #[tokio::test]
-async fn a_backend_without_drives_takes_itself_out_again() {
+async fn backend_without_drives_deactivates_its_containers() {
     let cluster = cluster().await;
     let mut options = options(&cluster, 6, 3);
     options.user_data = format!("{INTERFACES}\n{}", backend(PASSWORD));
@@ -205,14 +203,14 @@ async fn a_backend_without_drives_takes_itself_out_again() {
             .containers_of(ip(6))
             .map(|container| container.state)
             .collect();
-        assert_eq!(states, [State::Deactivating; 3]);
+        assert_eq!(states, [HostState::Deactivating; 3]);
     });
 }
 
 #[tokio::test]
-async fn it_waits_for_backends_that_are_not_well() {
+async fn join_retries_while_backends_are_unavailable() {
     let cluster = cluster().await;
-    let unwell = cluster.update(|model| {
+    let faults = cluster.update(|model| {
         for last in 1..=5 {
             model.add_fault(
                 ip(last),
@@ -222,24 +220,24 @@ async fn it_waits_for_backends_that_are_not_well() {
             );
         }
     });
-    unwell.await.unwrap();
-    let (boot, asked) = boot_with(options(&cluster, 6, 3), 200, &backend(PASSWORD)).await;
-    assert_eq!((boot.outcome, asked), (Outcome::Joined, 2), "{}", boot.log);
+    faults.await.unwrap();
+    let (boot, requests) = boot_with(options(&cluster, 6, 3), 200, &backend(PASSWORD)).await;
+    assert_eq!((boot.outcome, requests), (Outcome::Joined, 2), "{}", boot.log);
     assert_eq!(cluster.read(|model| model.containers_of(ip(6)).count()), 3);
 }
 
 #[tokio::test]
-async fn a_boot_that_is_given_up_ends_its_processes() {
+async fn dropping_a_boot_kills_its_processes() {
     let cluster = cluster().await;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let mut options = options(&cluster, 6, 1);
     options.join_url = Some(format!("http://{}/", listener.local_addr().unwrap()));
-    // The join API takes the connection and says nothing.
+    // The join API accepts the connection and never responds.
     let connection = tokio::select! {
         boot = boot(options) => panic!("{boot:?}"),
         connection = listener.accept() => connection.unwrap().0,
     };
-    // The boot is given up: curl, a child's child, goes too, and with it the connection.
+    // The boot is dropped: curl, a grandchild process, is killed and its connection is closed.
     let mut rest = Vec::new();
     loop {
         connection.readable().await.unwrap();
@@ -252,7 +250,7 @@ async fn a_boot_that_is_given_up_ends_its_processes() {
 }
 
 #[test]
-fn shellcheck_has_nothing_to_say_about_the_stand_ins() {
+fn stand_ins_pass_shellcheck() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("machine");
     let programs = std::fs::read_dir(folder)
         .unwrap()

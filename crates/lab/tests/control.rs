@@ -1,6 +1,6 @@
-//! What only a lab can do to its AWS.
+//! Operations of the local AWS that the AWS API does not offer.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use jiff::Timestamp;
 use lab::{Control, Error, Instance, InstanceState, Moto, MotoOptions, StackOptions};
@@ -12,8 +12,8 @@ fn control(network: u8) -> (Moto, Control) {
         network,
         ..StackOptions::default()
     };
-    lab::create(&moto, &options).unwrap();
-    let control = Control::of(&moto);
+    lab::create_stack(&moto, &options).unwrap();
+    let control = Control::new(&moto);
     (moto, control)
 }
 
@@ -22,11 +22,11 @@ async fn first(control: &Control) -> Instance {
 }
 
 #[tokio::test]
-async fn instances_grow_older_and_fail() {
+async fn instances_age_and_change_state() {
     let (_moto, control) = control(51);
     let new = first(&control).await;
     assert!(new.address.unwrap().to_string().starts_with("127.51."), "{new:?}");
-    control.pass(Duration::from_secs(1860)).await.unwrap();
+    control.advance_time(Duration::from_secs(1860)).await.unwrap();
     let old = first(&control).await;
     let launched = |instance: &Instance| {
         let time: String = instance.launch_time.replace(' ', "T");
@@ -45,36 +45,42 @@ async fn instances_grow_older_and_fail() {
         .set_state(&new.id, InstanceState::Terminated)
         .await
         .unwrap();
-    let gone = first(&control).await;
-    assert_eq!((gone.state.as_str(), gone.address), ("terminated", None));
+    let terminated = first(&control).await;
+    assert_eq!(
+        (terminated.state.as_str(), terminated.address),
+        ("terminated", None)
+    );
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_refused() {
+async fn unknown_resources_are_rejected() {
     let (moto, control) = control(52);
     let instance = first(&control).await.id;
-    let refused = |result: Result<(), Error>, reason: &str| {
+    let assert_rejected = |result: Result<(), Error>, reason: &str| {
         let error = result.unwrap_err();
-        assert!(matches!(error, Error::Refused { .. }), "{error}");
+        assert!(matches!(error, Error::Rejected { .. }), "{error}");
         assert!(error.to_string().contains(reason), "{error}");
     };
-    refused(
+    assert_rejected(
         control.set_state("i-1", InstanceState::Stopped).await,
-        "there is no instance i-1",
+        "instance i-1 not found",
     );
-    refused(control.set_healthy(&instance, false).await, "is in no group");
-    refused(control.group("none").await.map(drop), "there is no group none");
-    // It was started without functions.
-    refused(control.tick("rule").await.map(drop), "this lab runs no functions");
+    assert_rejected(control.set_healthy(&instance, false).await, "is not in a group");
+    assert_rejected(control.group("none").await.map(drop), "group none not found");
+    // This AWS was started without functions.
+    assert_rejected(
+        control.tick("rule").await.map(drop),
+        "this lab does not run functions",
+    );
     drop(moto);
     let error = control.instances().await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error}");
 }
 
 #[test]
-fn a_rest_apis_url_has_its_place_here() {
+fn rest_api_url_maps_to_the_local_aws() {
     let moto = Moto::start(MotoOptions::default()).unwrap();
-    let control = Control::of(&moto);
+    let control = Control::new(&moto);
     let url =
         control.execute_api("https://abc.execute-api.eu-west-1.amazonaws.com/default/wekactl-wk-Backends");
     let expected = format!(

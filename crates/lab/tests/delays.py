@@ -1,4 +1,4 @@
-"""What a caller sees of a role and a function that are not ready yet."""
+"""Prints the responses for a role and a function that are not ready yet."""
 
 import io
 import json
@@ -9,7 +9,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 iam, functions, machines = (boto3.client(service) for service in ("iam", "lambda", "stepfunctions"))
-seen = {}
+responses = {}
 
 
 def role(name, service):
@@ -28,10 +28,10 @@ def code_of(call):
 
 
 def until(call):
-    """Repeats until there is an answer other than nothing; whoever runs this sets the limit."""
-    while (answer := call()) is None:
+    """Repeats the call until it returns a value. The test's timeout limits it."""
+    while (result := call()) is None:
         time.sleep(0.02)
-    return answer
+    return result
 
 
 package = io.BytesIO()
@@ -58,11 +58,11 @@ def active():
     return None if state == "Pending" else state
 
 
-seen["first"] = code_of(lambda: functions.create_function(**settings))
+responses["first"] = code_of(lambda: functions.create_function(**settings))
 definition = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}})
 machine_role = role("m", "states")
-seen["machine"] = code_of(lambda: machines.create_state_machine(name="m", definition=definition, roleArn=machine_role))
-seen["created"] = until(create)["State"]
-seen["while_pending"] = code_of(lambda: functions.update_function_configuration(FunctionName="f", Timeout=9))
-seen["finally"] = until(active)
-print(json.dumps(seen))
+responses["machine"] = code_of(lambda: machines.create_state_machine(name="m", definition=definition, roleArn=machine_role))
+responses["created"] = until(create)["State"]
+responses["while_pending"] = code_of(lambda: functions.update_function_configuration(FunctionName="f", Timeout=9))
+responses["finally"] = until(active)
+print(json.dumps(responses))

@@ -1,6 +1,6 @@
-//! The local AWS itself: what the rest of the tests relies on.
+//! The local AWS itself, on which all other tests rely.
 
-use lab::{Moto, MotoOptions, StackOptions, create, dump};
+use lab::{Moto, MotoOptions, StackOptions, create_stack, dump};
 use serde_json::{Value, json};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -11,9 +11,9 @@ fn script(name: &str) -> PathBuf {
 }
 
 #[test]
-fn a_stack_stands_and_is_dumped_the_same_twice() {
+fn two_dumps_of_a_stack_are_equal() {
     let moto = Moto::start(MotoOptions::default()).unwrap();
-    let stack = create(&moto, &StackOptions::default()).unwrap();
+    let stack = create_stack(&moto, &StackOptions::default()).unwrap();
     assert_eq!(
         (stack.backends.len(), stack.clients.len(), stack.subnets.len()),
         (6, 2, 2)
@@ -25,8 +25,8 @@ fn a_stack_stands_and_is_dumped_the_same_twice() {
 
     let instances = first["instances"].as_array().unwrap();
     assert_eq!(instances.len(), 8);
-    for one in instances {
-        let instance = &one["instance"];
+    for entry in instances {
+        let instance = &entry["instance"];
         assert_eq!(
             instance["SecurityGroups"][0]["GroupId"],
             json!(stack.security_group)
@@ -36,7 +36,7 @@ fn a_stack_stands_and_is_dumped_the_same_twice() {
         let address = instance["PrivateIpAddress"].as_str().unwrap();
         assert!(
             address.starts_with("127.10."),
-            "{address} is not one of this machine's"
+            "{address} is not a loopback address"
         );
         let id = instance["InstanceId"].as_str().unwrap();
         let role = if stack.backends.iter().any(|backend| backend == id) {
@@ -52,13 +52,13 @@ fn a_stack_stands_and_is_dumped_the_same_twice() {
 }
 
 #[test]
-fn a_stack_is_what_was_asked_for() {
+fn stack_has_the_requested_options() {
     let moto = Moto::start(MotoOptions {
         record: true,
         ..MotoOptions::default()
     })
     .unwrap();
-    let stack = create(
+    let stack = create_stack(
         &moto,
         &StackOptions {
             name: "large".to_owned(),
@@ -78,7 +78,7 @@ fn a_stack_is_what_was_asked_for() {
         (stack.clients.len(), stack.subnets.len(), stack.load_balancer),
         (0, 1, None)
     );
-    // 120 + 3 + 90 and the network: three pages of 100.
+    // 120 + 3 + 90 resources and the network: three pages of 100.
     let calls = moto.calls().unwrap();
     assert_eq!(
         calls
@@ -89,7 +89,7 @@ fn a_stack_is_what_was_asked_for() {
     );
 
     let account = dump(&moto).unwrap();
-    let odd = |one: &&Value| one["instance"]["InstanceType"] == "i3en.6xlarge";
+    let odd = |entry: &&Value| entry["instance"]["InstanceType"] == "i3en.6xlarge";
     let instances = account["instances"].as_array().unwrap();
     assert_eq!(instances.len(), 120, "terminated ones are not dumped");
     assert_eq!(instances.iter().filter(odd).count(), 1);
@@ -97,7 +97,7 @@ fn a_stack_is_what_was_asked_for() {
 }
 
 #[test]
-fn calls_are_recorded_and_take_the_time_they_are_given() {
+fn calls_are_recorded_and_take_the_configured_latency() {
     let latency = Duration::from_millis(80);
     let moto = Moto::start(MotoOptions {
         latency,
@@ -107,12 +107,12 @@ fn calls_are_recorded_and_take_the_time_they_are_given() {
     .unwrap();
     let _: Value = moto.run(&script("two_calls.py"), None::<&str>).unwrap();
     let calls = moto.calls().unwrap();
-    let seen: Vec<_> = calls
+    let recorded: Vec<_> = calls
         .iter()
         .map(|call| (call.service.as_str(), call.operation.as_str(), call.mutating))
         .collect();
     assert_eq!(
-        seen,
+        recorded,
         [("kms", "CreateKey", true), ("lambda", "GetFunction", false)]
     );
     assert_eq!(
@@ -131,46 +131,46 @@ fn calls_are_recorded_and_take_the_time_they_are_given() {
     );
 }
 
-/// Each mend is there because AWS behaves so; the script says which ones it found missing.
+/// The script returns every AWS behaviour that the patched moto lacks.
 #[test]
-fn the_mends_hold() {
+fn moto_patches_match_aws() {
     let moto = Moto::start(MotoOptions::default()).unwrap();
     let options = StackOptions {
         terminated_backends: 1,
         http_tokens: "required".to_owned(),
         ..StackOptions::default()
     };
-    create(&moto, &options).unwrap();
-    let failures: Vec<String> = moto.run(&script("mends.py"), None::<&str>).unwrap();
+    create_stack(&moto, &options).unwrap();
+    let failures: Vec<String> = moto.run(&script("moto_patches.py"), None::<&str>).unwrap();
     assert!(failures.is_empty(), "{failures:#?}");
 }
 
 #[test]
-fn answers_that_are_put_together_faster_are_the_same() {
+fn faster_xml_serializer_matches_xmltodict() {
     let moto = Moto::start(MotoOptions::default()).unwrap();
-    let differ: Vec<String> = moto.run(&script("answers.py"), None::<&str>).unwrap();
-    assert!(differ.is_empty(), "{differ:#?}");
+    let differences: Vec<String> = moto.run(&script("moto_xml.py"), None::<&str>).unwrap();
+    assert!(differences.is_empty(), "{differences:#?}");
 }
 
-/// Two seconds, so that on a busy machine the next call still falls into them.
+/// Two seconds: on a slow machine, the next call must still arrive within the delay.
 #[test]
-fn new_roles_and_new_functions_take_their_time() {
+fn new_roles_and_functions_are_not_ready_immediately() {
     let moto = Moto::start(MotoOptions {
         iam_delay: Duration::from_secs(2),
         function_pending: Duration::from_secs(2),
         ..MotoOptions::default()
     })
     .unwrap();
-    let seen: Value = moto.run(&script("delays.py"), None::<&str>).unwrap();
-    assert_eq!(seen["first"], "InvalidParameterValueException");
-    assert_eq!(seen["machine"], "AccessDeniedException");
-    assert_eq!(seen["created"], "Pending");
-    assert_eq!(seen["while_pending"], "ResourceConflictException");
-    assert_eq!(seen["finally"], "Active");
+    let responses: Value = moto.run(&script("delays.py"), None::<&str>).unwrap();
+    assert_eq!(responses["first"], "InvalidParameterValueException");
+    assert_eq!(responses["machine"], "AccessDeniedException");
+    assert_eq!(responses["created"], "Pending");
+    assert_eq!(responses["while_pending"], "ResourceConflictException");
+    assert_eq!(responses["finally"], "Active");
 }
 
 #[test]
-fn it_ends_when_it_is_dropped() {
+fn dropping_moto_ends_its_process() {
     let moto = Moto::start(MotoOptions::default()).unwrap();
     let address = moto.endpoint().trim_start_matches("http://").to_owned();
     assert!(TcpStream::connect(&address).is_ok());

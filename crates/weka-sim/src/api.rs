@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::time::Duration;
+use weka_types::ids::HostId;
 
 /// Codes that JSON-RPC defines.
 const PARSE_ERROR: i64 = -32700;
@@ -145,7 +146,7 @@ struct DriveUuids {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Hosts {
-    host_ids: Vec<String>,
+    host_ids: Vec<HostId>,
     #[serde(default)]
     skip_resource_validation: bool,
 }
@@ -196,11 +197,7 @@ fn execute(model: &mut Model, token: Option<&str>, method: &str, params: Value) 
         }
         "cluster_deactivate_hosts" => {
             let hosts: Hosts = read(params)?;
-            let ids = hosts
-                .host_ids
-                .iter()
-                .map(|id| host_id(id))
-                .collect::<Result<Vec<_>, _>>()?;
+            let ids: Vec<u32> = hosts.host_ids.iter().map(|id| id.0).collect();
             model
                 .deactivate_containers(&ids, hosts.skip_resource_validation)
                 .map(|()| Value::Null)
@@ -224,15 +221,6 @@ fn execute(model: &mut Model, token: Option<&str>, method: &str, params: Value) 
 fn read<T: DeserializeOwned>(params: Value) -> Result<T, RpcError> {
     // serde's message can contain the parameter, which can be a password.
     serde_json::from_value(params).map_err(|_| RpcError::new(INVALID_PARAMS, "invalid parameters"))
-}
-
-fn host_id(text: &str) -> Result<u32, RpcError> {
-    let number = text
-        .strip_prefix("HostId<")
-        .and_then(|rest| rest.strip_suffix('>'));
-    number
-        .and_then(|number| number.parse().ok())
-        .ok_or_else(|| RpcError::new(INVALID_PARAMS, format!("'{text}' is not a HostId<n>")))
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The commands of the program `weka` that the join scripts use. A stand-in program forwards its arguments.
 
-use crate::{Mode, Model, NewContainer, RpcError};
+use crate::{Model, NewContainer, RpcError};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use weka_types::lists::Mode;
 
 /// The user and the machine that run a command.
 struct Caller<'a> {

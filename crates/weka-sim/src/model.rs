@@ -15,11 +15,11 @@ pub use settings::Settings;
 
 use auth::Tokens;
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
+use weka_types::lists::{DriveStatus, HostState, HostStatus, Mode};
 
 /// The number of process ids reserved for each container. The first one is the management process.
 const PROCESS_IDS_PER_CONTAINER: u32 = 20;
@@ -62,50 +62,6 @@ pub struct Machine {
     signed: Vec<String>,
 }
 
-/// The membership state of a container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum State {
-    Active,
-    Deactivating,
-    Inactive,
-    Removing,
-}
-
-/// Whether a container runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Status {
-    /// All processes run.
-    Up,
-    /// Some processes run.
-    Degraded,
-    /// No process runs.
-    Down,
-    /// Stopped after deactivation.
-    Inactive,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    Backend,
-    Client,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum DriveStatus {
-    Active,
-    /// Weka moves data to it.
-    PhasingIn,
-    /// Weka moves its data to other drives.
-    PhasingOut,
-    /// It holds no data.
-    Inactive,
-    Failed,
-}
-
 /// A container. Weka's API calls it a host.
 #[derive(Debug, Clone)]
 pub struct Container {
@@ -114,7 +70,7 @@ pub struct Container {
     /// `drives0`, `compute0`, `frontend0` or `client0`.
     pub name: String,
     pub mode: Mode,
-    pub state: State,
+    pub state: HostState,
     pub added: Timestamp,
     pub state_changed: Timestamp,
     /// The management process is the first one.
@@ -201,13 +157,13 @@ impl RpcError {
 }
 
 impl Container {
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> HostStatus {
         let up = self.processes.iter().filter(|process| process.up).count();
         match up {
-            _ if self.stopped => Status::Inactive,
-            0 => Status::Down,
-            up if up == self.processes.len() => Status::Up,
-            _ => Status::Degraded,
+            _ if self.stopped => HostStatus::Inactive,
+            0 => HostStatus::Down,
+            up if up == self.processes.len() => HostStatus::Up,
+            _ => HostStatus::Degraded,
         }
     }
 }

@@ -37,7 +37,7 @@ fn import(options: MotoOptions, backends: u32, wekactl: &Path, package: &Path) -
         clients: 0,
         ..StackOptions::default()
     };
-    lab::create(&moto, &stack).map_err(Error::Lab)?;
+    lab::create_stack(&moto, &stack).map_err(Error::Lab)?;
     timed(&mut import_command(wekactl, package, &moto))?;
     Ok(moto)
 }
@@ -132,7 +132,7 @@ async fn terminate(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(
         ..MotoOptions::default()
     };
     let moto = import(options, GROUP_SIZE, wekactl, package)?;
-    let instances = Control::of(&moto).instances().await.map_err(Error::Lab)?;
+    let instances = Control::new(&moto).instances().await.map_err(Error::Lab)?;
     let all_instances = || {
         instances
             .iter()

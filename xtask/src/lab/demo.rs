@@ -2,7 +2,7 @@
 //! is refused. It prints one line per run of the loop.
 
 use crate::process::{Error, log, print};
-use lab::{InstanceState, Loop, Tick};
+use lab::{InstanceState, ScalingLoop, Tick};
 use std::time::Duration;
 
 /// The longest step, in ticks. A tick is one minute of the cluster's time.
@@ -15,7 +15,7 @@ const CLEANUP_DELAY: Duration = Duration::from_secs(3 * 3600);
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Runs the demo on an imported cluster with this number of backends.
-pub(super) async fn run(scaling_loop: &mut Loop, backends: u32) -> Result<(), Error> {
+pub(super) async fn run(scaling_loop: &mut ScalingLoop, backends: u32) -> Result<(), Error> {
     let more = backends + 2;
     step(&format!("scale out: desired capacity {more}"));
     scaling_loop.set_desired(more).await.map_err(Error::Lab)?;
@@ -28,12 +28,15 @@ pub(super) async fn run(scaling_loop: &mut Loop, backends: u32) -> Result<(), Er
     let lost = running_member(scaling_loop).await?;
     step(&format!("an instance is lost: {lost}"));
     scaling_loop
-        .fail(&lost, InstanceState::Terminated)
+        .fail_instance(&lost, InstanceState::Terminated)
         .await
         .map_err(Error::Lab)?;
     wait_for_replacement(scaling_loop, &lost).await?;
     log("three hours later, its containers are removed from the cluster:");
-    scaling_loop.pass(CLEANUP_DELAY).await.map_err(Error::Lab)?;
+    scaling_loop
+        .advance_time(CLEANUP_DELAY)
+        .await
+        .map_err(Error::Lab)?;
     settle(scaling_loop, backends).await?;
 
     let broken = running_member(scaling_loop).await?;
@@ -52,7 +55,7 @@ pub(super) async fn run(scaling_loop: &mut Loop, backends: u32) -> Result<(), Er
 }
 
 /// Runs the loop until this process is stopped.
-pub(super) async fn run_until_interrupted(scaling_loop: &mut Loop) -> Result<(), Error> {
+pub(super) async fn run_until_interrupted(scaling_loop: &mut ScalingLoop) -> Result<(), Error> {
     log("the loop runs every five seconds; change the group's desired capacity to see it scale");
     let mut last_error = String::new();
     loop {
@@ -72,7 +75,7 @@ fn step(heading: &str) {
 }
 
 /// Runs the loop until the group and the cluster have the wanted size and nothing is in progress.
-async fn settle(scaling_loop: &mut Loop, wanted: u32) -> Result<(), Error> {
+async fn settle(scaling_loop: &mut ScalingLoop, wanted: u32) -> Result<(), Error> {
     let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
     let mut errors = Vec::new();
     for _ in 0..MAX_TICKS {
@@ -92,7 +95,7 @@ async fn settle(scaling_loop: &mut Loop, wanted: u32) -> Result<(), Error> {
 }
 
 /// Runs the loop until the group has launched a replacement and it has booted.
-async fn wait_for_replacement(scaling_loop: &mut Loop, lost: &str) -> Result<(), Error> {
+async fn wait_for_replacement(scaling_loop: &mut ScalingLoop, lost: &str) -> Result<(), Error> {
     for _ in 0..MAX_TICKS {
         if !tick(scaling_loop).await?.booted.is_empty() {
             return Ok(());
@@ -103,7 +106,7 @@ async fn wait_for_replacement(scaling_loop: &mut Loop, lost: &str) -> Result<(),
     )))
 }
 
-async fn tick(scaling_loop: &mut Loop) -> Result<Tick, Error> {
+async fn tick(scaling_loop: &mut ScalingLoop) -> Result<Tick, Error> {
     let tick = scaling_loop.tick().await.map_err(Error::Lab)?;
     print(&line(&tick));
     Ok(tick)
@@ -130,7 +133,7 @@ fn line(tick: &Tick) -> String {
 }
 
 /// Returns a running member of the group, the first by id.
-async fn running_member(scaling_loop: &Loop) -> Result<String, Error> {
+async fn running_member(scaling_loop: &ScalingLoop) -> Result<String, Error> {
     let instances = scaling_loop.control().instances().await.map_err(Error::Lab)?;
     let members = instances.into_iter().filter(|instance| {
         instance.group.as_deref() == Some(scaling_loop.group()) && instance.state == "running"
@@ -141,7 +144,7 @@ async fn running_member(scaling_loop: &Loop) -> Result<String, Error> {
         .ok_or_else(|| Error::Other("the group has no running instance".to_owned()))
 }
 
-async fn fail_drive(scaling_loop: &Loop, instance: &str) -> Result<(), Error> {
+async fn fail_drive(scaling_loop: &ScalingLoop, instance: &str) -> Result<(), Error> {
     let address = scaling_loop.address_of(instance);
     let failed = scaling_loop.weka().update(|model| {
         let drive =

@@ -63,7 +63,7 @@ impl Lab {
     /// A lab of a certain kind with a stack.
     pub(crate) fn with_options(options: MotoOptions, stack: &StackOptions) -> (Self, Stack) {
         let lab = Self::start(options);
-        let stack = lab::create(&lab.moto, stack).unwrap();
+        let stack = lab::create_stack(&lab.moto, stack).unwrap();
         (lab, stack)
     }
 

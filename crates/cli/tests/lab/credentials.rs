@@ -20,7 +20,7 @@ async fn answering(network: u8, password: &str) -> (Lab, WekaCluster) {
     let mut options = weka_cluster::Options::default();
     options.settings.credentials.password = password.to_owned();
     let weka = WekaCluster::start(options).await.unwrap();
-    for instance in Control::of(&lab.moto).instances().await.unwrap() {
+    for instance in Control::new(&lab.moto).instances().await.unwrap() {
         if stack.backends.contains(&instance.id) {
             let backend = NewBackend::new(instance.address.unwrap(), &instance.id);
             weka.update(|model| model.add_backend(&backend)).await.unwrap();

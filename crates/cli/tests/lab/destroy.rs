@@ -180,7 +180,7 @@ async fn however_many_backends_there_are_all_are_terminated_or_let_go() {
     );
     copy.destroy(&["-k"]).ok();
     for (lab, state) in [(&lab, "terminated"), (&copy, "running")] {
-        let instances = lab::Control::of(&lab.moto).instances().await.unwrap();
+        let instances = lab::Control::new(&lab.moto).instances().await.unwrap();
         let backends: Vec<_> = instances
             .iter()
             .filter(|one| stack.backends.contains(&one.id))

@@ -71,7 +71,7 @@ fn it_is_listed() {
 fn a_dry_run_shows_what_an_update_would_do_and_sends_nothing_that_changes_anything() {
     let (lab, _) = imported(&GoImportOptions {
         targets: 2,
-        widened: true,
+        widened_roles: true,
         ..GoImportOptions::default()
     });
     let (calls, before) = (lab.calls().len(), lab::dump(&lab.moto).unwrap());
@@ -135,7 +135,7 @@ fn so_does_an_old_one_with_one_volume_with_several_targets_and_widened_roles() {
     becomes_ours(&GoImportOptions {
         volumes: 1,
         targets: 5,
-        widened: true,
+        widened_roles: true,
         ..GoImportOptions::default()
     });
 }
@@ -296,12 +296,12 @@ async fn the_template_asks_the_api_that_stands_then_also_where_that_is_a_new_one
 async fn what_its_group_launches_then_boots_and_becomes_a_member() {
     let mut cluster = Scaled::taken_over(36, &GoImportOptions::default(), PASSWORD).await;
     let before = cluster.members().await;
-    cluster.minutes.set_desired(7).await.unwrap();
+    cluster.scaling_loop.set_desired(7).await.unwrap();
     let minute = cluster.tick().await;
     let [(id, boot)] = minute.booted.try_into().unwrap();
     assert_eq!(boot.outcome, Outcome::Joined, "{id}: {}", boot.log);
     cluster.until_settled(7).await;
-    cluster.minutes.set_desired(6).await.unwrap();
+    cluster.scaling_loop.set_desired(6).await.unwrap();
     let minutes = cluster.until_settled(6).await;
     let terminated: usize = minutes.iter().map(|minute| minute.terminated.len()).sum();
     assert_eq!(terminated, 1);

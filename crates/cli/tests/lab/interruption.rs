@@ -9,7 +9,7 @@ use regex::Regex;
 use std::collections::BTreeSet;
 
 async fn standing(lab: &Lab) -> Vec<String> {
-    Control::of(&lab.moto).standing().await.unwrap()
+    Control::new(&lab.moto).list_resources().await.unwrap()
 }
 
 /// How a cluster is destroyed: in turn, because each step is the same both ways but for the instances' own.
@@ -27,7 +27,7 @@ async fn broken_off_everywhere(
     let mut whole_before = false;
     for changes in 0.. {
         let copy = lab.fork().await;
-        let control = Control::of(&copy.moto);
+        let control = Control::new(&copy.moto);
         control.fail_after(Some(changes)).await.unwrap();
         let ran = run(&copy, changes);
         control.fail_after(None).await.unwrap();

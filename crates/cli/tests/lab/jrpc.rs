@@ -2,7 +2,7 @@
 
 use crate::common::PASSWORD;
 use assert_cmd::Command;
-use lab::lambda_runtime::http::{Answer, Request, serve};
+use lab::http::{Request, Response, response, serve};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -49,8 +49,8 @@ impl Backend {
     }
 }
 
-fn answer(request: &Request) -> Answer {
-    let body: Value = serde_json::from_slice(&request.body).unwrap();
+fn answer(request: &Request) -> Response {
+    let body: Value = serde_json::from_slice(request.body()).unwrap();
     let answer = match body["method"].as_str().unwrap() {
         "user_login" if body["params"] == json!(["admin", PASSWORD]) => {
             json!({ "result": { "access_token": "an-access-token", "refresh_token": "a-refresh-token", "expires_in": 300, "token_type": "Bearer" } })
@@ -58,7 +58,7 @@ fn answer(request: &Request) -> Answer {
         "nonsense" => json!({ "error": { "code": -32602, "message": "Invalid params" } }),
         _ => json!({ "result": body["params"] }),
     };
-    Answer::new(200, "application/json", answer.to_string().into_bytes())
+    response(200, "application/json", answer.to_string().into_bytes())
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn python(lab: &Lab, program: &str) {
 }
 
 async fn standing(lab: &Lab) -> Vec<String> {
-    Control::of(&lab.moto).standing().await.unwrap()
+    Control::new(&lab.moto).list_resources().await.unwrap()
 }
 
 fn small(name: &str, network: u8) -> StackOptions {
@@ -30,8 +30,8 @@ fn small(name: &str, network: u8) -> StackOptions {
 #[tokio::test]
 async fn another_cluster_whose_name_begins_alike_is_not_touched() {
     let (lab, _) = Lab::with(&small("prod", 10));
-    lab::create(&lab.moto, &small("prod-2", 20)).unwrap();
-    lab::create(&lab.moto, &small("prod-Backends", 30)).unwrap();
+    lab::create_stack(&lab.moto, &small("prod-2", 20)).unwrap();
+    lab::create_stack(&lab.moto, &small("prod-Backends", 30)).unwrap();
     for name in ["prod-2", "prod-Backends"] {
         lab.import_as(name, &[]).ok();
     }
@@ -69,8 +69,8 @@ for number in range(120):
 #[tokio::test]
 async fn in_a_crowded_account_only_the_named_cluster_changes_and_no_more_is_asked() {
     let (lab, _) = Lab::with(&small("wk", 10));
-    lab::create(&lab.moto, &small("wk-2", 20)).unwrap();
-    lab::create(&lab.moto, &small("wk-Backends", 30)).unwrap();
+    lab::create_stack(&lab.moto, &small("wk-2", 20)).unwrap();
+    lab::create_stack(&lab.moto, &small("wk-Backends", 30)).unwrap();
     for name in ["wk-2", "wk-Backends"] {
         lab.import_as(name, &[]).ok();
     }
@@ -211,7 +211,7 @@ scaling.attach_instances(AutoScalingGroupName="mine", InstanceIds=["{moved}"])
     ] {
         assert!(ran.stderr.contains(&told), "{told}:\n{}", ran.stderr);
     }
-    let instances = Control::of(&lab.moto).instances().await.unwrap();
+    let instances = Control::new(&lab.moto).instances().await.unwrap();
     for instance in instances {
         let kept = [&given, &moved, &guest].contains(&&instance.id);
         assert_eq!(
@@ -298,7 +298,7 @@ async fn a_cluster_goes_without_its_table_its_group_or_readable_settings() {
         stack.backends[0]
     );
     python(&copy, &format!("{program}\n{group}"));
-    let control = Control::of(&copy.moto);
+    let control = Control::new(&copy.moto);
     control
         .set_state(&stack.backends[0], InstanceState::Stopped)
         .await

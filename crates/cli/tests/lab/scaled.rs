@@ -3,10 +3,10 @@
 use crate::common::{Lab, PASSWORD};
 use assert_cmd::cargo::cargo_bin;
 use deployment::{FunctionType, HostGroup, Names};
-use lab::weka_cluster::{self, State, WekaCluster};
+use lab::weka_cluster::{self, HostState, WekaCluster};
 use lab::{
-    Control, Execution, Functions, GoImportOptions, Hardware, Loop, LoopOptions, MotoOptions, Stack,
-    StackOptions, Tick,
+    Control, Execution, Functions, GoImportOptions, Hardware, MotoOptions, ScalingLoop, ScalingLoopOptions,
+    Stack, StackOptions, Tick,
 };
 use std::path::Path;
 
@@ -16,7 +16,7 @@ pub(crate) struct Scaled {
     _lab: Lab,
     pub(crate) stack: Stack,
     pub(crate) functions: Functions,
-    pub(crate) minutes: Loop,
+    pub(crate) scaling_loop: ScalingLoop,
 }
 
 impl Scaled {
@@ -55,13 +55,15 @@ impl Scaled {
         let mut options = weka_cluster::Options::default();
         options.settings.credentials.password = password.to_owned();
         let weka = WekaCluster::start(options).await.unwrap();
-        let options = LoopOptions::backends_of(&stack.name, Hardware::default()).unwrap();
-        let minutes = Loop::start(Control::of(&lab.moto), weka, options).await.unwrap();
+        let options = ScalingLoopOptions::for_backends(&stack.name, Hardware::default()).unwrap();
+        let scaling_loop = ScalingLoop::start(Control::new(&lab.moto), weka, options)
+            .await
+            .unwrap();
         Self {
             _lab: lab,
             stack,
             functions,
-            minutes,
+            scaling_loop,
         }
     }
 
@@ -72,7 +74,7 @@ impl Scaled {
 
     /// A minute. The password stands nowhere in it, and what was terminated in it was no member of the cluster.
     pub(crate) async fn tick(&mut self) -> Tick {
-        let minute = self.minutes.tick().await.unwrap();
+        let minute = self.scaling_loop.tick().await.unwrap();
         for execution in &minute.executions {
             assert!(!execution.text().contains(PASSWORD), "{}", execution.text());
         }
@@ -80,11 +82,11 @@ impl Scaled {
             assert!(!boot.log.contains(PASSWORD), "{id}: {}", boot.log);
         }
         for id in &minute.terminated {
-            let address = self.minutes.address_of(id).unwrap();
-            let active = self.minutes.weka().read(|model| {
+            let address = self.scaling_loop.address_of(id).unwrap();
+            let active = self.scaling_loop.weka().read(|model| {
                 let containers = model.containers_of(address);
                 containers
-                    .filter(|container| container.state == State::Active)
+                    .filter(|container| container.state == HostState::Active)
                     .count()
             });
             assert_eq!(active, 0, "{id} was terminated as a member: {}", told(&minute));
@@ -133,7 +135,12 @@ impl Scaled {
 
     /// The instances in the group, sorted.
     pub(crate) async fn members(&self) -> Vec<String> {
-        let mut group = self.minutes.control().group(self.minutes.group()).await.unwrap();
+        let mut group = self
+            .scaling_loop
+            .control()
+            .group(self.scaling_loop.group())
+            .await
+            .unwrap();
         group.members.sort();
         group.members
     }

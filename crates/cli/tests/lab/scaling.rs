@@ -14,12 +14,12 @@ async fn it_grows_and_shrinks() {
     let mut cluster = Scaled::start(41).await;
     let before = cluster.members().await;
     cluster.until_settled(6).await;
-    cluster.minutes.set_desired(8).await.unwrap();
+    cluster.scaling_loop.set_desired(8).await.unwrap();
     cluster.until_settled(8).await;
     let grown = cluster.members().await;
     assert!(before.iter().all(|id| grown.contains(id)), "{grown:?}");
 
-    cluster.minutes.set_desired(6).await.unwrap();
+    cluster.scaling_loop.set_desired(6).await.unwrap();
     let minutes = cluster.until_settled(6).await;
     let terminated: Vec<_> = minutes.iter().flat_map(|minute| &minute.terminated).collect();
     assert_eq!(terminated.len(), 2);
@@ -33,13 +33,13 @@ async fn it_grows_and_shrinks() {
             .all(|id| grown.contains(id) && !terminated.contains(&id))
     );
     // The client is no business of the backends' functions.
-    cluster.minutes.weka().read(|model| {
+    cluster.scaling_loop.weka().read(|model| {
         let clients = model.containers().filter(|one| one.mode == Mode::Client);
         assert_eq!(clients.count(), 1);
     });
 
     // And stays there.
-    let requests = |cluster: &Scaled| cluster.minutes.weka().read(|model| model.requests().len());
+    let requests = |cluster: &Scaled| cluster.scaling_loop.weka().read(|model| model.requests().len());
     for _ in 0..3 {
         let from = requests(&cluster);
         let minute = cluster.tick().await;
@@ -51,7 +51,7 @@ async fn it_grows_and_shrinks() {
 
 /// The requests since `from` that change something.
 fn changes(cluster: &Scaled, from: usize) -> Vec<String> {
-    cluster.minutes.weka().read(|model| {
+    cluster.scaling_loop.weka().read(|model| {
         let methods = model.requests()[from..]
             .iter()
             .map(|request| request.method.clone());
@@ -66,12 +66,12 @@ async fn a_machine_that_dies_is_replaced() {
     let mut cluster = Scaled::start(42).await;
     let dying = cluster.members().await.remove(2);
     cluster
-        .minutes
-        .fail(&dying, InstanceState::Terminated)
+        .scaling_loop
+        .fail_instance(&dying, InstanceState::Terminated)
         .await
         .unwrap();
     cluster.until(|minute| !minute.booted.is_empty()).await;
-    cluster.minutes.pass(LEFT_OVER).await.unwrap();
+    cluster.scaling_loop.advance_time(LEFT_OVER).await.unwrap();
     cluster.until_settled(6).await;
     assert!(!cluster.members().await.contains(&dying));
 }
@@ -81,12 +81,12 @@ async fn a_machine_that_is_switched_off_is_replaced() {
     let mut cluster = Scaled::start(43).await;
     let stopping = cluster.members().await.remove(2);
     cluster
-        .minutes
-        .fail(&stopping, InstanceState::Stopped)
+        .scaling_loop
+        .fail_instance(&stopping, InstanceState::Stopped)
         .await
         .unwrap();
     cluster.until(|minute| !minute.booted.is_empty()).await;
-    cluster.minutes.pass(LEFT_OVER).await.unwrap();
+    cluster.scaling_loop.advance_time(LEFT_OVER).await.unwrap();
     cluster.until_settled(6).await;
     assert!(!cluster.members().await.contains(&stopping));
 }
@@ -95,8 +95,8 @@ async fn a_machine_that_is_switched_off_is_replaced() {
 async fn a_machine_with_a_broken_drive_is_replaced() {
     let mut cluster = Scaled::start(44).await;
     let broken = cluster.members().await.remove(2);
-    let address = cluster.minutes.address_of(&broken).unwrap();
-    let failed = cluster.minutes.weka().update(|model| {
+    let address = cluster.scaling_loop.address_of(&broken).unwrap();
+    let failed = cluster.scaling_loop.weka().update(|model| {
         let drive = model.drives_of(address).next().map(|drive| drive.uuid.clone());
         model.fail_drive(&drive.unwrap())
     });
@@ -111,8 +111,8 @@ async fn a_machine_with_a_broken_drive_is_replaced() {
 async fn too_small_a_capacity_is_refused_and_changes_nothing() {
     let mut cluster = Scaled::start(45).await;
     let before = cluster.members().await;
-    cluster.minutes.set_desired(2).await.unwrap();
-    let from = cluster.minutes.weka().read(|model| model.requests().len());
+    cluster.scaling_loop.set_desired(2).await.unwrap();
+    let from = cluster.scaling_loop.weka().read(|model| model.requests().len());
     for _ in 0..3 {
         let minute = cluster.tick().await;
         assert_eq!((minute.desired, minute.in_group, minute.healthy), (2, 6, 6));
@@ -129,20 +129,20 @@ async fn too_small_a_capacity_is_refused_and_changes_nothing() {
 #[tokio::test]
 async fn what_weka_refuses_is_shown_by_the_failed_execution_and_tried_again() {
     let mut cluster = Scaled::start(46).await;
-    cluster.minutes.set_desired(7).await.unwrap();
+    cluster.scaling_loop.set_desired(7).await.unwrap();
     cluster.until_settled(7).await;
     let refusal = RpcError {
         code: RpcError::REJECTED,
         message: "a rebuild is running".to_owned(),
     };
-    let refused = cluster.minutes.weka().update(|model| {
+    let refused = cluster.scaling_loop.weka().update(|model| {
         for address in model.serving() {
             let fault = Fault::new(FaultKind::Error(refusal.clone()));
             model.add_fault(address, fault.on("cluster_deactivate_drives"));
         }
     });
     refused.await.unwrap();
-    cluster.minutes.set_desired(6).await.unwrap();
+    cluster.scaling_loop.set_desired(6).await.unwrap();
     let execution = cluster.execution().await;
     assert_eq!(execution.status, "FAILED");
     assert!(
@@ -168,14 +168,14 @@ async fn what_weka_refuses_is_shown_by_the_failed_execution_and_tried_again() {
 #[tokio::test]
 async fn an_instance_that_cannot_join_makes_room_for_another() {
     let mut cluster = Scaled::start(47).await;
-    let unwell = cluster.minutes.weka().update(|model| {
+    let unwell = cluster.scaling_loop.weka().update(|model| {
         for address in model.serving() {
             let fault = Fault::new(FaultKind::Status(503));
             model.add_fault(address, fault.on("client_query_backend"));
         }
     });
     unwell.await.unwrap();
-    cluster.minutes.set_desired(7).await.unwrap();
+    cluster.scaling_loop.set_desired(7).await.unwrap();
     let minute = cluster.tick().await;
     let [(failed, boot)] = minute.booted.try_into().unwrap();
     assert_eq!(boot.outcome, Outcome::ShutDown, "{}", boot.log);
@@ -187,7 +187,7 @@ async fn an_instance_that_cannot_join_makes_room_for_another() {
 
 /// Takes away what a test has done to the backends' APIs.
 async fn well(cluster: &Scaled) {
-    let well = cluster.minutes.weka().update(|model| {
+    let well = cluster.scaling_loop.weka().update(|model| {
         for address in model.serving() {
             model.clear_faults(address);
         }

@@ -29,7 +29,7 @@ async fn a_minute_runs_the_functions_in_turn() {
 async fn a_fault_of_lambdas_own_is_tried_again() {
     let mut cluster = Scaled::start(32).await;
     let fetch = cluster.function(FunctionType::Fetch);
-    cluster.functions.fail(&fetch, 1);
+    cluster.functions.inject_faults(&fetch, 1);
     let execution = cluster.execution().await;
     assert!(
         execution.output_of("HostGroupInfo").is_some(),
@@ -44,7 +44,7 @@ async fn a_fault_of_lambdas_own_is_tried_again() {
     );
 
     // Four tries more, and then it is the execution's failure.
-    cluster.functions.fail(&fetch, 5);
+    cluster.functions.inject_faults(&fetch, 5);
     let execution = cluster.execution().await;
     assert_eq!(execution.status, "FAILED");
     assert_eq!(execution.error.as_deref(), Some("Lambda.ServiceException"));
@@ -54,15 +54,20 @@ async fn a_fault_of_lambdas_own_is_tried_again() {
 #[tokio::test]
 async fn a_rule_that_is_disabled_starts_nothing() {
     let mut cluster = Scaled::start(33).await;
-    let rule = cluster.minutes.rule().to_owned();
-    cluster.minutes.control().set_enabled(&rule, false).await.unwrap();
+    let rule = cluster.scaling_loop.rule().to_owned();
+    cluster
+        .scaling_loop
+        .control()
+        .set_enabled(&rule, false)
+        .await
+        .unwrap();
     assert!(cluster.tick().await.executions.is_empty());
 }
 
 #[tokio::test]
 async fn what_the_group_launches_boots_and_becomes_a_member() {
     let mut cluster = Scaled::start(34).await;
-    cluster.minutes.set_desired(8).await.unwrap();
+    cluster.scaling_loop.set_desired(8).await.unwrap();
     let minute = cluster.tick().await;
     assert_eq!((minute.desired, minute.in_group), (8, 8));
     assert_eq!(minute.booted.len(), 2);
@@ -76,9 +81,9 @@ async fn what_the_group_launches_boots_and_becomes_a_member() {
 #[tokio::test]
 async fn the_join_url_wants_the_key_that_import_made() {
     let mut cluster = Scaled::start(35).await;
-    cluster.minutes.set_desired(7).await.unwrap();
+    cluster.scaling_loop.set_desired(7).await.unwrap();
     cluster.tick().await;
-    let instances = cluster.minutes.control().instances().await.unwrap();
+    let instances = cluster.scaling_loop.control().instances().await.unwrap();
     let user_data = instances
         .iter()
         .find_map(|instance| {
@@ -96,7 +101,7 @@ async fn the_join_url_wants_the_key_that_import_made() {
         value.trim_matches('\'')
     };
     let (url, key) = (assigned("join_url="), assigned("api_key="));
-    let url = cluster.minutes.control().execute_api(url).unwrap();
+    let url = cluster.scaling_loop.control().execute_api(url).unwrap();
     let (status, script) = get(&url, key).await;
     assert_eq!((status, &script[..11]), (200, "#!/bin/bash"));
     for wrong in ["", "another-key", &key[1..]] {

@@ -1,4 +1,4 @@
-//! The function's process: started with an environment of its own, killed at the end, its outputs kept.
+//! The function's process: it has its own environment, its output is recorded, and it is killed when dropped.
 
 use super::{FunctionError, exited};
 use std::collections::BTreeMap;
@@ -16,8 +16,8 @@ pub(super) struct Process {
     id: u32,
     log: Arc<Mutex<Vec<u8>>>,
     kill: Arc<Notify>,
-    ended: watch::Receiver<Option<String>>,
-    /// Waits for the process and reads its outputs to their end; dropped, it kills the process.
+    exit: watch::Receiver<Option<String>>,
+    /// Wait for the process and read its output. Dropping them kills the process.
     tasks: JoinSet<()>,
 }
 
@@ -37,44 +37,44 @@ impl Process {
         let log = Arc::new(Mutex::new(Vec::new()));
         let mut tasks = JoinSet::new();
         if let Some(stdout) = child.stdout.take() {
-            tasks.spawn(keep(stdout, Arc::clone(&log)));
+            tasks.spawn(record(stdout, Arc::clone(&log)));
         }
         if let Some(stderr) = child.stderr.take() {
-            tasks.spawn(keep(stderr, Arc::clone(&log)));
+            tasks.spawn(record(stderr, Arc::clone(&log)));
         }
         let kill = Arc::new(Notify::new());
-        let (end, ended) = watch::channel(None);
+        let (sender, exit) = watch::channel(None);
         let killed = Arc::clone(&kill);
         tasks.spawn(async move {
             let status = tokio::select! {
                 status = child.wait() => status,
                 () = killed.notified() => {
-                    // Ending by itself in this moment is as good.
+                    // Fails if the process has just exited by itself.
                     let _ = child.start_kill();
                     child.wait().await
                 }
             };
-            let how = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-            let _ = end.send(Some(how));
+            let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+            let _ = sender.send(Some(status));
         });
         Ok(Self {
             id,
             log,
             kill,
-            ended,
+            exit,
             tasks,
         })
     }
 
-    /// Waits until the process has ended; what Lambda says of one that does.
-    pub(super) async fn ended(&self) -> FunctionError {
-        let mut ended = self.ended.clone();
-        match ended.wait_for(Option::is_some).await {
-            Ok(how) => exited(&format!(
+    /// Waits until the process exits and returns the error that Lambda reports.
+    pub(super) async fn exited(&self) -> FunctionError {
+        let mut exit = self.exit.clone();
+        match exit.wait_for(Option::is_some).await {
+            Ok(status) => exited(&format!(
                 "runtime exited: {}",
-                how.as_deref().unwrap_or("unknown")
+                status.as_deref().unwrap_or("unknown")
             )),
-            Err(_) => exited("the process was given up"),
+            Err(_) => exited("the process was dropped"),
         }
     }
 
@@ -104,15 +104,15 @@ impl Process {
         });
         kilobytes
             .map(|kilobytes| kilobytes * 1024)
-            .ok_or_else(|| io::Error::other("the process has ended"))
+            .ok_or_else(|| io::Error::other("the process has exited"))
     }
 }
 
-async fn keep(mut output: impl AsyncRead + Unpin, log: Arc<Mutex<Vec<u8>>>) {
-    let mut part = vec![0; 8192];
-    while let Ok(length @ 1..) = output.read(&mut part).await {
+async fn record(mut output: impl AsyncRead + Unpin, log: Arc<Mutex<Vec<u8>>>) {
+    let mut buffer = vec![0; 8192];
+    while let Ok(length @ 1..) = output.read(&mut buffer).await {
         log.lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .extend_from_slice(&part[..length]);
+            .extend_from_slice(&buffer[..length]);
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
 
-async fn failure_of(binary: &str) -> StartError {
+async fn start_error(binary: &str) -> StartError {
     let options = Options {
         binary: binary.into(),
         name: "f".to_owned(),
@@ -12,10 +12,10 @@ async fn failure_of(binary: &str) -> StartError {
 }
 
 #[tokio::test]
-async fn a_process_that_ends_before_it_asks_is_an_error_of_the_start() {
-    // It writes its environment, which is Lambda's and nothing of this process.
-    let StartError::Init { source, log, .. } = failure_of("/usr/bin/env").await else {
-        panic!("a start")
+async fn exit_before_the_first_request_is_an_init_error() {
+    // The process prints its environment: Lambda's variables and nothing of this process.
+    let StartError::Init { source, log, .. } = start_error("/usr/bin/env").await else {
+        panic!("not an init error")
     };
     assert_eq!(source.error_type, "Runtime.ExitError");
     assert!(
@@ -25,8 +25,8 @@ async fn a_process_that_ends_before_it_asks_is_an_error_of_the_start() {
 }
 
 #[tokio::test]
-async fn a_binary_that_is_not_there_is_this_machines_fault() {
-    let error = failure_of("/no/such/bootstrap").await;
+async fn missing_binary_is_a_machine_error() {
+    let error = start_error("/no/such/bootstrap").await;
     assert!(matches!(error, StartError::Machine { .. }), "{error}");
-    assert_eq!(error.to_string(), "function f cannot be run");
+    assert_eq!(error.to_string(), "cannot run function f");
 }

@@ -1,12 +1,9 @@
 //! A backend's port: HTTP and HTTPS on the same port, distinguished by the first byte of a connection.
 
 use super::Shared;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response};
-use hyper_util::rt::TokioIo;
+use crate::http::{self, Request, Response, response};
+use hyper::Method;
+use hyper::header::AUTHORIZATION;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -17,8 +14,6 @@ use weka_sim::api;
 
 /// The first byte of a TLS connection: the type of a handshake record.
 const TLS_HANDSHAKE: u8 = 0x16;
-/// Bytes.
-const MAX_REQUEST: usize = 1 << 20;
 
 /// The listener of one backend and its connections. Dropping it closes all of them.
 #[derive(Debug)]
@@ -100,45 +95,26 @@ async fn serve(
     shared: Weak<Shared>,
     to: IpAddr,
 ) -> io::Result<()> {
-    let service = service_fn(|request| {
-        let shared = shared.clone();
-        async move { respond(request, shared, to).await }
-    });
-    hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await
-        .map_err(io::Error::other)
+    http::serve_connection(stream, move |request| respond(request, shared.clone(), to)).await
 }
 
 /// An error closes the connection without a response.
-async fn respond(
-    request: Request<Incoming>,
-    shared: Weak<Shared>,
-    to: IpAddr,
-) -> io::Result<Response<Full<Bytes>>> {
-    let (head, body) = request.into_parts();
-    let body = Limited::new(body, MAX_REQUEST)
-        .collect()
-        .await
-        .map_err(io::Error::other)?
-        .to_bytes();
+async fn respond(request: Request, shared: Weak<Shared>, to: IpAddr) -> io::Result<Response> {
     let shared = shared.upgrade().ok_or_else(disconnect)?;
     if !shared.model().serving().contains(&to) {
         return Err(disconnect());
     }
-    match (&head.method, head.uri.path()) {
+    match (request.method(), request.uri().path()) {
         (&Method::POST, "/api/v1") => {}
-        (&Method::GET, "/dist/v1/install") => {
-            return Ok(response(200, "text/plain", super::INSTALLER.to_owned()));
-        }
-        _ => return Ok(response(404, "text/plain", "not found\n".to_owned())),
+        (&Method::GET, "/dist/v1/install") => return Ok(response(200, "text/plain", super::INSTALLER)),
+        _ => return Ok(response(404, "text/plain", "not found\n")),
     }
-    let authorization = head
-        .headers
+    let authorization = request
+        .headers()
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
     let token = authorization.and_then(|value| value.strip_prefix("Bearer "));
-    let answer = api::handle(&mut shared.model(), to, token, &body);
+    let answer = api::handle(&mut shared.model(), to, token, request.body());
     // Close the ports of removed containers before the caller sees the response.
     shared.update_ports().await?;
     match answer {
@@ -150,17 +126,6 @@ async fn respond(
             Ok(response(status, "application/json", body))
         }
     }
-}
-
-fn response(status: u16, content_type: &'static str, body: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
-    *response.status_mut() =
-        hyper::StatusCode::from_u16(status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(
-        CONTENT_TYPE,
-        hyper::header::HeaderValue::from_static(content_type),
-    );
-    response
 }
 
 fn disconnect() -> io::Error {

@@ -3,7 +3,7 @@
 use super::{PASSWORD, USER};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use lab::lambda_runtime::http::{Answer, Request, serve};
+use lab::http::{Request, Response, response, serve};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
@@ -81,9 +81,9 @@ impl Account {
 }
 
 impl Cluster {
-    fn respond(&mut self, request: &Request) -> Answer {
+    fn respond(&mut self, request: &Request) -> Response {
         self.requests += 1;
-        let body = String::from_utf8(request.body.clone()).unwrap();
+        let body = String::from_utf8(request.body().to_vec()).unwrap();
         let operation = ["GetItem", "DescribeInstances", "DescribeAutoScalingGroups"]
             .into_iter()
             .find(|operation| body.contains(&format!("Action={operation}&")))
@@ -98,7 +98,7 @@ impl Cluster {
         }
     }
 
-    fn item(&self, request: &Value) -> Answer {
+    fn item(&self, request: &Value) -> Response {
         assert_eq!(request["TableName"], "wekactl-wk");
         let key = request["Key"]["Key"]["S"].as_str().unwrap();
         if self.rejected == Some(key) {
@@ -122,16 +122,12 @@ impl Cluster {
             let additional = self.settings.as_object().unwrap().clone();
             item.as_object_mut().unwrap().extend(additional);
         }
-        let response = json!({ "Item": item });
-        Answer::new(
-            200,
-            "application/x-amz-json-1.0",
-            response.to_string().into_bytes(),
-        )
+        let body = json!({ "Item": item });
+        response(200, "application/x-amz-json-1.0", body.to_string().into_bytes())
     }
 
     /// The running backends if the request filters by tags and state; members of the group if it filters by id.
-    fn instances(&self, form: &str) -> Answer {
+    fn instances(&self, form: &str) -> Response {
         let matching: Vec<_> = if form.contains("instance-id") {
             BACKENDS.into_iter().filter(|(id, _)| form.contains(id)).collect()
         } else {
@@ -165,7 +161,7 @@ impl Cluster {
     }
 }
 
-fn groups() -> Answer {
+fn groups() -> Response {
     let members: String = BACKENDS
         .iter()
         .map(|(id, _)| *id)
@@ -183,17 +179,17 @@ fn groups() -> Answer {
     )
 }
 
-fn rejection(operation: &str) -> Answer {
+fn rejection(operation: &str) -> Response {
     match operation {
         "GetItem" => {
             let error = json!({ "__type": "com.amazonaws#AccessDeniedException", "message": "access denied for the test" });
-            Answer::new(400, "application/x-amz-json-1.0", error.to_string().into_bytes())
+            response(400, "application/x-amz-json-1.0", error.to_string().into_bytes())
         }
         "DescribeInstances" => xml(403, "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>access denied for the test</Message></Error></Errors></Response>".to_owned()),
         _ => xml(403, "<ErrorResponse><Error><Code>AccessDenied</Code><Message>access denied for the test</Message></Error></ErrorResponse>".to_owned()),
     }
 }
 
-fn xml(status: u16, body: String) -> Answer {
-    Answer::new(status, "text/xml", body.into_bytes())
+fn xml(status: u16, body: String) -> Response {
+    response(status, "text/xml", body.into_bytes())
 }

@@ -2,7 +2,7 @@
 
 use super::{Account, assert_no_secrets, environment, options};
 use jiff::{SignedDuration, Timestamp};
-use lab::lambda_runtime::http::{Answer, Request, serve};
+use lab::http::{Request, Response, response, serve};
 use lab::lambda_runtime::{Function, FunctionError};
 use scaling::messages::{TerminateResponse, read};
 use serde_json::{Value, json};
@@ -105,8 +105,8 @@ fn scale_message(members: &[u8], requested: &[u8]) -> Value {
 }
 
 impl Group {
-    fn respond(&mut self, request: &Request) -> Answer {
-        let body = String::from_utf8(request.body.clone()).unwrap();
+    fn respond(&mut self, request: &Request) -> Response {
+        let body = String::from_utf8(request.body().to_vec()).unwrap();
         let form: BTreeMap<&str, &str> = body
             .split('&')
             .filter_map(|field| field.split_once('='))
@@ -146,7 +146,7 @@ impl Group {
             200 => format!("{operation}Response"),
             _ => "Response".to_owned(),
         };
-        Answer::new(status, "text/xml", format!("<{tag}>{inner}</{tag}>").into_bytes())
+        response(status, "text/xml", format!("<{tag}>{inner}</{tag}>").into_bytes())
     }
 
     fn describe_group(&self) -> String {

@@ -46,7 +46,7 @@ fn code(response: &(u16, Value)) -> (u16, i64) {
 }
 
 #[test]
-fn scaling_parses_every_list() {
+fn json_lists_parse_to_the_typed_lists() {
     let mut model = cluster();
     model.set_override("skip_scale_down");
     model.upgrade = Some("4.3".to_owned());
@@ -61,6 +61,7 @@ fn scaling_parses_every_list() {
         nodes: serde_json::from_value::<Nodes>(read("nodes_list")).unwrap(),
         overrides: serde_json::from_value::<Overrides>(read("manual_override_list")).unwrap(),
     };
+    assert_eq!(lists, model.lists());
     assert_eq!(lists.status.io_status, "STARTED");
     assert_eq!(lists.status.upgrade.as_deref(), Some("4.3"));
     assert_eq!(lists.overrides.0, ["skip_scale_down"]);

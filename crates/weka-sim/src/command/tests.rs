@@ -1,5 +1,6 @@
 use super::*;
-use crate::{NewBackend, Settings, State};
+use crate::{NewBackend, Settings};
+use weka_types::lists::HostState;
 
 const PORT: u16 = 14000;
 const SET_UP: &str = "local setup container --name drives0 --base-port 14000 --cores 2 --core-ids 1,2 --no-frontends \
@@ -59,7 +60,7 @@ fn commands_of_a_join_script_set_up_a_machine() {
         (&"HostId<15>".into(), &"127.10.0.7".into())
     );
     weka(&mut model, "cluster container deactivate 15").unwrap();
-    assert_eq!(model.containers().last().unwrap().state, State::Deactivating);
+    assert_eq!(model.containers().last().unwrap().state, HostState::Deactivating);
     model.io_status = "STOPPED".to_owned();
     assert_eq!(
         weka(&mut model, "debug manhole -s 0 operational_status").unwrap(),

@@ -1,9 +1,32 @@
 //! The management API calls that change the cluster. A rejected call changes nothing.
 
-use super::{Container, DriveStatus, Mode, Model, RpcError, State, Status};
+use super::{Container, DriveStatus, HostState, HostStatus, Mode, Model, RpcError};
 use std::collections::BTreeSet;
+use weka_types::calls::Call;
+use weka_types::ids::DriveUuid;
 
 impl Model {
+    /// Executes a call that a scaling run decided on.
+    ///
+    /// # Errors
+    /// The cluster rejects the call.
+    pub fn execute(&mut self, call: &Call) -> Result<(), RpcError> {
+        let uuids = |drives: &[DriveUuid]| drives.iter().map(|uuid| uuid.0.clone()).collect::<Vec<_>>();
+        match call {
+            Call::DeactivateDrives(drives) => self.deactivate_drives(&uuids(drives)),
+            Call::RemoveDrives(drives) => self.remove_drives(&uuids(drives)),
+            Call::DeactivateHosts(hosts) => {
+                let ids: Vec<u32> = hosts.iter().map(|host| host.0).collect();
+                self.deactivate_containers(&ids, false)
+            }
+            Call::RemoveHost(host) => self.remove_container(host.0, true),
+            Call::Event(message) => {
+                self.log_event(message.clone());
+                Ok(())
+            }
+        }
+    }
+
     /// `cluster_deactivate_drives`: moves the data to other drives.
     ///
     /// # Errors
@@ -59,8 +82,8 @@ impl Model {
         let now = self.now;
         for id in ids {
             let container = self.container_mut(*id)?;
-            if container.state == State::Active {
-                container.state = State::Deactivating;
+            if container.state == HostState::Active {
+                container.state = HostState::Deactivating;
                 container.state_changed = now;
                 container.due = None;
             }
@@ -76,15 +99,15 @@ impl Model {
     pub fn remove_container(&mut self, id: u32, no_wait: bool) -> Result<(), RpcError> {
         let due = self.now + self.settings.removal;
         let container = self.container_mut(id)?;
-        if container.state != State::Inactive {
+        if container.state != HostState::Inactive {
             return Err(RpcError::rejected(format!("HostId<{id}> is not inactive")));
         }
-        if matches!(container.status(), Status::Up | Status::Degraded) {
+        if matches!(container.status(), HostStatus::Up | HostStatus::Degraded) {
             return Err(RpcError::rejected(format!("HostId<{id}> still runs")));
         }
         if no_wait && due > self.now {
             let container = self.container_mut(id)?;
-            container.state = State::Removing;
+            container.state = HostState::Removing;
             container.due = Some(due);
         } else {
             self.delete_container(id);
@@ -146,7 +169,7 @@ impl Model {
     pub fn container_named(&self, address: std::net::IpAddr, name: &str) -> Option<&Container> {
         let machine = self.machine_at(address)?;
         self.containers.values().rev().find(|container| {
-            container.machine == machine && container.name == name && container.state == State::Active
+            container.machine == machine && container.name == name && container.state == HostState::Active
         })
     }
 
@@ -174,7 +197,7 @@ impl Model {
         let active = self
             .containers
             .values()
-            .filter(|container| container.mode == Mode::Backend && container.state == State::Active);
+            .filter(|container| container.mode == Mode::Backend && container.state == HostState::Active);
         active
             .map(|container| container.machine)
             .collect::<BTreeSet<_>>()

@@ -1,6 +1,6 @@
 //! Changes that happen as time passes: drives phase in and out, containers are deactivated.
 
-use super::{DriveStatus, Model, State};
+use super::{DriveStatus, HostState, Model};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -37,6 +37,7 @@ impl Model {
                 // Weka rebuilds its data on the other drives.
                 DriveStatus::Failed => (DriveStatus::PhasingOut, Some(now + self.settings.phase_out)),
                 DriveStatus::PhasingOut | DriveStatus::Inactive => (DriveStatus::Inactive, None),
+                DriveStatus::Unknown => (DriveStatus::Unknown, None),
             };
         }
     }
@@ -55,17 +56,18 @@ impl Model {
             };
             container.due = None;
             match container.state {
-                State::Deactivating => {
-                    container.state = State::Inactive;
+                HostState::Deactivating => {
+                    container.state = HostState::Inactive;
                     container.state_changed = now;
                     container.due = Some(now + self.settings.stop_delay);
                 }
-                State::Inactive => {
+                HostState::Inactive => {
                     container.stopped = true;
                     self.stop_processes(&[id]);
                 }
                 // An active container with a due time is a client that was down for too long.
-                State::Removing | State::Active => self.delete_container(id),
+                HostState::Removing | HostState::Active => self.delete_container(id),
+                HostState::Unknown => {}
             }
         }
     }
@@ -75,7 +77,7 @@ impl Model {
         let now = self.now;
         for container in self.containers.values_mut() {
             let mut drives = self.drives.values();
-            let ready = container.state == State::Deactivating
+            let ready = container.state == HostState::Deactivating
                 && container.due.is_none()
                 && drives.all(|drive| {
                     drive.container != Some(container.id) || drive.status == DriveStatus::Inactive

@@ -1,6 +1,6 @@
 //! Faults that a test injects.
 
-use super::{DriveStatus, Mode, Model, Process, RpcError, State};
+use super::{DriveStatus, HostState, Mode, Model, Process, RpcError};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -114,7 +114,10 @@ impl Model {
                 DriveStatus::Active => drive.due = Some(failure),
                 DriveStatus::PhasingIn => (drive.status, drive.due) = (DriveStatus::Failed, Some(rebuild)),
                 // Weka rebuilds their data from the other machines.
-                DriveStatus::PhasingOut | DriveStatus::Failed | DriveStatus::Inactive => {}
+                DriveStatus::PhasingOut
+                | DriveStatus::Failed
+                | DriveStatus::Inactive
+                | DriveStatus::Unknown => {}
             }
         }
     }
@@ -134,7 +137,7 @@ impl Model {
             if container.stopped {
                 continue;
             }
-            if container.state == State::Active {
+            if container.state == HostState::Active {
                 container.due = None;
             }
             for process in container.processes.iter_mut().filter(|process| !process.up) {
@@ -218,7 +221,7 @@ impl Model {
             for process in &mut container.processes {
                 fence(process, now);
             }
-            if let (Mode::Client, State::Active, Some(after)) =
+            if let (Mode::Client, HostState::Active, Some(after)) =
                 (container.mode, container.state, container.auto_remove)
             {
                 container.due = container.due.or(Some(now + after));

@@ -1,7 +1,8 @@
 //! Machines, containers and drives that join the cluster.
 
 use super::{
-    Container, Drive, DriveStatus, Machine, Mode, Model, PROCESS_IDS_PER_CONTAINER, Process, RpcError, State,
+    Container, Drive, DriveStatus, HostState, Machine, Mode, Model, PROCESS_IDS_PER_CONTAINER, Process,
+    RpcError,
 };
 use std::net::IpAddr;
 use std::time::Duration;
@@ -131,7 +132,7 @@ impl Model {
     /// The container does not exist or is not an active backend.
     pub fn scan_drives(&mut self, container: u32) -> Result<usize, RpcError> {
         let found = self.container(container)?;
-        if found.mode != Mode::Backend || found.state != State::Active || !found.processes[0].up {
+        if found.mode != Mode::Backend || found.state != HostState::Active || !found.processes[0].up {
             return Err(RpcError::rejected(format!(
                 "HostId<{container}> is not an active backend that is up"
             )));
@@ -185,7 +186,7 @@ impl Model {
             id,
             name: new.name,
             mode: new.mode,
-            state: State::Active,
+            state: HostState::Active,
             added: self.now,
             state_changed: self.now,
             // The management process, and one process per core.

@@ -11,7 +11,7 @@ pub struct Settings {
     pub credentials: Credentials,
     /// The release that `client_query_backend` returns.
     pub release: String,
-    /// The minimum number of machines with active drives that a call can leave. Weka needs at least 5.
+    /// The minimum number of machines with active drives that a call can leave.
     pub min_backends: usize,
     /// Bytes per drive.
     pub drive_capacity: u64,
@@ -41,7 +41,7 @@ impl Default for Settings {
             start: Timestamp::constant(1_767_225_600, 0),
             credentials: Credentials::default(),
             release: "4.2.9".to_owned(),
-            min_backends: 5,
+            min_backends: weka_types::MINIMUM_BACKENDS as usize,
             drive_capacity: 2_500_000_000_000,
             phase_in: minutes(2),
             phase_out: minutes(10),

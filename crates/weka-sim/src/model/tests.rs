@@ -32,7 +32,7 @@ fn uuids(model: &Model, last: u8) -> Vec<String> {
         .collect()
 }
 
-fn states(model: &Model, last: u8) -> Vec<(State, Status)> {
+fn states(model: &Model, last: u8) -> Vec<(HostState, HostStatus)> {
     let containers = model.containers_of(ip(last));
     containers
         .map(|container| (container.state, container.status()))
@@ -51,15 +51,15 @@ fn containers_become_inactive_after_their_drives() {
     model.deactivate_drives(&drives).unwrap();
     model.deactivate_containers(&containers, false).unwrap();
     assert_eq!(drive(&model, 6), (DriveStatus::PhasingOut, false));
-    assert_eq!(states(&model, 6), [(State::Deactivating, Status::Up); 3]);
+    assert_eq!(states(&model, 6), [(HostState::Deactivating, HostStatus::Up); 3]);
 
     // Only the container with drives waits.
     model.advance(minutes(10) - Duration::from_secs(1));
     assert_eq!(
         states(&model, 6)[..2],
         [
-            (State::Deactivating, Status::Up),
-            (State::Inactive, Status::Inactive)
+            (HostState::Deactivating, HostStatus::Up),
+            (HostState::Inactive, HostStatus::Inactive)
         ]
     );
     assert!(model.remove_container(containers[0], true).is_err());
@@ -68,13 +68,16 @@ fn containers_become_inactive_after_their_drives() {
     model.advance(Duration::from_secs(1));
     assert_eq!(drive(&model, 6), (DriveStatus::Inactive, false));
     model.advance(minutes(1));
-    assert_eq!(states(&model, 6)[0], (State::Inactive, Status::Up));
+    assert_eq!(states(&model, 6)[0], (HostState::Inactive, HostStatus::Up));
     assert!(
         model.remove_container(containers[0], true).is_err(),
         "the container still runs"
     );
     model.advance(minutes(1));
-    assert_eq!(states(&model, 6), [(State::Inactive, Status::Inactive); 3]);
+    assert_eq!(
+        states(&model, 6),
+        [(HostState::Inactive, HostStatus::Inactive); 3]
+    );
     assert!(!model.serving().contains(&ip(6)));
 
     for id in containers {
@@ -149,7 +152,10 @@ fn machine_that_is_down_can_be_deactivated_at_the_minimum() {
     assert_eq!(drive(&model, 5), (DriveStatus::Inactive, true));
     model.deactivate_containers(&ids(&model, 5), false).unwrap();
     model.advance(minutes(2));
-    assert_eq!(states(&model, 5), [(State::Inactive, Status::Inactive); 3]);
+    assert_eq!(
+        states(&model, 5),
+        [(HostState::Inactive, HostStatus::Inactive); 3]
+    );
 }
 
 #[test]
@@ -160,7 +166,7 @@ fn unknown_ids_are_rejected() {
     assert!(model.deactivate_containers(&[0, 99], false).is_err());
     assert!(model.remove_container(99, true).is_err());
     assert!(model.scan_drives(99).is_err());
-    assert_eq!(states(&model, 1), [(State::Active, Status::Up); 3]);
+    assert_eq!(states(&model, 1), [(HostState::Active, HostStatus::Up); 3]);
 }
 
 #[test]
@@ -170,7 +176,7 @@ fn machine_goes_down_and_comes_back() {
     let fenced = model.now();
     model.machine_down(ip(6));
     assert!(!model.serving().contains(&ip(6)));
-    assert_eq!(states(&model, 6), [(State::Active, Status::Down); 3]);
+    assert_eq!(states(&model, 6), [(HostState::Active, HostStatus::Down); 3]);
     assert_eq!(drive(&model, 6), (DriveStatus::Active, true));
     model.advance(minutes(4));
     model.machine_down(ip(6));
@@ -184,7 +190,7 @@ fn machine_goes_down_and_comes_back() {
 
     model.machine_up(ip(6));
     assert!(model.serving().contains(&ip(6)));
-    assert_eq!(states(&model, 6), [(State::Active, Status::Up); 3]);
+    assert_eq!(states(&model, 6), [(HostState::Active, HostStatus::Up); 3]);
     assert_eq!(drive(&model, 6), (DriveStatus::PhasingIn, true));
     model.advance(minutes(30));
     assert_eq!(drive(&model, 6), (DriveStatus::Active, true));
@@ -219,16 +225,16 @@ fn container_degrades_and_goes_down_while_its_machine_runs() {
     let mut model = cluster(6);
     let id = ids(&model, 6)[1];
     model.set_process(id, 1, false).unwrap();
-    assert_eq!(states(&model, 6)[1], (State::Active, Status::Degraded));
+    assert_eq!(states(&model, 6)[1], (HostState::Active, HostStatus::Degraded));
     model.set_process(id, 1, true).unwrap();
-    assert_eq!(states(&model, 6)[1], (State::Active, Status::Up));
+    assert_eq!(states(&model, 6)[1], (HostState::Active, HostStatus::Up));
     model.container_down(id).unwrap();
     assert_eq!(
         states(&model, 6),
         [
-            (State::Active, Status::Up),
-            (State::Active, Status::Down),
-            (State::Active, Status::Up)
+            (HostState::Active, HostStatus::Up),
+            (HostState::Active, HostStatus::Down),
+            (HostState::Active, HostStatus::Up)
         ]
     );
     assert!(model.serving().contains(&ip(6)));
@@ -240,8 +246,8 @@ fn reused_address_belongs_to_the_new_machine() {
     let mut model = cluster(6);
     model.join_backend(&NewBackend::new(ip(6), "i-new"));
     let all: Vec<_> = states(&model, 6);
-    assert_eq!(all[..3], [(State::Active, Status::Down); 3]);
-    assert_eq!(all[3..], [(State::Active, Status::Up); 3]);
+    assert_eq!(all[..3], [(HostState::Active, HostStatus::Down); 3]);
+    assert_eq!(all[3..], [(HostState::Active, HostStatus::Up); 3]);
     let identifiers: std::collections::BTreeSet<_> = model
         .machines()
         .iter()
@@ -250,7 +256,7 @@ fn reused_address_belongs_to_the_new_machine() {
     assert_eq!(identifiers.len(), 7);
     // The machine that currently has the address goes down.
     model.machine_down(ip(6));
-    assert_eq!(states(&model, 6), [(State::Active, Status::Down); 6]);
+    assert_eq!(states(&model, 6), [(HostState::Active, HostStatus::Down); 6]);
 }
 
 #[test]
@@ -282,7 +288,7 @@ fn machine_joins_step_by_step() {
 
     // A second attempt starts with `weka local rm`.
     model.stop_containers(ip(9), "i-9");
-    assert_eq!(states(&model, 9), [(State::Active, Status::Down); 2]);
+    assert_eq!(states(&model, 9), [(HostState::Active, HostStatus::Down); 2]);
     assert!(model.scan_drives(id).is_err());
     model.add_container(ip(9), "i-9", container("drives0")).unwrap();
     assert_eq!(states(&model, 9).len(), 3);
@@ -301,10 +307,10 @@ fn client_is_removed_after_its_auto_remove_timeout() {
     }
     assert!(!model.serving().contains(&ip(20)));
     model.advance(minutes(59));
-    assert_eq!(states(&model, 20), [(State::Active, Status::Down)]);
+    assert_eq!(states(&model, 20), [(HostState::Active, HostStatus::Down)]);
     model.advance(minutes(1));
     assert_eq!(states(&model, 20), []);
-    assert_eq!(states(&model, 21), [(State::Active, Status::Down)]);
+    assert_eq!(states(&model, 21), [(HostState::Active, HostStatus::Down)]);
     // A client can be removed like a backend, regardless of capacity.
     let id = ids(&model, 21)[0];
     model.deactivate_containers(&[id], false).unwrap();
@@ -323,7 +329,7 @@ fn removal_without_waiting_is_visible_while_it_is_in_progress() {
     model.deactivate_containers(&[2], false).unwrap();
     model.advance(minutes(2));
     model.remove_container(2, true).unwrap();
-    assert_eq!(states(&model, 1)[2], (State::Removing, Status::Inactive));
+    assert_eq!(states(&model, 1)[2], (HostState::Removing, HostStatus::Inactive));
     model.advance(minutes(1));
     assert_eq!(states(&model, 1).len(), 2);
 }

@@ -1,4 +1,4 @@
-"""Who can assume a role, and Lambda functions."""
+"""IAM roles and Lambda functions."""
 
 import json
 import time
@@ -13,24 +13,24 @@ from moto.iam.models import IAMBackend, iam_backends
 from moto.iam.responses import IamResponse
 
 from . import OPTIONS
-from .mend import mend
+from .patching import patch
 
 
-@mend(IAMBackend, "create_role")
-def create_role(before, self, *args, **kwargs):
-    """Notes when, because IAM is eventually consistent: see `assumable`. moto takes a name of any length."""
+@patch(IAMBackend, "create_role")
+def create_role(original, self, *args, **kwargs):
+    """Records the creation time, because IAM is eventually consistent: see `is_assumable`. moto accepts names of any length."""
     name = kwargs.get("role_name") or args[0]
     if len(name) > 64:
         raise IAMValidation(f"Value '{name}' at 'roleName' must have length less than or equal to 64")
-    role = before(self, *args, **kwargs)
-    role.made = time.monotonic()
+    role = original(self, *args, **kwargs)
+    role.created = time.monotonic()
     return role
 
 
-def assumable(account_id, arn, service):
-    """Whether a service can assume a role: it is there, trusts the service, and is not too new."""
+def is_assumable(account_id, arn, service):
+    """Whether a service can assume a role: the role exists, trusts the service, and is not too new."""
     role = next((role for role in iam_backends[account_id]["aws"].roles.values() if role.arn == arn), None)
-    if role is None or time.monotonic() - role.made < OPTIONS["iam_delay"]:
+    if role is None or time.monotonic() - role.created < OPTIONS["iam_delay"]:
         return False
     trusted = [
         name
@@ -42,7 +42,7 @@ def assumable(account_id, arn, service):
 
 
 def simulate_principal_policy(self):
-    """moto has no SimulatePrincipalPolicy; the lab's caller may do anything."""
+    """moto does not implement SimulatePrincipalPolicy. The lab's caller has all permissions."""
     resources = self._get_param("ResourceArns", ["*"])
     results = [
         {"EvalActionName": action, "EvalResourceName": resource, "EvalDecision": "allowed"}
@@ -55,46 +55,46 @@ def simulate_principal_policy(self):
 IamResponse.simulate_principal_policy = simulate_principal_policy
 
 
-@mend(LambdaBackend, "create_function")
-def create_function(before, self, spec):
-    """moto looks only whether the role is there, and at no length."""
+@patch(LambdaBackend, "create_function")
+def create_function(original, self, spec):
+    """moto checks only that the role exists. It does not check the length of the name."""
     if len(spec["FunctionName"]) > 64:
         raise lambda_errors.ValidationException(
             spec["FunctionName"], "functionName", "Member must have length less than or equal to 64"
         )
     check_role(self, spec)
-    function = before(self, spec)
+    function = original(self, spec)
     function.logging_config = spec.get("LoggingConfig")
     function.ready = time.monotonic() + OPTIONS["function_pending"]
-    function.made = True
+    function.is_new = True
     return function
 
 
 def check_role(backend, spec):
-    if "Role" in spec and not assumable(backend.account_id, spec["Role"], "lambda.amazonaws.com"):
+    if "Role" in spec and not is_assumable(backend.account_id, spec["Role"], "lambda.amazonaws.com"):
         raise lambda_errors.InvalidParameterValueException(
             "The role defined for the function cannot be assumed by Lambda."
         )
 
 
-@mend(LambdaBackend, "update_function_code")
-def update_function_code(before, self, function_name, qualifier, body):
-    """moto forgets a change of the architecture, and changes what Lambda is still making."""
+@patch(LambdaBackend, "update_function_code")
+def update_function_code(original, self, function_name, qualifier, body):
+    """moto ignores a new architecture, and updates a function that is still pending."""
     function = ready_for_update(self, function_name)
     if body.get("Architectures"):
         function.architectures = body["Architectures"]
-    return before(self, function_name, qualifier, body)
+    return original(self, function_name, qualifier, body)
 
 
-@mend(LambdaBackend, "update_function_configuration")
-def update_function_configuration(before, self, function_name, qualifier, body):
-    """As `update_function_code`, of the key, tracing and logging."""
+@patch(LambdaBackend, "update_function_configuration")
+def update_function_configuration(original, self, function_name, qualifier, body):
+    """moto ignores new values for the key, tracing and logging, and updates a function that is still pending."""
     check_role(self, body)
     function = ready_for_update(self, function_name)
     function.kms_key_arn = body.get("KMSKeyArn", function.kms_key_arn)
     function.tracing_config = body.get("TracingConfig", function.tracing_config)
     function.logging_config = body.get("LoggingConfig", function.logging_config)
-    return before(self, function_name, qualifier, body)
+    return original(self, function_name, qualifier, body)
 
 
 def ready_for_update(backend, name):
@@ -107,26 +107,26 @@ def ready_for_update(backend, name):
         error.code = 409
         raise error
     function.ready = time.monotonic() + OPTIONS["function_pending"]
-    function.made = False
+    function.is_new = False
     return function
 
 
-@mend(LambdaFunction, "get_configuration")
-def get_configuration(before, self, on_create=False):
-    """moto's functions are ready at once and have no log settings; AWS answers a creation with Pending always."""
-    found = before(self, on_create)
+@patch(LambdaFunction, "get_configuration")
+def get_configuration(original, self, on_create=False):
+    """moto's functions are ready immediately and have no log settings. AWS always returns Pending after a creation."""
+    found = original(self, on_create)
     waiting = time.monotonic() < self.ready
-    found["State"] = "Pending" if on_create or (waiting and self.made) else "Active"
+    found["State"] = "Pending" if on_create or (waiting and self.is_new) else "Active"
     if not on_create:
-        found["LastUpdateStatus"] = "InProgress" if waiting and not self.made else "Successful"
-    given = self.logging_config or {}
-    found["LoggingConfig"] = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{self.function_name}"} | given
+        found["LastUpdateStatus"] = "InProgress" if waiting and not self.is_new else "Successful"
+    logging = self.logging_config or {}
+    found["LoggingConfig"] = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{self.function_name}"} | logging
     return found
 
 
 @property
 def vpc_config(self):
-    """moto makes up a VPC."""
+    """moto invents a VPC."""
     if not self._vpc_config:
         return None
     subnets = self._vpc_config.get("SubnetIds", [])
@@ -138,9 +138,9 @@ def vpc_config(self):
 LambdaFunction.vpc_config = vpc_config
 
 
-@mend(Policy, "add_statement")
-def add_statement(before, self, raw, qualifier=None):
-    """moto adds a second statement of one id."""
+@patch(Policy, "add_statement")
+def add_statement(original, self, raw, qualifier=None):
+    """moto adds a second statement with the same id."""
     id_ = json.loads(raw).get("StatementId")
     if any(statement.get("Sid") == id_ for statement in self.statements):
         error = lambda_errors.LambdaClientError(
@@ -148,4 +148,4 @@ def add_statement(before, self, raw, qualifier=None):
         )
         error.code = 409
         raise error
-    return before(self, raw, qualifier)
+    return original(self, raw, qualifier)

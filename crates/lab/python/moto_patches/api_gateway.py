@@ -1,4 +1,4 @@
-"""API Gateway: pages, tags, and what it refuses."""
+"""API Gateway: pagination, tags and validation."""
 
 import json
 from urllib.parse import unquote
@@ -8,62 +8,62 @@ from moto.apigateway.models import APIGatewayBackend, RestAPI
 from moto.apigateway.responses import APIGatewayResponse
 from moto.apigateway.urls import url_paths as apigateway_paths
 
-from .mend import mend
-from .paging import page_of
+from .patching import patch
+from .pagination import page_of
 
 
-def paged(before, self):
-    """API Gateway gives 25 at a time; moto gives all."""
+def paged(original, self):
+    """AWS returns 25 per page. moto returns all."""
     items, position = page_of(
-        json.loads(before(self))["item"], self._get_param("position"), int(self._get_param("limit") or 25)
+        json.loads(original(self))["item"], self._get_param("position"), int(self._get_param("limit") or 25)
     )
     return json.dumps({"item": items, "position": position})
 
 
 for listing in ("get_rest_apis", "get_deployments", "get_usage_plans", "get_api_keys"):
-    mend(APIGatewayResponse, listing)(paged)
+    patch(APIGatewayResponse, listing)(paged)
 
 
-@mend(RestAPI, "to_dict")
-def to_dict(before, self):
-    """AWS gives a policy with whole ARNs in place of `execute-api:/`, and its quotes escaped."""
-    document = before(self)
+@patch(RestAPI, "to_dict")
+def to_dict(original, self):
+    """AWS returns a policy with full ARNs instead of `execute-api:/`, and with escaped quotes."""
+    document = original(self)
     if self.policy:
         arn = f"arn:aws:execute-api:{self.region_name}:{self.account_id}:{self.id}/"
         document["policy"] = self.policy.replace('"execute-api:/', f'"{arn}').replace('"', '\\"')
     return document
 
 
-@mend(APIGatewayBackend, "create_resource")
-def create_resource(before, self, function_id, parent_resource_id, path_part):
-    """moto makes a second resource of one path."""
+@patch(APIGatewayBackend, "create_resource")
+def create_resource(original, self, function_id, parent_resource_id, path_part):
+    """moto creates a second resource with the same path."""
     siblings = self.get_rest_api(function_id).resources.values()
-    if any(one.parent_id == parent_resource_id and one.path_part == path_part for one in siblings):
+    if any(sibling.parent_id == parent_resource_id and sibling.path_part == path_part for sibling in siblings):
         message = f"Another resource with the same parent already has this name: {path_part}"
         raise apigateway_errors.ConflictException(message)
-    return before(self, function_id, parent_resource_id, path_part)
+    return original(self, function_id, parent_resource_id, path_part)
 
 
-@mend(APIGatewayBackend, "delete_usage_plan")
-def delete_usage_plan(before, self, usage_plan_id):
-    """AWS does not delete a plan that still has stages."""
+@patch(APIGatewayBackend, "delete_usage_plan")
+def delete_usage_plan(original, self, usage_plan_id):
+    """AWS rejects the deletion of a plan that has stages."""
     if self.get_usage_plan(usage_plan_id).api_stages:
         raise apigateway_errors.BadRequestException(
             f"Cannot delete Usage Plan {usage_plan_id} because there are API stages associated with it"
         )
-    before(self, usage_plan_id)
+    original(self, usage_plan_id)
 
 
-@mend(APIGatewayBackend, "create_usage_plan_key")
-def create_usage_plan_key(before, self, usage_plan_id, payload):
-    """moto takes one key a second time."""
+@patch(APIGatewayBackend, "create_usage_plan_key")
+def create_usage_plan_key(original, self, usage_plan_id, payload):
+    """moto accepts the same key a second time."""
     if payload["keyId"] in self.usage_plan_keys.get(usage_plan_id, {}):
         raise apigateway_errors.ConflictException(f"Usage Plan {usage_plan_id} already has API Key {payload['keyId']}")
-    return before(self, usage_plan_id, payload)
+    return original(self, usage_plan_id, payload)
 
 
-def tagged_of(self):
-    """The resource that a path of the tagging operations names; moto knows those of stages only."""
+def tagged_resource(self):
+    """The resource in the path of a tagging operation. moto supports only stages."""
     arn = unquote(self.path.split("/tags/", 1)[1])
     parts = arn.split("::/", 1)[1].split("/")
     if parts[0] == "usageplans":
@@ -75,37 +75,37 @@ def tagged_of(self):
     return self.backend.get_rest_api(parts[1])
 
 
-def get_tags(_before, self):
-    return json.dumps({"tags": tagged_of(self).tags or {}})
+def get_tags(_original, self):
+    return json.dumps({"tags": tagged_resource(self).tags or {}})
 
 
-def tag_resource(_before, self):
-    resource = tagged_of(self)
+def tag_resource(_original, self):
+    resource = tagged_resource(self)
     resource.tags = {**(resource.tags or {}), **self._get_param("tags", {})}
     return "{}"
 
 
-def untag_resource(_before, self):
-    resource = tagged_of(self)
+def untag_resource(_original, self):
+    resource = tagged_resource(self)
     resource.tags = {k: v for k, v in (resource.tags or {}).items() if k not in self.querystring.get("tagKeys", [])}
     return "{}"
 
 
 for operation in (get_tags, tag_resource, untag_resource):
-    mend(APIGatewayResponse, operation.__name__)(operation)
-# The path is matched before its percent signs are taken away, and after.
+    patch(APIGatewayResponse, operation.__name__)(operation)
+# The path is matched both before and after percent-decoding.
 apigateway_paths["{0}/tags/(?P<resourceArn>.+)$"] = APIGatewayResponse.dispatch
 
 
 def update_method(self):
-    """moto does not know the operation at all."""
+    """moto does not implement this operation."""
     parts = self.path.split("/")
     method = self.backend.get_resource(parts[2], parts[4]).resource_methods[parts[6]]
-    for patch in self._get_param("patchOperations"):
-        if patch["op"] == "replace" and patch["path"] == "/apiKeyRequired":
-            method.api_key_required = patch["value"] == "true"
+    for change in self._get_param("patchOperations"):
+        if change["op"] == "replace" and change["path"] == "/apiKeyRequired":
+            method.api_key_required = change["value"] == "true"
         else:
-            raise apigateway_errors.BadRequestException(f"Invalid patch path {patch['path']}")
+            raise apigateway_errors.BadRequestException(f"Invalid patch path {change['path']}")
     return json.dumps(method.to_json())
 
 

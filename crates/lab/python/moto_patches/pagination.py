@@ -1,4 +1,4 @@
-"""Pages, for the listings that moto gives in one."""
+"""Pagination for lists that moto returns in one page."""
 
 PAGE = 100
 

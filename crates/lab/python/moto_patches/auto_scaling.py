@@ -1,4 +1,4 @@
-"""Mends how moto's Auto Scaling groups behave: what they launch, whom they take in, and when they replace or remove."""
+"""Auto Scaling groups: launching, attaching, replacing and removing instances."""
 
 import time
 
@@ -8,7 +8,7 @@ from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 
 from . import OPTIONS
-from .mend import mend
+from .patching import patch
 
 
 def invalid(message):
@@ -20,86 +20,86 @@ def running(member):
 
 
 def settle(group):
-    """Brings a group to its desired capacity as AWS would.
+    """Brings a group to its desired capacity, as AWS does.
 
-    A member that stopped or terminated is unhealthy. It is replaced, unless ReplaceUnhealthy is suspended: then it
-    stays a member and counts, until it is detached or scale-in takes it. moto replaces it in any case. Scale-in takes
-    no protected member, unhealthy ones first, and is tried again whenever protection is lifted; termination protection
-    does not stop it.
+    A stopped or terminated member is unhealthy. It is replaced, unless ReplaceUnhealthy is suspended: then it stays a
+    member and counts towards the capacity until it is detached or removed by scale-in. moto always replaces it. Scale-in
+    never removes protected members, removes unhealthy members first, and runs again whenever protection is removed.
+    Termination protection does not prevent scale-in.
     """
     for member in group.instance_states:
         if not running(member):
             member.health_status = "Unhealthy"
     suspended = {process["ProcessName"] for process in group.suspended_processes}
     if "ReplaceUnhealthy" not in suspended:
-        leave(group, [member for member in group.instance_states if member.health_status == "Unhealthy"])
+        remove(group, [member for member in group.instance_states if member.health_status == "Unhealthy"])
     serving = [member for member in group.instance_states if member.lifecycle_state in ("Pending", "InService")]
     missing = (group.desired_capacity or 0) - len(serving)
     if missing > 0 and "Launch" not in suspended:
         group.replace_autoscaling_group_instances(missing, group.get_propagated_tags())
     if missing < 0 and "Terminate" not in suspended:
-        free = [member for member in serving if not member.protected_from_scale_in]
-        free.sort(key=lambda member: (member.health_status != "Unhealthy", member.instance.launch_time))
-        leave(group, free[:-missing])
+        removable = [member for member in serving if not member.protected_from_scale_in]
+        removable.sort(key=lambda member: (member.health_status != "Unhealthy", member.instance.launch_time))
+        remove(group, removable[:-missing])
     if group.name in group.autoscaling_backend.autoscaling_groups:
         group.autoscaling_backend.update_attached_elbs(group.name)
         group.autoscaling_backend.update_attached_target_groups(group.name)
 
 
-def leave(group, members):
+def remove(group, members):
     for member in members:
         group.instance_states.remove(member)
         if member.instance.state != "terminated":
             member.instance.terminate()
 
 
-@mend(autoscaling.FakeAutoScalingGroup, "set_desired_capacity")
-def set_desired_capacity(_before, self, new_capacity):
+@patch(autoscaling.FakeAutoScalingGroup, "set_desired_capacity")
+def set_desired_capacity(_original, self, new_capacity):
     self.desired_capacity = self.min_size if new_capacity is None else new_capacity
     settle(self)
 
 
-@mend(autoscaling.FakeAutoScalingGroup, "active_instances")
-def active_instances(before, self):
-    """What load balancers are given: a dead member is not."""
-    return [member for member in before(self) if running(member)]
+@patch(autoscaling.FakeAutoScalingGroup, "active_instances")
+def active_instances(original, self):
+    """The members that load balancers receive: only running ones."""
+    return [member for member in original(self) if running(member)]
 
 
-@mend(autoscaling.AutoScalingBackend, "update_attached_target_groups")
-def update_attached_target_groups(before, self, group_name):
-    """As `active_instances`; moto looks at all members here, and target groups refuse dead ones. A target group that has been
-    deleted makes it break off; AWS leaves it out."""
+@patch(autoscaling.AutoScalingBackend, "update_attached_target_groups")
+def update_attached_target_groups(original, self, group_name):
+    """moto registers all members, and target groups reject members that are not running. moto also fails if a target group
+    was deleted; AWS ignores it."""
     group = self.autoscaling_groups[group_name]
     members, targets = group.instance_states, group.target_group_arns
     group.instance_states = [member for member in members if running(member)]
     group.target_group_arns = [arn for arn in targets if arn in self.elbv2_backend.target_groups]
     try:
-        before(self, group_name)
+        original(self, group_name)
     finally:
         group.instance_states, group.target_group_arns = members, targets
 
 
-@mend(autoscaling.AutoScalingBackend, "notify_terminate_instances")
-def notify_terminate_instances(_before, self, instance_ids):
+@patch(autoscaling.AutoScalingBackend, "notify_terminate_instances")
+def notify_terminate_instances(_original, self, instance_ids):
     for group in self.autoscaling_groups.values():
         if any(member.instance.id in instance_ids for member in group.instance_states):
             settle(group)
 
 
-@mend(autoscaling.AutoScalingBackend, "set_instance_protection")
-def set_instance_protection(before, self, group_name, instance_ids, protected_from_scale_in):
-    """moto takes any instance; AWS refuses them all for one that is not in service yet."""
+@patch(autoscaling.AutoScalingBackend, "set_instance_protection")
+def set_instance_protection(original, self, group_name, instance_ids, protected_from_scale_in):
+    """moto accepts all instances. AWS rejects the whole call if one of them is not in service yet."""
     group = self.autoscaling_groups[group_name]
     for member in group.instance_states:
         if member.instance.id in instance_ids and member.lifecycle_state == "Pending":
             raise invalid(f"The instance {member.instance.id} is not in InService or EnteringStandby or Standby.")
-    before(self, group_name, instance_ids, protected_from_scale_in)
+    original(self, group_name, instance_ids, protected_from_scale_in)
     settle(group)
 
 
-@mend(autoscaling.FakeAutoScalingGroup, "replace_autoscaling_group_instances")
-def launch(_before, self, count_needed, propagated_tags):
-    """moto takes image, type and instance tags of the template's default version, and nothing else of it."""
+@patch(autoscaling.FakeAutoScalingGroup, "replace_autoscaling_group_instances")
+def launch(_original, self, count_needed, propagated_tags):
+    """moto uses only the image, the type and the instance tags of the template's default version."""
     version = self.ec2_launch_template.get_version(self.launch_template_version)
     data = version.data
     tags = {
@@ -145,7 +145,7 @@ def launch(_before, self, count_needed, propagated_tags):
 
 
 def member_template(self):
-    """Of the version that a member was launched with; moto says the default one."""
+    """The version that the member was launched with. moto returns the default version."""
     template = self.auto_scaling_group.ec2_launch_template
     if template is None:
         return None
@@ -157,7 +157,7 @@ autoscaling.InstanceState.launch_template = property(member_template)
 
 
 def lifecycle_state(self):
-    """moto's members are in service at once."""
+    """moto's members are in service immediately."""
     return "Pending" if time.monotonic() < getattr(self, "in_service", 0) else self._lifecycle_state
 
 
@@ -166,10 +166,10 @@ autoscaling.InstanceState.lifecycle_state = property(
 )
 
 
-@mend(autoscaling.AutoScalingBackend, "attach_instances")
-def attach_instances(before, self, group_name, instance_ids):
-    """moto has neither AWS's limit of 20 nor its checks of the instances, and another error for the maximum. It protects
-    whom it takes in where new instances are protected: AWS promises that only of those that the group launches."""
+@patch(autoscaling.AutoScalingBackend, "attach_instances")
+def attach_instances(original, self, group_name, instance_ids):
+    """moto lacks AWS's limit of 20 and its checks of the instances, and returns another error for the maximum. If a group
+    protects new instances, moto also protects attached ones. AWS protects only instances that the group launches."""
     if len(instance_ids) > 20:
         raise invalid(f"The number of instance ids is limited to 20, {len(instance_ids)} were given")
     group = self.autoscaling_groups[group_name]
@@ -188,7 +188,7 @@ def attach_instances(before, self, group_name, instance_ids):
             "AutoScalingGroup sizes appropriately."
         )
     desired = group.desired_capacity
-    before(self, group_name, instance_ids)
+    original(self, group_name, instance_ids)
     group.desired_capacity = desired + len(instance_ids)
     for member in group.instance_states:
         if member.instance.id in instance_ids:
@@ -196,9 +196,10 @@ def attach_instances(before, self, group_name, instance_ids):
             member.in_service = time.monotonic() + OPTIONS["attach_pending"]
 
 
-@mend(autoscaling.AutoScalingBackend, "detach_instances")
-def detach_instances(before, self, group_name, instance_ids, should_decrement):
-    """As `attach_instances`; and who leaves a group leaves its load balancers, however he came to be registered there."""
+@patch(autoscaling.AutoScalingBackend, "detach_instances")
+def detach_instances(original, self, group_name, instance_ids, should_decrement):
+    """See `attach_instances`. A detached instance is also deregistered from the group's load balancers, even if it was
+    registered there directly."""
     if len(instance_ids) > 20:
         raise invalid(f"The number of instance ids is limited to 20, {len(instance_ids)} were given")
     group = self.autoscaling_groups[group_name]
@@ -206,58 +207,58 @@ def detach_instances(before, self, group_name, instance_ids, should_decrement):
     for id_ in instance_ids:
         if id_ not in members:
             raise invalid(f"The instance {id_} is not part of Auto Scaling group {group_name}.")
-    activities = before(self, group_name, instance_ids, should_decrement)
+    activities = original(self, group_name, instance_ids, should_decrement)
     for balancer in group.load_balancer_names:
         for by_a_group in (False, True):
             self.elb_backend.deregister_instances(balancer, instance_ids, by_a_group)
     return activities
 
 
-@mend(autoscaling.AutoScalingBackend, "set_desired_capacity")
-def set_group_capacity(before, self, group_name, desired_capacity):
-    """moto goes over the maximum."""
+@patch(autoscaling.AutoScalingBackend, "set_desired_capacity")
+def set_group_capacity(original, self, group_name, desired_capacity):
+    """moto exceeds the maximum."""
     group = self.autoscaling_groups[group_name]
     if desired_capacity is not None and desired_capacity > group.max_size:
         raise invalid(f"New SetDesiredCapacity value {desired_capacity} is above max value {group.max_size}")
-    before(self, group_name, desired_capacity)
+    original(self, group_name, desired_capacity)
 
 
-@mend(autoscaling.AutoScalingBackend, "create_auto_scaling_group")
-def create_auto_scaling_group(before, self, name, *args, **kwargs):
-    """moto makes a second group over the first."""
+@patch(autoscaling.AutoScalingBackend, "create_auto_scaling_group")
+def create_auto_scaling_group(original, self, name, *args, **kwargs):
+    """moto replaces an existing group with the same name."""
     if name in self.autoscaling_groups:
         raise AutoscalingClientError("AlreadyExists", f"A group with the name {name} already exists")
-    return before(self, name, *args, **kwargs)
+    return original(self, name, *args, **kwargs)
 
 
-@mend(autoscaling.AutoScalingBackend, "delete_auto_scaling_group")
-def delete_auto_scaling_group(before, self, group_name, force=False):
-    """Without ForceDelete, AWS does not delete a group that has instances; moto terminates them all."""
+@patch(autoscaling.AutoScalingBackend, "delete_auto_scaling_group")
+def delete_auto_scaling_group(original, self, group_name, force=False):
+    """Without ForceDelete, AWS rejects the deletion of a group with instances. moto terminates them."""
     group = self.autoscaling_groups.get(group_name)
     if group and group.instance_states and not force:
         raise AutoscalingClientError(
             "ResourceInUse", "You cannot delete an AutoScalingGroup while there are instances still in the group."
         )
     if group:
-        # By force, AWS terminates whatever is protected and suspended.
+        # With ForceDelete, AWS terminates protected instances too, and ignores suspended processes.
         group.suspended_processes = []
         for member in group.instance_states:
             member.protected_from_scale_in = False
-    before(self, group_name)
+    original(self, group_name)
 
 
-@mend(AutoScalingResponse, "delete_auto_scaling_group")
-def delete_auto_scaling_group_operation(_before, self):
+@patch(AutoScalingResponse, "delete_auto_scaling_group")
+def delete_auto_scaling_group_operation(_original, self):
     force = self._get_bool_param("ForceDelete", False)
     self.autoscaling_backend.delete_auto_scaling_group(self._get_param("AutoScalingGroupName"), force)
     return ActionResult({})
 
 
-@mend(AutoScalingResponse, "call_action")
-def call_action(before, self):
-    """For a group that is not there, moto breaks off with a KeyError in half of the operations."""
+@patch(AutoScalingResponse, "call_action")
+def call_action(original, self):
+    """In half of the operations, moto raises a KeyError for an unknown group."""
     try:
-        return before(self)
+        return original(self)
     except KeyError as error:
         name = self._get_param("AutoScalingGroupName")
         if error.args != (name,):

@@ -1,8 +1,8 @@
-//! The loop: what happens to a cluster in a minute. Machines that the group has launched boot, EventBridge's rule starts
-//! the state machine, what it terminated is gone.
+//! Runs the scaling loop of a cluster: in each tick, new instances boot, EventBridge's rule starts the state machine, and
+//! terminated instances go down.
 
 use crate::machine::{Boot, BootOptions, Outcome, boot};
-use crate::minute::{Tick, count};
+use crate::tick::{BackendCounts, Tick, count_backends};
 use crate::weka_cluster::{NewBackend, NewClient, WekaCluster};
 use crate::{Control, Error, Instance, InstanceState};
 use deployment::names::InvalidClusterName;
@@ -13,42 +13,38 @@ use std::net::IpAddr;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// How long the loop's minute is by the cluster's clock, and how much older all instances are after it.
-const MINUTE: Duration = Duration::from_secs(60);
+/// The cluster's clock and the age of all instances advance by this time in each tick.
+const TICK_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What machines are made of.
+/// The hardware of new instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hardware {
-    /// How many physical cores each has.
+    /// Physical cores.
     pub cores: u32,
-    /// How many local NVMe drives each backend has.
+    /// The local NVMe drives of each backend.
     pub drives: u32,
 }
 
 impl Default for Hardware {
-    /// An i3en.2xlarge, of which the lab's stack is made.
+    /// An i3en.2xlarge, the default instance type of the lab's stack.
     fn default() -> Self {
         Self { cores: 4, drives: 2 }
     }
 }
 
-/// Whom the loop is for.
 #[derive(Debug, Clone)]
-pub struct LoopOptions {
-    /// The imported cluster.
+pub struct ScalingLoopOptions {
+    /// An imported cluster.
     pub cluster: ClusterName,
-    /// Which of its groups the rule is run of.
+    /// The host group whose rule runs.
     pub group: HostGroup,
-    /// The machines.
     pub hardware: Hardware,
 }
 
-impl LoopOptions {
-    /// The loop of a cluster's backends.
-    ///
+impl ScalingLoopOptions {
     /// # Errors
-    /// No cluster can have this name.
-    pub fn backends_of(cluster: &str, hardware: Hardware) -> Result<Self, InvalidClusterName> {
+    /// The cluster name is invalid.
+    pub fn for_backends(cluster: &str, hardware: Hardware) -> Result<Self, InvalidClusterName> {
         Ok(Self {
             cluster: cluster.parse()?,
             group: HostGroup::Backends,
@@ -57,32 +53,36 @@ impl LoopOptions {
     }
 }
 
-/// The loop of one group. Machines of the cluster's other group boot and die, too; its rule does not run.
+/// The scaling loop of one host group. Instances of the other host group also boot and terminate, but its rule does not run.
 #[derive(Debug)]
-pub struct Loop {
+pub struct ScalingLoop {
     control: Control,
     weka: WekaCluster,
     cluster: String,
     group: String,
     rule: String,
     hardware: Hardware,
-    /// The instances that have run, with their addresses, which one that is gone has no longer.
-    known: BTreeMap<String, Known>,
-    minutes: u32,
+    /// All instances that have run. They keep the addresses of terminated instances.
+    known: BTreeMap<String, KnownInstance>,
+    ticks: u32,
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownInstance {
     address: IpAddr,
     running: bool,
 }
 
-impl Loop {
-    /// Of an imported cluster: its running instances found the simulated one, its drives active, before the first minute.
+impl ScalingLoop {
+    /// Adds the running instances of an imported cluster to the simulated Weka cluster, with active drives.
     ///
     /// # Errors
-    /// The local AWS or the simulated cluster does not do its part.
-    pub async fn start(control: Control, weka: WekaCluster, options: LoopOptions) -> Result<Self, Error> {
+    /// The local AWS or the simulated cluster fails.
+    pub async fn start(
+        control: Control,
+        weka: WekaCluster,
+        options: ScalingLoopOptions,
+    ) -> Result<Self, Error> {
         let names = Names::new(options.cluster);
         let mut this = Self {
             control,
@@ -92,17 +92,17 @@ impl Loop {
             cluster: names.cluster().as_str().to_owned(),
             hardware: options.hardware,
             known: BTreeMap::new(),
-            minutes: 0,
+            ticks: 0,
         };
         for instance in this.control.instances().await? {
             let (Some(address), "running") = (instance.address, instance.state.as_str()) else {
                 continue;
             };
-            if !this.is_ours(&instance) {
+            if !this.belongs_to_cluster(&instance) {
                 continue;
             }
             let backend = is_backend(&instance);
-            let founded = this.weka.update(|model| {
+            let added = this.weka.update(|model| {
                 if backend {
                     let mut backend = NewBackend::new(address, &instance.id);
                     backend.drives = this.hardware.drives;
@@ -115,10 +115,10 @@ impl Loop {
                     });
                 }
             });
-            founded.await.map_err(|source| Error::WekaCluster { source })?;
+            added.await.map_err(|source| Error::WekaCluster { source })?;
             this.known.insert(
                 instance.id,
-                Known {
+                KnownInstance {
                     address,
                     running: true,
                 },
@@ -127,81 +127,83 @@ impl Loop {
         Ok(this)
     }
 
-    /// The local AWS's other side.
     pub fn control(&self) -> &Control {
         &self.control
     }
 
-    /// The simulated cluster.
     pub fn weka(&self) -> &WekaCluster {
         &self.weka
     }
 
-    /// The Auto Scaling group.
+    /// The name of the Auto Scaling group.
     pub fn group(&self) -> &str {
         &self.group
     }
 
-    /// EventBridge's rule.
+    /// The name of the EventBridge rule.
     pub fn rule(&self) -> &str {
         &self.rule
     }
 
-    /// The address of an instance, also of one that is gone.
+    /// The address of an instance, even if it is terminated.
     pub fn address_of(&self, instance: &str) -> Option<IpAddr> {
         self.known.get(instance).map(|known| known.address)
     }
 
-    /// Sets the group's desired capacity, as its user does.
+    /// Sets the group's desired capacity.
     ///
     /// # Errors
-    /// It is above the maximum.
+    /// The capacity is above the maximum.
     pub async fn set_desired(&self, capacity: u32) -> Result<(), Error> {
         self.control.set_desired(&self.group, capacity).await
     }
 
-    /// Lets time pass, without anything running: by the cluster's clock, and all instances are so much older.
+    /// Advances the cluster's clock and the age of all instances. Nothing runs in this time.
     ///
     /// # Errors
-    /// The local AWS or the simulated cluster does not do its part.
-    pub async fn pass(&self, time: Duration) -> Result<(), Error> {
+    /// The local AWS or the simulated cluster fails.
+    pub async fn advance_time(&self, time: Duration) -> Result<(), Error> {
         self.weka
             .advance(time)
             .await
             .map_err(|source| Error::WekaCluster { source })?;
-        self.control.pass(time).await
+        self.control.advance_time(time).await
     }
 
-    /// A machine stops or is gone, in AWS and in the cluster.
+    /// Stops or terminates an instance, in AWS and in the Weka cluster.
     ///
     /// # Errors
-    /// There is no such instance.
-    pub async fn fail(&mut self, instance: &str, state: InstanceState) -> Result<(), Error> {
+    /// The instance does not exist.
+    pub async fn fail_instance(&mut self, instance: &str, state: InstanceState) -> Result<(), Error> {
         self.control.set_state(instance, state).await?;
-        self.notice().await.map(drop)
+        self.sync_instance_states().await.map(drop)
     }
 
-    /// A minute: time passes, new machines boot, and the rule runs.
+    /// Runs one tick: time advances, new instances boot, and the rule runs.
     ///
     /// # Errors
-    /// The local AWS or the simulated cluster does not do its part. What an execution fails with is no error here.
+    /// The local AWS or the simulated cluster fails. A failed execution is part of the result instead.
     pub async fn tick(&mut self) -> Result<Tick, Error> {
-        self.minutes += 1;
-        self.pass(MINUTE).await?;
-        let mut terminated = self.notice().await?;
-        let booted = self.boot().await?;
-        // The functions read this machine's clock.
+        self.ticks += 1;
+        self.advance_time(TICK_INTERVAL).await?;
+        let mut terminated = self.sync_instance_states().await?;
+        let booted = self.boot_new_instances().await?;
+        // The functions use the real clock.
         let now = real_now();
         self.weka
             .update(|model| model.set_displayed_time(now))
             .await
             .map_err(|source| Error::WekaCluster { source })?;
         let executions = self.control.tick(&self.rule).await?;
-        terminated.extend(self.notice().await?);
+        terminated.extend(self.sync_instance_states().await?);
         let group = self.control.group(&self.group).await?;
-        let [healthy, unhealthy, draining] = self.weka.read(count);
+        let BackendCounts {
+            healthy,
+            unhealthy,
+            draining,
+        } = self.weka.read(count_backends);
         Ok(Tick {
-            number: self.minutes,
+            number: self.ticks,
             desired: group.desired,
             in_group: group.members.len(),
             healthy,
@@ -213,12 +215,12 @@ impl Loop {
         })
     }
 
-    fn is_ours(&self, instance: &Instance) -> bool {
+    fn belongs_to_cluster(&self, instance: &Instance) -> bool {
         instance.tags.get(deployment::tags::CLUSTER_NAME) == Some(&self.cluster)
     }
 
-    /// Takes from the cluster the machines of instances that do not run any more, and tells which of them are gone.
-    async fn notice(&mut self) -> Result<Vec<String>, Error> {
+    /// Applies changed instance states to the Weka cluster and returns the newly terminated instances.
+    async fn sync_instance_states(&mut self) -> Result<Vec<String>, Error> {
         let mut terminated = Vec::new();
         for instance in self.control.instances().await? {
             let Some(known) = self.known.get_mut(&instance.id) else {
@@ -230,14 +232,14 @@ impl Loop {
             }
             known.running = running;
             let address = known.address;
-            let changed = self.weka.update(|model| {
+            let updated = self.weka.update(|model| {
                 if running {
                     model.machine_up(address);
                 } else {
                     model.machine_down(address);
                 }
             });
-            changed.await.map_err(|source| Error::WekaCluster { source })?;
+            updated.await.map_err(|source| Error::WekaCluster { source })?;
             if instance.state == "terminated" {
                 terminated.push(instance.id);
             }
@@ -245,11 +247,12 @@ impl Loop {
         Ok(terminated)
     }
 
-    /// Boots the machines that were launched since, all at once.
-    async fn boot(&mut self) -> Result<Vec<(String, Boot)>, Error> {
+    /// Boots the new instances concurrently.
+    async fn boot_new_instances(&mut self) -> Result<Vec<(String, Boot)>, Error> {
         let mut boots = JoinSet::new();
         for instance in self.control.instances().await? {
-            let launched = instance.group.is_some() && instance.state == "running" && self.is_ours(&instance);
+            let launched =
+                instance.group.is_some() && instance.state == "running" && self.belongs_to_cluster(&instance);
             if self.known.contains_key(&instance.id) || !launched {
                 continue;
             }
@@ -258,7 +261,7 @@ impl Loop {
             let id = instance.id.clone();
             self.known.insert(
                 instance.id,
-                Known {
+                KnownInstance {
                     address,
                     running: true,
                 },
@@ -274,11 +277,11 @@ impl Loop {
         for boot in boots.join_all().await {
             let (id, boot) = boot?;
             if boot.outcome == Outcome::ShutDown {
-                self.fail(&id, InstanceState::Stopped).await?;
+                self.fail_instance(&id, InstanceState::Stopped).await?;
             }
             booted.push((id, boot));
         }
-        booted.sort_by(|one, other| one.0.cmp(&other.0));
+        booted.sort_by(|(left, _), (right, _)| left.cmp(right));
         Ok(booted)
     }
 
@@ -314,10 +317,10 @@ fn is_backend(instance: &Instance) -> bool {
     role.is_some_and(|role| role == HostGroup::Backends.role())
 }
 
-/// The URL that the user data fetches the join script from.
+/// The URL of the join script in the user data.
 fn join_url(user_data: &str) -> Option<&str> {
-    let from = user_data.find("https://")?;
-    let url = &user_data[from..];
+    let start = user_data.find("https://")?;
+    let url = &user_data[start..];
     let end = url.find(|c: char| c.is_whitespace() || c == '\'' || c == '"')?;
     Some(&url[..end])
 }
@@ -325,10 +328,10 @@ fn join_url(user_data: &str) -> Option<&str> {
 fn real_now() -> Timestamp {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the functions that read what is shown have this clock"
+        reason = "the functions that read the lists use the real clock"
     )]
     let now = std::time::SystemTime::now();
-    // Before 1970 and after 9999 nothing runs.
+    // Fails only before 1970 or after 9999.
     Timestamp::try_from(now).unwrap_or_default()
 }
 
@@ -337,7 +340,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_join_url_is_found_in_user_data() {
+    fn join_url_is_found_in_user_data() {
         let url = "https://abc.execute-api.eu-west-1.amazonaws.com/default/wekactl-wk-Backends";
         for quote in ["'", "", "\""] {
             let user_data = format!("#!/bin/bash\njoin_url={quote}{url}{quote}\nregion=x\n");

@@ -1,6 +1,6 @@
-"""What only a lab can do: run a minute of the schedule and wait for it, move time, and make machines fail.
+"""Operations that the AWS API does not offer: run one tick of a schedule, advance time, change instance states.
 
-`POST /lab/<operation>` with JSON (each has the region in it), answered with JSON. Beside it `/lab/execute-api/`, which is
+`POST /lab/<operation>` with JSON that includes the region; the response is JSON. `/lab/execute-api/` is handled by
 `execute_api.py`.
 """
 
@@ -17,40 +17,40 @@ from moto.events.models import events_backends
 
 import execute_api
 import faults
-import traces
-from mends import OPTIONS
-from mends.functions import assumable
-from mends.groups import settle
-from mends.turn import LOCK
+import resource_list
+from moto_patches import OPTIONS
+from moto_patches.functions import is_assumable
+from moto_patches.auto_scaling import settle
+from moto_patches.lock import LOCK
 
 
-class Refused(Exception):
-    """What a caller asked for cannot be done; the text says why."""
+class Rejected(Exception):
+    """The operation is not possible."""
 
 
-def answer(environ, body, start_response, lab):
+def handle(environ, body, start_response, lab):
     path = environ["PATH_INFO"]
     if path.startswith(execute_api.PATH):
-        status, headers, answered = execute_api.answer(environ)
+        status, headers, response = execute_api.handle(environ)
     else:
         headers = {"Content-Type": "application/json"}
         try:
             name = path.removeprefix("/lab/")
             operation = lab.fork if name == "fork" else OPERATIONS[name]
-            status, answered = "200 OK", operation(**json.loads(body))
+            status, response = "200 OK", operation(**json.loads(body))
         except Exception as error:  # noqa: BLE001
-            if not isinstance(error, Refused):
+            if not isinstance(error, Rejected):
                 traceback.print_exc()
-            status, answered = "400 Bad Request", {"message": f"{type(error).__name__}: {error}"}
-        answered = json.dumps(answered, default=str).encode()
-    start_response(status, [*headers.items(), ("Content-Length", str(len(answered)))])
-    return [answered]
+            status, response = "400 Bad Request", {"message": f"{type(error).__name__}: {error}"}
+        response = json.dumps(response, default=str).encode()
+    start_response(status, [*headers.items(), ("Content-Length", str(len(response)))])
+    return [response]
 
 
-def minute(region, rule):
-    """What EventBridge does once a minute; answers when the executions that it started have ended."""
+def tick(region, rule):
+    """Does what EventBridge does once a minute. Returns when the executions that it started are finished."""
     if not OPTIONS["functions"]:
-        raise Refused("this lab runs no functions")
+        raise Rejected("this lab does not run functions")
     from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
     with LOCK:
@@ -69,8 +69,8 @@ def minute(region, rule):
             "detail": {},
         }
         for target in rule.targets:
-            if not assumable(DEFAULT_ACCOUNT_ID, target.get("RoleArn"), "events.amazonaws.com"):
-                raise Refused(f"the role of target {target['Id']} cannot be assumed by EventBridge")
+            if not is_assumable(DEFAULT_ACCOUNT_ID, target.get("RoleArn"), "events.amazonaws.com"):
+                raise Rejected(f"EventBridge cannot assume the role of target {target['Id']}")
         machines = stepfunctions_parser_backends[DEFAULT_ACCOUNT_ID][region]
         executions = [
             machines.start_execution(
@@ -79,7 +79,7 @@ def minute(region, rule):
             for target in rule.targets
         ]
     for execution in executions:
-        execution.ended.wait()
+        execution.finished.wait()
     return [
         {
             "status": execution.status,
@@ -97,13 +97,13 @@ def now():
 
 
 def instances(region):
-    """Every instance that there was, with what it has as a member of its group."""
+    """All current and former instances, with their membership in a group."""
     with LOCK:
         members = {m.instance.id: (g, m) for g in groups(region).values() for m in g.instance_states}
-        return [described(instance, *members.get(instance.id, (None, None))) for instance in all_instances(region)]
+        return [describe(instance, *members.get(instance.id, (None, None))) for instance in all_instances(region)]
 
 
-def described(instance, group, member):
+def describe(instance, group, member):
     return {
         "id": instance.id,
         "address": instance.private_ip_address,
@@ -123,68 +123,64 @@ def group(region, name):
     with LOCK:
         found = groups(region).get(name)
         if found is None:
-            raise Refused(f"there is no group {name}")
+            raise Rejected(f"group {name} not found")
         return {"desired": found.desired_capacity, "members": [m.instance.id for m in found.instance_states]}
 
 
-def desired(region, name, capacity):
-    """As SetDesiredCapacity."""
+def set_desired_capacity(region, name, capacity):
     with LOCK:
         autoscaling_backends[DEFAULT_ACCOUNT_ID][region].set_desired_capacity(name, capacity)
 
 
-def schedule(region, rule, enabled):
-    """As EnableRule and DisableRule."""
+def set_rule_enabled(region, rule, enabled):
     with LOCK:
         found = events_backends[DEFAULT_ACCOUNT_ID][region].describe_rule(rule, None)
         found.enable() if enabled else found.disable()
 
 
-def passed(region, seconds):
-    """Makes all instances so much older. moto itself has the clock of this machine, as the functions have."""
+def advance_time(region, seconds):
+    """Makes all instances older. moto and the functions use the real clock, which cannot be changed."""
     with LOCK:
         for instance in all_instances(region):
             instance.launch_time -= datetime.timedelta(seconds=seconds)
 
 
-def state(region, instance, state):
-    """What happens to a machine by itself or by a user's hand, whatever protects it from requests."""
+def set_instance_state(region, instance, state):
+    """Stops, starts or terminates an instance. Termination protection does not prevent it."""
     with LOCK:
-        found = the_instance(region, instance)
+        found = find_instance(region, instance)
         {"stopped": found.stop, "terminated": found.terminate, "running": found.start}[state]()
         settle_all(region)
 
 
-def health(region, instance, status):
-    """As a load balancer's or a user's own check finds it: `Healthy` or `Unhealthy`."""
+def set_instance_health(region, instance, status):
+    """Sets the result of a health check: `Healthy` or `Unhealthy`."""
     with LOCK:
         members = [m for g in groups(region).values() for m in g.instance_states if m.instance.id == instance]
         if not members:
-            raise Refused(f"instance {instance} is in no group")
+            raise Rejected(f"instance {instance} is not in a group")
         members[0].health_status = status
         settle_all(region)
 
 
-def end(region):
-    """Ends this process, which is how a fork ends before the lab that it is of."""
+def exit(region):  # noqa: A001
+    """Exits this process. This is how a fork ends before its original."""
     os._exit(0)
 
 
 def fail_after(region, requests):
-    """See `faults`."""
     with LOCK:
         faults.fail_after(requests)
 
 
-def standing(region):
-    """Everything that wekactl could have made, a line each: quicker than a dump, to see that nothing was left."""
+def list_resources(region):
     with LOCK:
-        return sorted(traces.lines(DEFAULT_ACCOUNT_ID, region))
+        return sorted(resource_list.lines(DEFAULT_ACCOUNT_ID, region))
 
 
 def settle_all(region):
-    for one in groups(region).values():
-        settle(one)
+    for group_ in groups(region).values():
+        settle(group_)
 
 
 def groups(region):
@@ -195,14 +191,17 @@ def all_instances(region):
     return ec2_backends[DEFAULT_ACCOUNT_ID][region].all_instances()
 
 
-def the_instance(region, id_):
+def find_instance(region, id_):
     found = next((instance for instance in all_instances(region) if instance.id == id_), None)
     if found is None:
-        raise Refused(f"there is no instance {id_}")
+        raise Rejected(f"instance {id_} not found")
     return found
 
 
 OPERATIONS = {
     operation.__name__: operation
-    for operation in (minute, instances, group, desired, schedule, passed, state, health, end, fail_after, standing)
+    for operation in (
+        tick, instances, group, set_desired_capacity, set_rule_enabled, advance_time, set_instance_state,
+        set_instance_health, exit, fail_after, list_resources,
+    )  # fmt: skip
 }

@@ -1,4 +1,4 @@
-"""moto's answers, put together faster: of a hundred instances it takes a tenth of a second otherwise. They stay the same."""
+"""A faster serializer for moto's responses with the same output. moto's takes 0.1 s for a hundred instances."""
 
 from xml.sax.saxutils import escape, quoteattr
 
@@ -10,16 +10,16 @@ from moto.core.utils import get_value as get_by_path
 _get_value = ResponseSerializer.get_value
 _unparse = xmltodict.unparse
 _known_names = {}
-_known_ends = {}
+_known_suffixes = {}
 
 
-def without_waste():
+def install():
     ResponseSerializer.get_value = get_value
     xmltodict.unparse = unparse
 
 
 def get_value(self, value, key, shape):
-    """An answer's field. Under which names it may be found depends on the kinds of things alone."""
+    """The field of a response. The possible names of the field depend only on the types, so they are cached."""
     picker = self._value_picker
     if type(picker) is DefaultAttributePicker:
         return _get_value(self, value, key, shape)
@@ -38,23 +38,23 @@ def get_value(self, value, key, shape):
     else:
         found = None
     transforms = picker.response_transformers
-    for end in ends_of(transforms, key):
-        if ".".join((*self.path, key)).endswith(end):
-            return transforms[end](found)
+    for suffix in suffixes_of(transforms, key):
+        if ".".join((*self.path, key)).endswith(suffix):
+            return transforms[suffix](found)
     return found
 
 
-def ends_of(transforms, key):
-    """The ends of paths that are transformed and may be of a field of this name. There are none of most."""
+def suffixes_of(transforms, key):
+    """The path suffixes with a transformation that can match this field. Most fields have none."""
     kind = (id(transforms), len(transforms), key)
-    if kind not in _known_ends:
-        # Kept with them, so that nothing else gets its id.
-        _known_ends[kind] = (transforms, [end for end in transforms if key.endswith(end.rpartition(".")[2])])
-    return _known_ends[kind][1]
+    if kind not in _known_suffixes:
+        # Keep a reference to the object, so that its id is not reused.
+        _known_suffixes[kind] = (transforms, [suffix for suffix in transforms if key.endswith(suffix.rpartition(".")[2])])
+    return _known_suffixes[kind][1]
 
 
 def unparse(body, full_document=True, short_empty_elements=False, pretty=False):
-    """As xmltodict does it, which tells a handler of each beginning and each end."""
+    """Replaces xmltodict.unparse, which calls a SAX handler for each start and end of an element."""
     if pretty:
         return _unparse(body, full_document=full_document, short_empty_elements=short_empty_elements, pretty=True)
     start = '<?xml version="1.0" encoding="utf-8"?>\n' if full_document else ""
@@ -62,9 +62,9 @@ def unparse(body, full_document=True, short_empty_elements=False, pretty=False):
 
 
 def element(key, value, short):
-    """An element, or one for each thing in a list."""
+    """One element, or one per list item."""
     if isinstance(value, list):
-        return "".join(element(key, one, short) for one in value)
+        return "".join(element(key, item, short) for item in value)
     attributes = content = ""
     if isinstance(value, dict):
         for name, inner in value.items():

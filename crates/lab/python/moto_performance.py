@@ -1,5 +1,5 @@
-"""Keeps moto from working out anew what never changes: two of three milliseconds of a call went into that, and of long
-answers most. What it answers stays the same."""
+"""Caches values that moto computes again for each call, and replaces slow code. The responses do not change. Without
+this, a call takes three times as long."""
 
 import functools
 
@@ -16,11 +16,11 @@ from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 from moto.kms.utils import KeySpec
 
-import answers
+import moto_xml
 
 
-def without_waste():
-    answers.without_waste()
+def install():
+    moto_xml.install()
     moto.backends.list_of_moto_modules = functools.cache(lambda: frozenset(_modules()))
     moto.core.responses.method_names_from_class = functools.cache(moto.core.responses.method_names_from_class)
     moto.core.responses.camelcase_to_underscores = functools.cache(moto.core.responses.camelcase_to_underscores)
@@ -29,12 +29,12 @@ def without_waste():
     InstanceBackend.get_instance = get_instance
     moto.core.responses.parse_qsl = parse_qsl
     moto.core.utils.Session = functools.cache(moto.core.utils.Session)
-    # moto makes a new factory for each error, and with it what it is to keep.
+    # moto creates a new factory with an empty cache for each error.
     ErrorLookupFactory._error_lut_cache = {}
     ErrorLookupFactory.__init__ = object.__init__
     moto.kms.models.generate_private_key = generate_private_key
-    # All functions of a cluster are made of one package, of megabytes; moto reads the request with it anew at each look.
-    once(LambdaResponse, "json_body")
+    # Requests with a function's package have several megabytes, and moto parses them at each access.
+    cache_property(LambdaResponse, "json_body")
     moto.awslambda.models._zipfile_content = functools.lru_cache(4)(moto.awslambda.models._zipfile_content)
 
 
@@ -43,25 +43,25 @@ _parse_qsl = moto.core.responses.parse_qsl
 _generate_private_key = moto.kms.models.generate_private_key
 
 
-def once(owner, name):
-    """Makes a property of an object that lives as long as a request be worked out once."""
+def cache_property(owner, name):
+    """Computes a property once per object. The objects live as long as one request."""
     cached = functools.cached_property(getattr(owner, name).fget)
     cached.__set_name__(owner, name)
     setattr(owner, name, cached)
 
 
 def parse_qsl(text, **options):
-    """moto takes every body for a form, JSON with a package in it too, and goes on where none comes out."""
+    """moto parses every body as a form first, even large JSON bodies, and ignores the result if it is not a form."""
     return [("", "")] if text.startswith("{") else _parse_qsl(text, **options)
 
 
 def generate_private_key(key_spec):
-    """moto makes a pair of RSA keys for a symmetric key too, in 20 to 60 ms, and never uses it."""
+    """moto generates an unused RSA key pair for each symmetric key, which takes 20 to 60 ms."""
     return None if key_spec == KeySpec.SYMMETRIC_DEFAULT else _generate_private_key(key_spec)
 
 
 def get_instance_by_id(self, instance_id):
-    """moto copies all reservations first."""
+    """moto copies all reservations for each lookup."""
     for reservation in list(self.reservations.values()):
         for instance in reservation.instances:
             if instance.id == instance_id:
@@ -76,7 +76,7 @@ def get_instance(self, instance_id):
 
 
 def get_tags(self):
-    """A resource's tags: moto goes through those of all others."""
+    """The tags of a resource. moto searches the tags of all resources."""
     tags = self.ec2_backend.tags.get(self.id, {}) if self.id else {}
     kind = EC2_PREFIX_TO_RESOURCE.get(get_prefix(self.id), "") if tags else ""
     return [{"resource_id": self.id, "key": key, "value": value, "resource_type": kind} for key, value in tags.items()]

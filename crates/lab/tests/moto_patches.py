@@ -1,4 +1,4 @@
-"""Tries what `python/mends/` mends, on a stack with a terminated backend and tokens required; prints what fails."""
+"""Tests `python/moto_patches/` on a stack with a terminated backend and required tokens. Prints the failures."""
 
 import base64
 import io
@@ -17,18 +17,18 @@ def client(service):
     return boto3.client(service, config=once)
 
 
-def holds(what, condition):
+def check(behaviour, condition):
     if not condition:
-        failures.append(what)
+        failures.append(behaviour)
 
 
-def refuses(call, code, **arguments):
+def check_error(call, code, **arguments):
     try:
         call(**arguments)
-        failures.append(f"{call.__name__} is not refused with {code}")
+        failures.append(f"{call.__name__} succeeds instead of failing with {code}")
     except ClientError as error:
         if error.response["Error"]["Code"] != code:
-            failures.append(f"{call.__name__} is refused with {error} and not with {code}")
+            failures.append(f"{call.__name__} fails with {error} instead of {code}")
 
 
 stacks, ec2, groups, iam, functions = map(client, ("cloudformation", "ec2", "autoscaling", "iam", "lambda"))
@@ -48,20 +48,20 @@ def instance(id_):
 
 def stack():
     backend = instance(backends[0])
-    holds("groups of a stack's instance", [g["GroupId"] for g in backend["SecurityGroups"]] == [ids["SecurityGroup"]])
-    holds("metadata options of a stack's instance", backend["MetadataOptions"]["HttpTokens"] == "required")
-    holds("public address by the subnet", "PublicIpAddress" in backend)
-    gone = instance(terminated)
-    holds("a terminated instance has no network", "SubnetId" not in gone and "PrivateIpAddress" not in gone)
+    check("groups of a stack's instance", [g["GroupId"] for g in backend["SecurityGroups"]] == [ids["SecurityGroup"]])
+    check("metadata options of a stack's instance", backend["MetadataOptions"]["HttpTokens"] == "required")
+    check("public address by the subnet", "PublicIpAddress" in backend)
+    terminated_instance = instance(terminated)
+    check("a terminated instance has no network", "SubnetId" not in terminated_instance and "PrivateIpAddress" not in terminated_instance)
     subnets = [ids["Subnet"], ids["SecondSubnet"]]
-    for wanted in (subnets, subnets[:1], [subnets[0], "subnet-0"]):
-        found = ec2.describe_route_tables(Filters=[{"Name": "association.subnet-id", "Values": wanted}])["RouteTables"]
-        holds(f"the route table of {len(wanted)} subnets", [t["RouteTableId"] for t in found] == [ids["RouteTable"]])
+    for values in (subnets, subnets[:1], [subnets[0], "subnet-0"]):
+        found = ec2.describe_route_tables(Filters=[{"Name": "association.subnet-id", "Values": values}])["RouteTables"]
+        check(f"the route table of {len(values)} subnets", [t["RouteTableId"] for t in found] == [ids["RouteTable"]])
     network = classic.describe_load_balancers(LoadBalancerNames=["wk-elb"])["LoadBalancerDescriptions"][0]
-    holds("the classic balancer's network", network["VPCId"] == ids["VPC"] and network["Subnets"] == subnets[:1])
-    refuses(ec2.describe_instances, "InvalidInstanceID.Malformed", InstanceIds=["web-1"])
-    refuses(ec2.describe_instances, "InvalidInstanceID.NotFound", InstanceIds=["i-0123456789abcdef0"])
-    holds("terminated twice", ec2.terminate_instances(InstanceIds=[terminated])["TerminatingInstances"])
+    check("network of the classic load balancer", network["VPCId"] == ids["VPC"] and network["Subnets"] == subnets[:1])
+    check_error(ec2.describe_instances, "InvalidInstanceID.Malformed", InstanceIds=["web-1"])
+    check_error(ec2.describe_instances, "InvalidInstanceID.NotFound", InstanceIds=["i-0123456789abcdef0"])
+    check("an instance can be terminated twice", ec2.terminate_instances(InstanceIds=[terminated])["TerminatingInstances"])
 
 
 def trust(service):
@@ -75,10 +75,10 @@ def role(name, service):
 
 
 def roles_and_functions():
-    refuses(iam.create_role, "ValidationError", RoleName="r" * 65, AssumeRolePolicyDocument=trust("lambda"))
+    check_error(iam.create_role, "ValidationError", RoleName="r" * 65, AssumeRolePolicyDocument=trust("lambda"))
     caller = client("sts").get_caller_identity()["Arn"]
     simulated = iam.simulate_principal_policy(PolicySourceArn=caller, ActionNames=["kms:CreateKey"])
-    holds("simulation", simulated["EvaluationResults"][0]["EvalDecision"] == "allowed")
+    check("SimulatePrincipalPolicy", simulated["EvaluationResults"][0]["EvalDecision"] == "allowed")
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("bootstrap", "")
@@ -91,41 +91,41 @@ def roles_and_functions():
     }
     states = role("machine", "states")
     other_role = settings | {"Role": states}
-    refuses(functions.create_function, "InvalidParameterValueException", FunctionName="g", **other_role)
-    refuses(functions.create_function, "ValidationException", FunctionName="f" * 65, **settings)
-    holds("pending when created", functions.create_function(FunctionName="f", **settings)["State"] == "Pending")
+    check_error(functions.create_function, "InvalidParameterValueException", FunctionName="g", **other_role)
+    check_error(functions.create_function, "ValidationException", FunctionName="f" * 65, **settings)
+    check("a new function is pending", functions.create_function(FunctionName="f", **settings)["State"] == "Pending")
     config = functions.get_function(FunctionName="f")["Configuration"]
-    holds("the function's VPC", config["VpcConfig"]["VpcId"] == ids["VPC"])
-    holds("active", config["State"] == "Active" and config["LoggingConfig"]["LogGroup"] == "/aws/lambda/f")
+    check("VPC of a function", config["VpcConfig"]["VpcId"] == ids["VPC"])
+    check("a function becomes active", config["State"] == "Active" and config["LoggingConfig"]["LogGroup"] == "/aws/lambda/f")
     functions.update_function_code(FunctionName="f", ZipFile=package.getvalue(), Architectures=["arm64"])
     functions.update_function_configuration(FunctionName="f", TracingConfig={"Mode": "Active"})
     config = functions.get_function(FunctionName="f")["Configuration"]
-    holds("architecture changes", config["Architectures"] == ["arm64"])
-    holds("tracing changes", config["TracingConfig"]["Mode"] == "Active")
+    check("architecture can change", config["Architectures"] == ["arm64"])
+    check("tracing can change", config["TracingConfig"]["Mode"] == "Active")
     permission = {"Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com", "StatementId": "s"}
     functions.add_permission(FunctionName="f", **permission)
-    refuses(functions.add_permission, "ResourceConflictException", FunctionName="f", **permission)
+    check_error(functions.add_permission, "ResourceConflictException", FunctionName="f", **permission)
 
     logs.create_log_group(logGroupName="g", tags={"a": "b"})
     arn = logs.describe_log_groups(logGroupNamePrefix="g")["logGroups"][0]["arn"]
-    holds("log group tags", logs.list_tags_for_resource(resourceArn=arn.removesuffix(":*"))["tags"] == {"a": "b"})
-    refuses(logs.list_tags_for_resource, "ResourceNotFoundException", resourceArn=arn)
+    check("tags of a log group", logs.list_tags_for_resource(resourceArn=arn.removesuffix(":*"))["tags"] == {"a": "b"})
+    check_error(logs.list_tags_for_resource, "ResourceNotFoundException", resourceArn=arn)
     definition = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}})
     machine = {"name": "m", "definition": definition, "roleArn": states}
-    refuses(machines.create_state_machine, "AccessDeniedException", **machine | {"roleArn": settings["Role"]})
-    refuses(machines.create_state_machine, "InvalidDefinition", **machine | {"definition": "{"})
+    check_error(machines.create_state_machine, "AccessDeniedException", **machine | {"roleArn": settings["Role"]})
+    check_error(machines.create_state_machine, "InvalidDefinition", **machine | {"definition": "{"})
     destination = {"cloudWatchLogsLogGroup": {"logGroupArn": arn.removesuffix(":*")}}
     logging = {"level": "ERROR", "destinations": [destination]}
-    refuses(machines.create_state_machine, "InvalidLoggingConfiguration", **machine | {"loggingConfiguration": logging})
+    check_error(machines.create_state_machine, "InvalidLoggingConfiguration", **machine | {"loggingConfiguration": logging})
     machines.create_state_machine(**machine)
     other = machine | {"definition": definition.replace("A", "B")}
-    refuses(machines.create_state_machine, "StateMachineAlreadyExists", **other)
-    refuses(rules.put_rule, "ValidationException", Name="r" * 65, ScheduleExpression="rate(1 minute)")
+    check_error(machines.create_state_machine, "StateMachineAlreadyExists", **other)
+    check_error(rules.put_rule, "ValidationException", Name="r" * 65, ScheduleExpression="rate(1 minute)")
     rules.put_rule(Name="rule", ScheduleExpression="rate(1 minute)")
     targets = [{"Id": str(number), "Arn": "arn:aws:sqs:eu-west-1:123456789012:queue"} for number in range(6)]
     rules.put_targets(Rule="rule", Targets=targets[:5])
     rules.put_targets(Rule="rule", Targets=targets[:2])
-    refuses(rules.put_targets, "LimitExceededException", Rule="rule", Targets=targets[5:])
+    check_error(rules.put_targets, "LimitExceededException", Rule="rule", Targets=targets[5:])
 
 
 def apis():
@@ -135,35 +135,35 @@ def apis():
     api = gateway.create_rest_api(name="api", tags={"a": "b"})
     root = {"restApiId": api["id"], "parentId": api["rootResourceId"], "pathPart": "p"}
     resource = gateway.create_resource(**root)["id"]
-    refuses(gateway.create_resource, "ConflictException", **root)
+    check_error(gateway.create_resource, "ConflictException", **root)
     at = {"restApiId": api["id"], "resourceId": resource, "httpMethod": "GET"}
     gateway.put_method(**at, authorizationType="NONE")
     gateway.put_integration(**at, type="MOCK")
     gateway.create_deployment(restApiId=api["id"], stageName="default")
     plan = gateway.create_usage_plan(name="plan", apiStages=[{"apiId": api["id"], "stage": "default"}])["id"]
     gateway.create_usage_plan_key(usagePlanId=plan, keyId=key, keyType="API_KEY")
-    refuses(gateway.create_usage_plan_key, "ConflictException", usagePlanId=plan, keyId=key, keyType="API_KEY")
-    refuses(gateway.delete_usage_plan, "BadRequestException", usagePlanId=plan)
+    check_error(gateway.create_usage_plan_key, "ConflictException", usagePlanId=plan, keyId=key, keyType="API_KEY")
+    check_error(gateway.delete_usage_plan, "BadRequestException", usagePlanId=plan)
     page = gateway.get_rest_apis(limit=3)
-    holds("pages", len(page["items"]) == 3 and len(gateway.get_rest_apis(position=page["position"])["items"]) == 1)
+    check("pagination of REST APIs", len(page["items"]) == 3 and len(gateway.get_rest_apis(position=page["position"])["items"]) == 1)
     for kind, id_ in (("restapis", api["id"]), ("usageplans", plan), ("apikeys", key)):
         arn = f"arn:aws:apigateway:eu-west-1::/{kind}/{id_}"
         gateway.tag_resource(resourceArn=arn, tags={"c": "d"})
-        holds(f"tags of {kind}", gateway.get_tags(resourceArn=arn)["tags"].get("c") == "d")
+        check(f"tags of {kind} can be added", gateway.get_tags(resourceArn=arn)["tags"].get("c") == "d")
         gateway.untag_resource(resourceArn=arn, tagKeys=["c"])
-        holds(f"tags of {kind} go", "c" not in gateway.get_tags(resourceArn=arn)["tags"])
+        check(f"tags of {kind} can be removed", "c" not in gateway.get_tags(resourceArn=arn)["tags"])
 
 
 def load_balancers_and_tables():
     both = [ids["Subnet"], ids["SecondSubnet"]]
-    refuses(balancers.create_load_balancer, "ValidationError", Name="l" * 33, Subnets=both)
-    refuses(balancers.create_load_balancer, "ValidationError", Name="l", Subnets=both[:1])
+    check_error(balancers.create_load_balancer, "ValidationError", Name="l" * 33, Subnets=both)
+    check_error(balancers.create_load_balancer, "ValidationError", Name="l", Subnets=both[:1])
     balancer = balancers.create_load_balancer(Name="l", Subnets=both)["LoadBalancers"][0]["LoadBalancerArn"]
     target = balancers.create_target_group(Name="t", Protocol="HTTP", Port=14000, VpcId=ids["VPC"])["TargetGroups"][0]
     forward = [{"Type": "forward", "TargetGroupArn": target["TargetGroupArn"]}]
     listener = {"LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": 14000, "DefaultActions": forward}
     balancers.create_listener(**listener)
-    refuses(balancers.create_listener, "DuplicateListener", **listener)
+    check_error(balancers.create_listener, "DuplicateListener", **listener)
     table = tables.create_table(
         TableName="table",
         AttributeDefinitions=[{"AttributeName": "Key", "AttributeType": "S"}],
@@ -173,13 +173,13 @@ def load_balancers_and_tables():
     )["TableDescription"]["TableArn"]
     tables.tag_resource(ResourceArn=table, Tags=[{"Key": "env", "Value": "test"}])
     tags = tables.list_tags_of_resource(ResourceArn=table)["Tags"]
-    holds("a table's tag changes", sorted(t["Value"] for t in tags) == ["storage", "test"])
+    check("tag of a table can change", sorted(t["Value"] for t in tags) == ["storage", "test"])
     key = client("kms").create_key()["KeyMetadata"]
     encryption = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key["KeyId"]}
     tables.update_table(TableName="table", SSESpecification=encryption)
     found = tables.describe_table(TableName="table")["Table"]["SSEDescription"]
-    holds("a table's key, by its ARN", found["KMSMasterKeyArn"] == key["Arn"])
-    refuses(tables.update_table, "ValidationException", TableName="table", SSESpecification=encryption)
+    check("a table returns the ARN of its key", found["KMSMasterKeyArn"] == key["Arn"])
+    check_error(tables.update_table, "ValidationException", TableName="table", SSESpecification=encryption)
 
 
 def group():
@@ -218,13 +218,13 @@ def auto_scaling():
     ec2.create_launch_template(LaunchTemplateName="template", LaunchTemplateData=data, TagSpecifications=own)
     stored = ec2.describe_launch_template_versions(LaunchTemplateName="template", Versions=["$Latest"])
     stored = stored["LaunchTemplateVersions"][0]["LaunchTemplateData"]
-    holds("a template's own tags are not its instances'", stored["TagSpecifications"] == data["TagSpecifications"])
+    check("a template's own tags are not its instances'", stored["TagSpecifications"] == data["TagSpecifications"])
     second = data | {"UserData": base64.b64encode(b"two").decode()}
     ec2.create_launch_template_version(LaunchTemplateName="template", LaunchTemplateData=second)
     found = ec2.describe_launch_templates(LaunchTemplateNames=["template"])["LaunchTemplates"][0]
     ec2.create_tags(Resources=[found["LaunchTemplateId"]], Tags=[{"Key": "env", "Value": "test"}])
     found = ec2.describe_launch_templates(LaunchTemplateNames=["template"])["LaunchTemplates"][0]
-    holds("a template's tag changes", sorted(tag["Value"] for tag in found["Tags"]) == ["storage", "test"])
+    check("tag of a template can change", sorted(tag["Value"] for tag in found["Tags"]) == ["storage", "test"])
 
     settings = {
         "AutoScalingGroupName": "g",
@@ -235,67 +235,67 @@ def auto_scaling():
         "NewInstancesProtectedFromScaleIn": True,
     }
     groups.create_auto_scaling_group(**settings)
-    refuses(groups.create_auto_scaling_group, "AlreadyExists", **settings)
-    refuses(groups.suspend_processes, "ValidationError", AutoScalingGroupName="none")
+    check_error(groups.create_auto_scaling_group, "AlreadyExists", **settings)
+    check_error(groups.suspend_processes, "ValidationError", AutoScalingGroupName="none")
     groups.suspend_processes(AutoScalingGroupName="g", ScalingProcesses=["ReplaceUnhealthy"])
-    one = {"AutoScalingGroupName": "g"}
-    refuses(groups.attach_instances, "ValidationError", **one, InstanceIds=[f"i-{n:017x}" for n in range(21)])
-    refuses(groups.attach_instances, "ValidationError", **one, InstanceIds=["i-0123456789abcdef0"])
-    refuses(groups.attach_instances, "ValidationError", **one, InstanceIds=[terminated])
-    groups.attach_instances(**one, InstanceIds=backends)
-    holds("who is attached is not protected", not any(member["ProtectedFromScaleIn"] for member in members().values()))
-    groups.set_instance_protection(**one, InstanceIds=backends, ProtectedFromScaleIn=True)
-    refuses(groups.attach_instances, "ValidationError", **one, InstanceIds=backends[:1])
-    refuses(groups.attach_instances, "ValidationError", **one, InstanceIds=[ids["Client0"], ids["Client1"]])
-    refuses(groups.set_desired_capacity, "ValidationError", **one, DesiredCapacity=8)
-    refuses(groups.delete_auto_scaling_group, "ResourceInUse", **one)
-    groups.attach_load_balancers(**one, LoadBalancerNames=["wk-elb"])
+    group_name = {"AutoScalingGroupName": "g"}
+    check_error(groups.attach_instances, "ValidationError", **group_name, InstanceIds=[f"i-{n:017x}" for n in range(21)])
+    check_error(groups.attach_instances, "ValidationError", **group_name, InstanceIds=["i-0123456789abcdef0"])
+    check_error(groups.attach_instances, "ValidationError", **group_name, InstanceIds=[terminated])
+    groups.attach_instances(**group_name, InstanceIds=backends)
+    check("attached instances are not protected", not any(member["ProtectedFromScaleIn"] for member in members().values()))
+    groups.set_instance_protection(**group_name, InstanceIds=backends, ProtectedFromScaleIn=True)
+    check_error(groups.attach_instances, "ValidationError", **group_name, InstanceIds=backends[:1])
+    check_error(groups.attach_instances, "ValidationError", **group_name, InstanceIds=[ids["Client0"], ids["Client1"]])
+    check_error(groups.set_desired_capacity, "ValidationError", **group_name, DesiredCapacity=8)
+    check_error(groups.delete_auto_scaling_group, "ResourceInUse", **group_name)
+    groups.attach_load_balancers(**group_name, LoadBalancerNames=["wk-elb"])
 
-    groups.set_desired_capacity(**one, DesiredCapacity=7)
+    groups.set_desired_capacity(**group_name, DesiredCapacity=7)
     new = next(id_ for id_ in members() if id_ not in backends)
-    launched(new)
-    # Termination protection is EC2's, and does not keep a group from what it does.
+    check_launched(new)
+    # Termination protection applies to EC2 calls and does not prevent scale-in.
     ec2.modify_instance_attribute(InstanceId=new, DisableApiTermination={"Value": False})
     ec2.terminate_instances(InstanceIds=[new])
     health = members().get(new, {}).get("HealthStatus")
-    holds("a dead member stays while ReplaceUnhealthy is suspended", health == "Unhealthy")
+    check("a terminated member stays while ReplaceUnhealthy is suspended", health == "Unhealthy")
     balancer = classic.describe_load_balancers(LoadBalancerNames=["wk-elb"])["LoadBalancerDescriptions"][0]
-    holds("a dead member leaves the load balancer", len(balancer["Instances"]) == 6)
-    groups.detach_instances(**one, InstanceIds=[new], ShouldDecrementDesiredCapacity=False)
-    holds("a detached member is replaced", len(members()) == 7 and new not in members())
+    check("a terminated member is removed from the load balancer", len(balancer["Instances"]) == 6)
+    groups.detach_instances(**group_name, InstanceIds=[new], ShouldDecrementDesiredCapacity=False)
+    check("a detached member is replaced", len(members()) == 7 and new not in members())
     another = next(id_ for id_ in members() if id_ not in backends)
-    groups.set_desired_capacity(**one, DesiredCapacity=6)
-    holds("protected members stay", len(members()) == 7)
-    groups.set_instance_protection(**one, InstanceIds=[another], ProtectedFromScaleIn=False)
-    holds("an unprotected one goes", sorted(members()) == sorted(backends))
-    holds("and is terminated", instance(another)["State"]["Name"] == "terminated")
+    groups.set_desired_capacity(**group_name, DesiredCapacity=6)
+    check("scale-in keeps protected members", len(members()) == 7)
+    groups.set_instance_protection(**group_name, InstanceIds=[another], ProtectedFromScaleIn=False)
+    check("scale-in removes an unprotected member", sorted(members()) == sorted(backends))
+    check("the removed member is terminated", instance(another)["State"]["Name"] == "terminated")
 
 
-def launched(id_):
-    """That a group's instance is as the template's latest version says."""
+def check_launched(id_):
+    """Checks that the group's instance matches the latest version of the template."""
     new = instance(id_)
     tags = {tag["Key"]: tag["Value"] for tag in new["Tags"]}
-    holds("subnet, group and public address", (
+    check("subnet, security group and public address", (
         new["SubnetId"], [g["GroupId"] for g in new["SecurityGroups"]], "PublicIpAddress" in new,
     ) == (ids["Subnet"], [ids["SecurityGroup"]], True))  # fmt: skip
-    holds("tags", tags["aws:autoscaling:groupName"] == "g" and tags["env"] == "prod")
-    holds("tokens", new["MetadataOptions"]["HttpTokens"] == "required")
-    holds("profile", "InstanceProfileBackend" in new["IamInstanceProfile"]["Arn"])
+    check("instance tags", tags["aws:autoscaling:groupName"] == "g" and tags["env"] == "prod")
+    check("required tokens", new["MetadataOptions"]["HttpTokens"] == "required")
+    check("instance profile", "InstanceProfileBackend" in new["IamInstanceProfile"]["Arn"])
     attached = [{"Name": "attachment.instance-id", "Values": [id_]}]
     volumes = ec2.describe_volumes(Filters=attached)["Volumes"]
-    holds("volumes", sorted((v["Size"], v["VolumeType"]) for v in volumes) == [(16, "gp3"), (100, "gp3")])
+    check("volumes", sorted((v["Size"], v["VolumeType"]) for v in volumes) == [(16, "gp3"), (100, "gp3")])
     interfaces = ec2.describe_network_interfaces(Filters=attached)["NetworkInterfaces"]
-    holds("their tags", all(v.get("Tags") for v in volumes) and len(interfaces) == 1 and interfaces[0]["TagSet"])
+    check("tags of volumes and network interfaces", all(v.get("Tags") for v in volumes) and len(interfaces) == 1 and interfaces[0]["TagSet"])
     protection = ec2.describe_instance_attribute(InstanceId=id_, Attribute="disableApiTermination")
-    holds("termination protection", protection["DisableApiTermination"]["Value"])
+    check("termination protection is set", protection["DisableApiTermination"]["Value"])
     user_data = ec2.describe_instance_attribute(InstanceId=id_, Attribute="userData")["UserData"]["Value"]
-    holds("the latest version", base64.b64decode(user_data) == b"two")
-    holds("which is named", members()[id_]["LaunchTemplate"]["Version"] == "2")
+    check("user data of the latest version", base64.b64decode(user_data) == b"two")
+    check("member has the latest version", members()[id_]["LaunchTemplate"]["Version"] == "2")
 
 
 for part in (stack, roles_and_functions, apis, load_balancers_and_tables, auto_scaling):
     try:
         part()
     except Exception as error:  # noqa: BLE001
-        failures.append(f"{part.__name__} broke off: {type(error).__name__}: {error}")
+        failures.append(f"{part.__name__} was interrupted: {type(error).__name__}: {error}")
 print(json.dumps(failures))

@@ -1,5 +1,5 @@
-"""What runs: functions, by the lab's own runtime, and executions of state machines. Imported only where there is such a
-runtime: the interpreter of state machines takes a while to load.
+"""Runs functions with the lab's runtime, and executions of state machines. It is imported only if there is such a runtime,
+because loading the interpreter of state machines is slow.
 """
 
 import http.client
@@ -24,23 +24,23 @@ from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 
 from . import OPTIONS
-from .mend import mend
-from .turn import given_up
+from .patching import patch
+from .lock import released
 
-# Before the first machine is made: moto has machines that run and machines that do not in different places.
+# Set before the first state machine is created: moto stores state machines that run in a different place.
 default_user_config["stepfunctions"] = {"execute_state_machine": True}
 
-# What a state fails with stands in the execution; moto writes it to standard error as well, with all that it knows.
+# The execution contains the error of a state. moto also writes it to standard error, with many details.
 logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
 
-# moto waits out the pauses between the tries of a task. A minute of the lab is not to take one.
+# moto waits between the attempts of a task. Shorten these waits, so that a tick takes much less than a minute.
 PACE = 0.05
 retrier_decl.time = types.SimpleNamespace(sleep=lambda seconds: time.sleep(seconds * PACE))
 
 
-@mend(LambdaFunction, "_invoke_lambda")
-def invoke_lambda(_before, self, event=None):
-    """moto runs a function in Docker; the lab has a runtime that runs the real program."""
+@patch(LambdaFunction, "_invoke_lambda")
+def invoke_lambda(_original, self, event=None):
+    """moto runs functions in Docker. The lab's runtime runs the real program."""
     endpoint = f"http://127.0.0.1:{os.environ['MOTO_PORT']}"
     invocation = {
         "name": self.function_name,
@@ -49,22 +49,22 @@ def invoke_lambda(_before, self, event=None):
         "environment": {**self.environment_vars, "AWS_ENDPOINT_URL": endpoint},
         "event": event,
     }
-    with given_up():
+    with released():
         try:
-            status, answer = post(OPTIONS["functions"], invocation)
+            status, response = post(OPTIONS["functions"], invocation)
         except OSError as error:
-            status, answer = 500, {"message": f"the lab's runtime does not answer: {error}"}
+            status, response = 500, {"message": f"no response from the lab's runtime: {error}"}
     if status != 200:
-        error = lambda_errors.LambdaClientError("ServiceException", answer["message"])
+        error = lambda_errors.LambdaClientError("ServiceException", response["message"])
         error.code = 500
         raise error
-    if failure := answer.get("error"):
+    if failure := response.get("error"):
         return json.dumps(failure), True, ""
-    return json.dumps(answer["payload"]), False, ""
+    return json.dumps(response["payload"]), False, ""
 
 
 def post(url, body):
-    """Not by urllib, which would ask a proxy that this machine may have."""
+    """Uses http.client, because urllib uses the proxy of this machine."""
     url = urlsplit(url)
     connection = http.client.HTTPConnection(url.hostname, url.port)
     try:
@@ -75,21 +75,21 @@ def post(url, body):
         connection.close()
 
 
-@mend(LambdaFunction, "invoke")
-def invoke(before, self, body, request_headers, response_headers):
-    """What a custom runtime reports is `Unhandled` on AWS; moto says `Handled` of all."""
-    payload = before(self, body, request_headers, response_headers)
+@patch(LambdaFunction, "invoke")
+def invoke(original, self, body, request_headers, response_headers):
+    """On AWS, errors of a custom runtime are `Unhandled`. moto always returns `Handled`."""
+    payload = original(self, body, request_headers, response_headers)
     if "x-amz-function-error" in response_headers:
         response_headers["x-amz-function-error"] = "Unhandled"
     return payload
 
 
-@mend(StateTaskLambda, "_from_error")
-def from_error(before, self, env, ex):
-    """Lambda's own errors are `Lambda.ServiceException` and the like; moto calls all of them `Exception`, which no
-    Retry names."""
+@patch(StateTaskLambda, "_from_error")
+def from_error(original, self, env, ex):
+    """Lambda's own errors have names such as `Lambda.ServiceException`. moto names all of them `Exception`, which matches
+    no Retry."""
     if not isinstance(ex, ClientError):
-        return before(self, env, ex)
+        return original(self, env, ex)
     error, cause = f"Lambda.{ex.response['Error']['Code']}", ex.response["Error"]["Message"]
     details = LambdaFunctionFailedEventDetails(error=error, cause=cause)
     return FailureEvent(
@@ -100,14 +100,14 @@ def from_error(before, self, env, ex):
     )
 
 
-@mend(Execution, "start")
-def start(before, self):
-    """With something to wait by: on moto one can only ask again and again whether an execution has ended."""
-    self.ended = threading.Event()
-    before(self)
+@patch(Execution, "start")
+def start(original, self):
+    """Adds an event to wait for. moto only supports polling an execution."""
+    self.finished = threading.Event()
+    original(self)
 
 
-@mend(BaseExecutionWorkerCommunication, "terminated")
-def terminated(before, self):
-    before(self)
-    self.execution.ended.set()
+@patch(BaseExecutionWorkerCommunication, "terminated")
+def terminated(original, self):
+    original(self)
+    self.execution.finished.set()
