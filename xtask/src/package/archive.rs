@@ -11,7 +11,7 @@ pub(crate) enum Compression {
     Fast,
 }
 
-/// Creates an archive with one executable. It is deterministic: the same bytes give the same archive.
+/// Creates an archive with one executable. It is deterministic: the same bytes result in the same archive.
 pub(crate) fn zip(name: &str, executable: &[u8], compression: Compression) -> ZipResult<Vec<u8>> {
     let level = match compression {
         Compression::Best => 9,
