@@ -20,7 +20,7 @@ pub(crate) fn ignore<T>(response: Result<T>, expected: impl Fn(&Error) -> bool) 
 /// Whether the object of the request does not exist. Each service has its own codes.
 ///
 /// EC2 Auto Scaling and CloudFormation have none: see [`is_group_not_found`] and [`is_stack_not_found`].
-pub(crate) fn is_not_found(error: &Error) -> bool {
+pub fn is_not_found(error: &Error) -> bool {
     error.is(&[
         // API Gateway, KMS.
         "NotFoundException",
@@ -101,6 +101,39 @@ pub(crate) fn is_about_some_instances(error: &Error) -> bool {
         ])
         // EC2 Auto Scaling: the instance is not in the group, or not in service.
         || is_validation_error(error)
+}
+
+/// Whether DynamoDB rejected a conditional write because its condition is false.
+pub fn is_condition_failed(error: &Error) -> bool {
+    error.is(&["ConditionalCheckFailedException"])
+}
+
+pub fn is_expired_credentials(error: &Error) -> bool {
+    error.is(&["ExpiredToken", "ExpiredTokenException", "RequestExpired"])
+}
+
+pub fn is_invalid_credentials(error: &Error) -> bool {
+    error.is(&[
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "AuthFailure",
+        "SignatureDoesNotMatch",
+    ])
+}
+
+pub fn is_access_denied(error: &Error) -> bool {
+    error.is(&[
+        "AccessDenied",
+        "AccessDeniedException",
+        "UnauthorizedOperation",
+        "AccessDeniedError",
+    ])
+}
+
+/// Whether AWS limited the rate of requests, so that a later attempt can succeed. Excludes `LimitExceededException`, with which
+/// many services report an exhausted quota.
+pub fn is_rate_limited(error: &Error) -> bool {
+    is_throttled(error) && !error.is(&["LimitExceededException"])
 }
 
 /// Whether AWS throttled the request. The SDK itself retries a throttled request only for some seconds.
@@ -317,6 +350,11 @@ mod tests {
             );
         }
         assert!(!is_throttled(&service_error(Some("AccessDenied"), "Throttling")));
+        assert!(is_rate_limited(&service_error(Some("Throttling"), "")));
+        assert!(!is_rate_limited(&service_error(
+            Some("LimitExceededException"),
+            ""
+        )));
         assert!(!is_throttled(&Error::no_response(
             "service Operation",
             "Throttling"
@@ -338,6 +376,11 @@ mod tests {
             ("is_delete_conflict", is_delete_conflict),
             ("is_backup_unavailable", is_backup_unavailable),
             ("is_about_some_instances", is_about_some_instances),
+            ("is_condition_failed", is_condition_failed),
+            ("is_expired_credentials", is_expired_credentials),
+            ("is_invalid_credentials", is_invalid_credentials),
+            ("is_access_denied", is_access_denied),
+            ("is_rate_limited", is_rate_limited),
             ("is_throttled", is_throttled),
             ("is_not_ready", is_not_ready),
             ("is_role_propagation_error", is_role_propagation_error),

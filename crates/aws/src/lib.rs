@@ -11,7 +11,7 @@ pub mod config;
 pub mod discover;
 mod elbv2;
 mod error;
-mod error_codes;
+pub mod error_codes;
 pub mod graph;
 pub mod group;
 pub mod inventory;

@@ -186,8 +186,8 @@ async fn simulate(iam: &Client, principal: &str) -> Result<Vec<String>> {
         .await?
         .into_iter()
         .flatten();
-    // The simulation names no resource, so it implicitly denies an action that is allowed for some resources only. Such an action has
-    // matched statements and is not reported.
+    // The simulation names no resource, so it implicitly denies an action that is allowed for some resources only. Such an action
+    // has matched statements and is not reported.
     let denied = results.filter(|result| {
         let decision = result.eval_decision();
         *decision == PolicyEvaluationDecisionType::ExplicitDeny

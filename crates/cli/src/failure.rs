@@ -1,5 +1,6 @@
 //! A failed command: its error messages, a hint and the exit status.
 
+use aws::error_codes;
 use serde::Serialize;
 
 /// Exit status of a usage error (EX_USAGE of sysexits).
@@ -80,21 +81,11 @@ impl Failure {
 /// The usual cause of an AWS error and its remedy.
 pub(crate) fn hint(error: &aws::Error) -> Option<String> {
     let message = error.message().to_ascii_lowercase();
-    let text = if error.is(&["ExpiredToken", "ExpiredTokenException", "RequestExpired"]) {
+    let text = if error_codes::is_expired_credentials(error) {
         "the AWS credentials have expired: log in again (`aws sso login`) or get a new session token"
-    } else if error.is(&[
-        "InvalidClientTokenId",
-        "UnrecognizedClientException",
-        "AuthFailure",
-        "SignatureDoesNotMatch",
-    ]) {
+    } else if error_codes::is_invalid_credentials(error) {
         "AWS rejected the credentials: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_PROFILE"
-    } else if error.is(&[
-        "AccessDenied",
-        "AccessDeniedException",
-        "UnauthorizedOperation",
-        "AccessDeniedError",
-    ]) {
+    } else if error_codes::is_access_denied(error) {
         "the AWS credentials lack a permission: docs/permissions.md lists the required permissions"
     } else if message.contains("no credentials")
         || message.contains("credentials provider")
@@ -103,12 +94,7 @@ pub(crate) fn hint(error: &aws::Error) -> Option<String> {
         "no AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in (`aws sso login`)"
     } else if message.contains("dns error") || message.contains("failed to lookup") {
         "the region's endpoint has no address: check --region and this machine's network access to AWS"
-    } else if error.is(&[
-        "Throttling",
-        "ThrottlingException",
-        "RequestLimitExceeded",
-        "TooManyRequestsException",
-    ]) {
+    } else if error_codes::is_rate_limited(error) {
         "AWS throttled the requests: rerun the command to resume"
     } else {
         return None;

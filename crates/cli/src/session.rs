@@ -71,7 +71,7 @@ impl Session {
             Ok(Some(item)) => Settings::from_item(&item)
                 .map_err(|error| Failure::failed("reading the cluster's settings", &error)),
             Ok(None) => Err(not_imported()),
-            Err(error) if error.is(&["ResourceNotFoundException"]) => Err(not_imported()),
+            Err(error) if aws::error_codes::is_not_found(&error) => Err(not_imported()),
             Err(error) => Err(Failure::aws("reading the cluster's settings", &error)),
         }
     }

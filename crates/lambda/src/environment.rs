@@ -16,8 +16,8 @@ pub struct Environment {
     pub table: String,
     /// `ROLE`: the role of the host group's instances
     pub host_group: HostGroup,
-    /// `SEAL_KEY`: the key that seals credentials in messages. Present only in *fetch* and *scale*, and only if `USE_DYNAMODB_ENDPOINT`
-    /// is false; otherwise messages contain no credentials.
+    /// `SEAL_KEY`: the key that seals credentials in messages. Present only in *fetch* and *scale*, and only if
+    /// `USE_DYNAMODB_ENDPOINT` is false; otherwise messages contain no credentials.
     pub seal_key: Option<SealKey>,
 }
 

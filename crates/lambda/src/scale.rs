@@ -25,8 +25,8 @@ const RETRY_DELAY: Duration = Duration::from_millis(500);
 /// Reads the cluster, decides, executes the plan, and reads the hosts again.
 ///
 /// # Errors
-/// If the message, the credentials or a list cannot be read, or if the run is refused, nothing was changed. If the final read of the
-/// hosts fails, the response with the instances to terminate is lost; a later run or *terminate* finds them again.
+/// If the message, the credentials or a list cannot be read, or if the run is refused, nothing was changed. If the final read of
+/// the hosts fails, the response with the instances to terminate is lost; a later run or *terminate* finds them again.
 pub async fn scale(
     environment: &Environment,
     clients: &Clients,
@@ -94,8 +94,8 @@ pub async fn scale(
     Ok(response)
 }
 
-/// Reads the list of hosts, and retries while there is time. Each retry also contacts backends that failed before. Without the list,
-/// it is unknown which instances have no container left.
+/// Reads the list of hosts, and retries while there is time. Each retry also contacts backends that failed before. Without the
+/// list, it is unknown which instances have no container left.
 async fn read_hosts_again(
     client: &Client,
     new_client: impl Fn() -> Result<Client, Failure>,

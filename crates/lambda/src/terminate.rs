@@ -1,4 +1,5 @@
-//! *terminate*: detaches and terminates instances of the group, based on the hosts that *scale* read last and on AWS's current state.
+//! *terminate*: detaches and terminates instances of the group, based on the hosts that *scale* read last and on AWS's current
+//! state.
 
 use crate::failure::{Failure, chain};
 use crate::{Clients, Environment, InvocationTime};

@@ -85,8 +85,8 @@ impl fmt::Display for Step {
 
 /// Executes a plan. An instance for which a step fails is left out of the following steps.
 ///
-/// Disable scale-in protection only after termination protection: in the other order, the group could remove an instance that cannot
-/// be terminated. Restore scale-in protection of an instance that was not terminated: the next run would otherwise detach the
+/// Disable scale-in protection only after termination protection: in the other order, the group could remove an instance that
+/// cannot be terminated. Restore scale-in protection of an instance that was not terminated: the next run would otherwise detach the
 /// unprotected instance without terminating it.
 pub async fn execute(target: Target<'_>, plan: &Plan) -> Outcome {
     let mut outcome = Outcome::default();

@@ -68,7 +68,7 @@ pub(crate) async fn run(
     let stored =
         table::change_credentials(&session.clients.dynamodb, &table, username, password.reveal()).await;
     stored.map_err(|error| {
-        if error.is(&["ConditionalCheckFailedException"]) {
+        if aws::error_codes::is_condition_failed(&error) {
             Failure::plain(format!(
                 "nothing was changed: table {table} has no credentials yet; run `wekactl cluster import` to store them"
             ))
