@@ -4,7 +4,7 @@ pub(crate) mod batches;
 mod execute;
 
 pub(crate) use execute::PROTECTION_BATCH;
-pub use execute::{FailedStep, Outcome, Step, Target, detach, execute};
+pub use execute::{ExecutionResult, FailedStep, Target, detach, execute};
 
 use crate::error::Result;
 use crate::group::{describe_group, describe_instances_by_id};

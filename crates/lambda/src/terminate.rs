@@ -3,7 +3,7 @@
 
 use crate::failure::{Failure, chain};
 use crate::{Clients, Environment, InvocationTime};
-use aws::termination::{Outcome, Target, execute, members};
+use aws::termination::{ExecutionResult, Target, execute, members};
 use scaling::messages::{
     ScaleResponse, TerminateResponse, TerminatedInstance, VERSION, read, transient_errors,
 };
@@ -62,7 +62,11 @@ pub async fn terminate(
 }
 
 /// The message to *transient*: the terminated instances, and the errors of *scale* and *terminate*.
-fn terminate_response(response: ScaleResponse, report: &Report, outcome: Outcome) -> TerminateResponse {
+fn terminate_response(
+    response: ScaleResponse,
+    report: &Report,
+    outcome: ExecutionResult,
+) -> TerminateResponse {
     let mut own_errors = report.errors();
     own_errors.extend(outcome.failed_steps.iter().map(|step| chain(step)));
     for error in &mut own_errors {
@@ -103,8 +107,8 @@ fn log(report: &Report) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws::termination::{FailedStep, Step};
-    use scaling::terminate::{Decision, Reason, SkipReason, Termination};
+    use aws::termination::FailedStep;
+    use scaling::terminate::{Decision, Reason, SkipReason, Step, Termination};
     use serde_json::json;
     use weka_types::ids::InstanceId;
 
@@ -126,7 +130,7 @@ mod tests {
                 action: Action::Skip(Some(Reason::LeftCluster), SkipReason::NotInGroup),
             }],
         };
-        let outcome = Outcome {
+        let outcome = ExecutionResult {
             terminated: vec![Termination {
                 id: InstanceId::from("i-1"),
                 launch_time: Some("2026-01-31T08:00:00Z".parse().unwrap()),
@@ -164,7 +168,7 @@ mod tests {
     #[test]
     fn transient_errors_are_null_without_errors() {
         let report = Report { decisions: vec![] };
-        let response = terminate_response(scale_response(None), &report, Outcome::default());
+        let response = terminate_response(scale_response(None), &report, ExecutionResult::default());
         assert_eq!(
             serde_json::to_value(response).unwrap()["TransientErrors"],
             json!(null)

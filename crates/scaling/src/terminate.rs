@@ -4,12 +4,14 @@
 //! skipped, whatever the reason to terminate it (invariant I1), and so is an instance with a missing fact.
 
 mod check;
+mod execute;
 mod group;
 mod membership;
 mod plan;
 mod report;
 
 pub use check::{Violation, check};
+pub use execute::{ExecutionResult, FailedStep, Step, StepResult, execute};
 pub use group::{Ec2, Lifecycle, Member, State};
 pub use plan::{Plan, Refusal, Termination, plan};
 pub use report::{Action, Decision, DetachReason, Reason, Report, SkipReason};

@@ -2,9 +2,7 @@ use super::batches::{BatchResult, run_batches};
 use crate::error::{Context, Error, Result};
 use aws_sdk_ec2::types::AttributeBooleanValue;
 use scaling::policy::MAX_TERMINATIONS_PER_RUN;
-use scaling::terminate::{Plan, Termination};
-use std::collections::HashSet;
-use std::fmt;
+use scaling::terminate::{self, Plan, Step, StepResult};
 use tokio::time::{Instant, timeout_at};
 use weka_types::ids::InstanceId;
 
@@ -33,112 +31,12 @@ pub struct Target<'a> {
     pub last_response: Instant,
 }
 
-/// The result of an execution.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// The instances that EC2 reported as terminating, in the plan's order.
-    pub terminated: Vec<Termination>,
-    /// The instances that were detached from the group.
-    pub detached: Vec<InstanceId>,
-    pub failed_steps: Vec<FailedStep>,
-}
+pub type ExecutionResult = scaling::terminate::ExecutionResult<Error>;
+pub type FailedStep = scaling::terminate::FailedStep<Error>;
 
-/// A step that failed for some instances. They are left to the next run.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{step} {}", list(.instances))]
-pub struct FailedStep {
-    pub step: Step,
-    pub instances: Vec<InstanceId>,
-    pub source: Error,
-}
-
-fn list(instances: &[InstanceId]) -> String {
-    let ids: Vec<_> = instances.iter().map(InstanceId::as_str).collect();
-    ids.join(" ")
-}
-
-/// A step of an execution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// Disable EC2's termination protection.
-    AllowTermination,
-    /// Disable the group's scale-in protection.
-    AllowScaleIn,
-    Terminate,
-    /// Enable the group's scale-in protection again for an instance that was not terminated.
-    ProtectAgain,
-    /// Detach from the group.
-    Detach,
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::AllowTermination => "disabling termination protection of",
-            Self::AllowScaleIn => "disabling scale-in protection of",
-            Self::Terminate => "terminating",
-            Self::ProtectAgain => "restoring scale-in protection of",
-            Self::Detach => "detaching",
-        })
-    }
-}
-
-/// Executes a plan. An instance for which a step fails is left out of the following steps.
-///
-/// Disable scale-in protection only after termination protection: in the other order, the group could remove an instance that
-/// cannot be terminated. Restore scale-in protection of an instance that was not terminated: the next run would otherwise detach the
-/// unprotected instance without terminating it.
-pub async fn execute(target: Target<'_>, plan: &Plan) -> Outcome {
-    let mut outcome = Outcome::default();
-    let ids: Vec<String> = plan
-        .terminate
-        .iter()
-        .map(|termination| termination.id.0.clone())
-        .collect();
-
-    let one_by_one = ids.into_iter().map(|id| vec![id]).collect();
-    let result = run_batches(MODIFY, one_by_one, MODIFY_CONCURRENCY, |ids| {
-        target.allow_termination(ids)
-    })
-    .await;
-    let ids = outcome.record(Step::AllowTermination, result);
-
-    let result = target.set_scale_in_protection(&ids, false).await;
-    let unprotected = outcome.record(Step::AllowScaleIn, result);
-
-    let terminate = batches(&unprotected, MAX_TERMINATIONS_PER_RUN);
-    let result = run_batches(TERMINATE, terminate, BATCH_CONCURRENCY, |ids| {
-        target.terminate(ids)
-    })
-    .await;
-    let terminated: HashSet<String> = outcome.record(Step::Terminate, result).into_iter().collect();
-
-    let not_terminated: Vec<String> = unprotected
-        .into_iter()
-        .filter(|id| !terminated.contains(id))
-        .collect();
-    let result = target.set_scale_in_protection(&not_terminated, true).await;
-    outcome.record(Step::ProtectAgain, result);
-
-    let (terminating, failed): (Vec<_>, Vec<_>) = plan
-        .terminate
-        .iter()
-        .cloned()
-        .partition(|termination| terminated.contains(&termination.id.0));
-    outcome.terminated = terminating;
-    let detach: Vec<String> = plan
-        .detach
-        .iter()
-        .filter(|id| failed.iter().all(|termination| termination.id != **id))
-        .map(|id| id.0.clone())
-        .collect();
-    let result = run_batches(DETACH, batches(&detach, DETACH_BATCH), 1, |ids| {
-        target.detach(ids)
-    })
-    .await;
-    let detached = outcome.record(Step::Detach, result);
-    outcome.detached = detached.into_iter().map(InstanceId).collect();
-    outcome
+/// Executes a plan.
+pub async fn execute(target: Target<'_>, plan: &Plan) -> ExecutionResult {
+    terminate::execute(plan, |step, ids| target.run_step(step, ids)).await
 }
 
 /// Detaches instances from a group, one batch after the other. With `decrement`, the desired capacity decreases by the number of
@@ -149,15 +47,25 @@ pub async fn detach(
     ids: &[String],
     decrement: bool,
 ) -> (Vec<InstanceId>, Vec<FailedStep>) {
-    let mut outcome = Outcome::default();
     let result = run_batches(DETACH, batches(ids, DETACH_BATCH), 1, |ids| {
         detach_batch(autoscaling, group, ids, decrement)
     });
-    let detached = outcome.record(Step::Detach, result.await);
-    (
-        detached.into_iter().map(InstanceId).collect(),
-        outcome.failed_steps,
-    )
+    let StepResult { done, failed } = step_result(result.await);
+    let failed = failed.into_iter().map(|(instances, source)| FailedStep {
+        step: Step::Detach,
+        instances,
+        source,
+    });
+    (done, failed.collect())
+}
+
+fn step_result(result: BatchResult) -> StepResult<Error> {
+    let instance_ids = |ids: Vec<String>| ids.into_iter().map(InstanceId).collect();
+    let failed = result.rejected.into_iter();
+    StepResult {
+        done: instance_ids(result.done),
+        failed: failed.map(|(ids, error)| (instance_ids(ids), error)).collect(),
+    }
 }
 
 async fn detach_batch(
@@ -179,20 +87,28 @@ fn batches(ids: &[String], size: usize) -> Vec<Vec<String>> {
     ids.chunks(size).map(<[String]>::to_vec).collect()
 }
 
-impl Outcome {
-    /// Records the rejected instances and returns the others.
-    fn record(&mut self, step: Step, result: BatchResult) -> Vec<String> {
-        self.failed_steps
-            .extend(result.rejected.into_iter().map(|(ids, source)| FailedStep {
-                step,
-                instances: ids.into_iter().map(InstanceId).collect(),
-                source,
-            }));
-        result.done
-    }
-}
-
 impl Target<'_> {
+    /// Sends the requests of a step.
+    async fn run_step(self, step: Step, ids: Vec<InstanceId>) -> StepResult<Error> {
+        let ids: Vec<String> = ids.into_iter().map(|id| id.0).collect();
+        step_result(match step {
+            Step::AllowTermination => {
+                let one_by_one = ids.into_iter().map(|id| vec![id]).collect();
+                run_batches(MODIFY, one_by_one, MODIFY_CONCURRENCY, |ids| {
+                    self.allow_termination(ids)
+                })
+                .await
+            }
+            Step::AllowScaleIn => self.set_scale_in_protection(&ids, false).await,
+            Step::Terminate => {
+                let batches = batches(&ids, MAX_TERMINATIONS_PER_RUN);
+                run_batches(TERMINATE, batches, BATCH_CONCURRENCY, |ids| self.terminate(ids)).await
+            }
+            Step::ProtectAgain => self.set_scale_in_protection(&ids, true).await,
+            Step::Detach => run_batches(DETACH, batches(&ids, DETACH_BATCH), 1, |ids| self.detach(ids)).await,
+        })
+    }
+
     async fn allow_termination(self, ids: Vec<String>) -> Result<Vec<String>> {
         for id in &ids {
             let off = AttributeBooleanValue::builder().value(false).build();

@@ -3,7 +3,7 @@ mod account;
 use super::*;
 use crate::test_support::{config, replay, xml_response};
 use account::{Account, Fault};
-use scaling::terminate::{Plan, Reason, Termination};
+use scaling::terminate::{Plan, Reason, Step, Termination};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -25,11 +25,11 @@ fn plan(terminate: impl IntoIterator<Item = usize>, detach: impl IntoIterator<It
     }
 }
 
-async fn run(account: &Account, plan: &Plan) -> Outcome {
+async fn run(account: &Account, plan: &Plan) -> ExecutionResult {
     run_for(Duration::from_secs(60), account, plan).await
 }
 
-async fn run_for(limit: Duration, account: &Account, plan: &Plan) -> Outcome {
+async fn run_for(limit: Duration, account: &Account, plan: &Plan) -> ExecutionResult {
     let config = config(account.client());
     let target = Target {
         autoscaling: &aws_sdk_autoscaling::Client::new(&config),
@@ -40,7 +40,7 @@ async fn run_for(limit: Duration, account: &Account, plan: &Plan) -> Outcome {
     execute(target, plan).await
 }
 
-fn ids(outcome: &Outcome) -> BTreeSet<InstanceId> {
+fn ids(outcome: &ExecutionResult) -> BTreeSet<InstanceId> {
     outcome
         .terminated
         .iter()
@@ -48,7 +48,7 @@ fn ids(outcome: &Outcome) -> BTreeSet<InstanceId> {
         .collect()
 }
 
-fn errors(outcome: &Outcome) -> Vec<String> {
+fn errors(outcome: &ExecutionResult) -> Vec<String> {
     outcome
         .failed_steps
         .iter()

@@ -5,7 +5,9 @@ use super::run::{Shared, aws_fault, step};
 use super::world::Fault;
 use crate::cluster::address;
 use scaling::messages::ScaleResponse;
-use scaling::terminate::{Action, Ec2, Lifecycle, Member, Reason, SkipReason, State, check, plan};
+use scaling::terminate::{
+    Action, Ec2, Lifecycle, Member, Reason, SkipReason, State, Step, StepResult, check, execute, plan,
+};
 use weka_types::ids::InstanceId;
 use weka_types::lists::Hosts;
 
@@ -71,55 +73,58 @@ pub(super) async fn terminate(
     world.borrow_mut().require(never_joined <= limit, || {
         format!("I8: {never_joined} instances are terminated because they never joined")
     });
-    let mut failed = Vec::new();
-    for termination in &plan.terminate {
-        if !terminate_one(world, termination.id.as_str(), last_hosts).await {
-            failed.push(&termination.id);
+    let result = execute(&plan, async |step, ids: Vec<InstanceId>| {
+        let mut result = StepResult {
+            done: Vec::new(),
+            failed: Vec::new(),
+        };
+        for id in ids {
+            match run_request(world, step, id.as_str(), last_hosts).await {
+                Fault::None => result.done.push(id),
+                Fault::Before | Fault::After => result.failed.push((vec![id], RequestFailed)),
+            }
         }
-    }
-    for id in plan.detach.iter().filter(|id| !failed.contains(id)) {
-        step().await;
-        let fault = aws_fault(world);
-        if fault != Fault::Before {
-            let mut world = world.borrow_mut();
-            world.note(|| format!("{id} is detached"));
-            world.group.members.remove(id.as_str());
-        }
+        result
+    })
+    .await;
+    for failed in &result.failed_steps {
+        world.borrow_mut().note(|| failed.to_string());
     }
     Ok(())
 }
 
-/// Removes termination protection, then scale-in protection, then terminates. The first call that fails leaves the instance to the
-/// next run.
-async fn terminate_one(world: &Shared, id: &str, last_hosts: &Hosts) -> bool {
-    for step_number in 0..3 {
-        step().await;
-        let fault = aws_fault(world);
-        if fault == Fault::Before {
-            return false;
+#[derive(Debug, thiserror::Error)]
+#[error("the request failed")]
+struct RequestFailed;
+
+/// Sends the request of a step for one instance, unless its fault prevents that.
+async fn run_request(world: &Shared, request: Step, id: &str, last_hosts: &Hosts) -> Fault {
+    step().await;
+    let fault = aws_fault(world);
+    if fault == Fault::Before {
+        return fault;
+    }
+    let mut world = world.borrow_mut();
+    let address = address(world.group.instances[id].number);
+    match request {
+        Step::AllowTermination => world.group.instances.get_mut(id).unwrap().termination_protected = false,
+        Step::AllowScaleIn => {
+            world.check_may_terminate(id, address, last_hosts);
+            world.set_protected(id, false);
         }
-        let mut world = world.borrow_mut();
-        let address = address(world.group.instances[id].number);
-        match step_number {
-            0 => world.group.instances.get_mut(id).unwrap().termination_protected = false,
-            1 => {
-                world.check_may_terminate(id, address, last_hosts);
-                if let Some(member) = world.group.members.get_mut(id) {
-                    member.protected = false;
-                }
-            }
-            _ => {
-                world.check_may_terminate(id, address, last_hosts);
-                let protected = world.group.instances[id].termination_protected;
-                world.require(!protected, || {
-                    format!("{id} is terminated while it has termination protection")
-                });
-                world.terminated(id, "terminate");
-            }
+        Step::Terminate => {
+            world.check_may_terminate(id, address, last_hosts);
+            let protected = world.group.instances[id].termination_protected;
+            world.require(!protected, || {
+                format!("{id} is terminated while it has termination protection")
+            });
+            world.terminated(id, "terminate");
         }
-        if fault == Fault::After {
-            return false;
+        Step::ProtectAgain => world.set_protected(id, true),
+        Step::Detach => {
+            world.note(|| format!("{id} is detached"));
+            world.group.members.remove(id);
         }
     }
-    true
+    fault
 }

@@ -175,6 +175,13 @@ impl World {
         self.weka.set_power(address(number), true, self.now);
     }
 
+    /// Enables or disables scale-in protection of a member of the group.
+    pub(super) fn set_protected(&mut self, id: &str, protected: bool) {
+        if let Some(member) = self.group.members.get_mut(id) {
+            member.protected = protected;
+        }
+    }
+
     /// Terminates an instance.
     pub(super) fn terminated(&mut self, id: &str, by: &str) {
         let Some(ec2) = self.group.instances.get_mut(id) else {
