@@ -205,6 +205,11 @@ impl Model {
         &self.settings
     }
 
+    /// The settings for all later operations. An operation in progress keeps its duration.
+    pub fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+
     /// All current and former machines.
     pub fn machines(&self) -> &[Machine] {
         &self.machines

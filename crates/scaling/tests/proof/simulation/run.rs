@@ -42,6 +42,7 @@ fn observe(lists: &Lists, group: &Group, is_current: bool, world: &World) -> Obs
         desired: group.desired,
         size: managed().count(),
         is_current,
+        overlaps: world.overlaps,
         not_healthy: managed()
             .filter(|machine| machine.state != MachineState::Healthy)
             .map(|machine| machine.address)
@@ -128,10 +129,10 @@ async fn read_hosts_again(world: &Shared) -> Option<Hosts> {
 /// I5: a run that succeeded, repeated on its own result, drains no more machines.
 fn check_idempotent(world: &Shared, group: &Group, observed: &Observed) {
     let mut world = world.borrow_mut();
-    if !observed.is_current || world.runs > 1 {
+    if !observed.is_current || world.has_overlapped(observed) {
         return;
     }
-    let lists = world.weka.lists.clone();
+    let lists = world.weka.lists();
     let Ok((plan, _)) = plan(&lists, group, world.now) else {
         return;
     };

@@ -2,16 +2,22 @@
 
 use super::group::{Ec2State, Group, id};
 use super::random::Random;
-use super::weka::Weka;
 use crate::cluster::address;
 use jiff::{SignedDuration, Timestamp};
 use scaling::policy::MAX_UNHEALTHY_DRAINING;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
+use weka_sim::{Model, NewBackend, Settings};
 use weka_types::calls::Call;
 use weka_types::ids::HostId;
 use weka_types::lists::{DriveHost, DriveStatus, HostState, HostStatus, Hosts, Lists};
 
+/// Weka refuses to go below this number of machines. Lower than the real minimum, so that Weka does not prevent what the
+/// checks must find.
+const MIN_BACKENDS: usize = 4;
+/// The number of drives of a machine.
+const DRIVES: u32 = 2;
 /// The step of the clock, and the maximum age of a stale list, in minutes.
 const MINUTES: u32 = 5;
 
@@ -33,6 +39,8 @@ pub(super) struct Observed {
     pub(super) size: usize,
     /// Whether the lists were current.
     pub(super) is_current: bool,
+    /// The value of [`World::overlaps`] at that time.
+    pub(super) overlaps: u32,
     /// Machines of the group that were not healthy.
     pub(super) not_healthy: BTreeSet<IpAddr>,
 }
@@ -40,13 +48,15 @@ pub(super) struct Observed {
 pub(super) struct World {
     pub(super) now: Timestamp,
     pub(super) random: Random,
-    pub(super) weka: Weka,
+    pub(super) weka: Model,
     pub(super) group: Group,
     pub(super) powered_off: BTreeSet<IpAddr>,
     /// Whether faults still happen.
     pub(super) faults: bool,
     /// How many runs are in progress.
     pub(super) runs: u32,
+    /// How many steps were made while runs overlapped.
+    pub(super) overlaps: u32,
     /// Stale lists.
     pub(super) stale_lists: Option<Lists>,
     pub(super) log: Vec<String>,
@@ -66,11 +76,16 @@ impl World {
         let mut world = Self {
             now,
             random,
-            weka: Weka::new(),
+            weka: Model::new(Settings {
+                start: now,
+                min_backends: MIN_BACKENDS,
+                ..Settings::default()
+            }),
             group: Group::new(machines),
             powered_off: BTreeSet::new(),
             faults: true,
             runs: 0,
+            overlaps: 0,
             stale_lists: None,
             log: Vec::new(),
             changes: 0,
@@ -80,9 +95,10 @@ impl World {
         };
         for _ in 0..machines {
             let number = world.group.launch(now, None);
-            world.weka.join(address(number), &id(number), now);
+            world.weka.add_backend(&backend(number));
         }
         world.now += SignedDuration::from_hours(24);
+        world.weka.advance(Duration::from_secs(24 * 3600));
         world
     }
 
@@ -120,9 +136,9 @@ impl World {
     }
 
     fn advance_step(&mut self, minutes: u32) {
-        self.stale_lists = self.random.once_in(3).then(|| self.weka.lists.clone());
+        self.stale_lists = self.random.once_in(3).then(|| self.weka.lists());
         self.now += SignedDuration::from_mins(i64::from(minutes));
-        self.weka.advance(self.now);
+        self.weka.advance(minutes_long(minutes));
         for id in self.group.advance() {
             self.note(|| format!("the group scales in {id}"));
             self.terminated(&id, "the group");
@@ -146,7 +162,7 @@ impl World {
                 ec2.joins = None;
             }
             self.note(|| format!("i-{number:04} joins"));
-            self.weka.join(address(number), &id(number), self.now);
+            self.weka.join_backend(&backend(number));
         }
     }
 
@@ -159,7 +175,7 @@ impl World {
         }
         self.note(|| format!("i-{number:04} goes down: {state:?}"));
         self.powered_off.insert(address(number));
-        self.weka.set_power(address(number), false, self.now);
+        self.weka.machine_down(address(number));
     }
 
     pub(super) fn power_on(&mut self, number: u32) {
@@ -172,7 +188,7 @@ impl World {
         ec2.state = Ec2State::Running;
         self.note(|| format!("i-{number:04} comes back"));
         self.powered_off.remove(&address(number));
-        self.weka.set_power(address(number), true, self.now);
+        self.weka.machine_up(address(number));
     }
 
     /// Enables or disables scale-in protection of a member of the group.
@@ -194,7 +210,7 @@ impl World {
         let number = ec2.number;
         self.terminated += 1;
         self.powered_off.insert(address(number));
-        self.weka.set_power(address(number), false, self.now);
+        self.weka.machine_down(address(number));
         self.note(|| format!("{id} is terminated by {by}"));
     }
 
@@ -209,14 +225,14 @@ impl World {
         {
             return Ok((lists, false));
         }
-        Ok((self.weka.lists.clone(), true))
+        Ok((self.weka.lists(), true))
     }
 
     pub(super) fn hosts(&mut self) -> Result<Hosts, ()> {
         if self.faults && self.random.once_in(15) {
             return Err(());
         }
-        Ok(self.weka.lists.hosts.clone())
+        Ok(self.weka.lists().hosts)
     }
 
     /// Handles a call of a run.
@@ -227,8 +243,8 @@ impl World {
             return Err("no answer".into());
         }
         let before = self.draining();
-        let minutes = self.random.in_range(1..30);
-        let result = self.weka.call(call, self.now, minutes);
+        self.weka.settings_mut().phase_out = minutes_long(self.random.in_range(1..30));
+        let result = self.weka.execute(call).map_err(|error| error.to_string());
         self.note(|| format!("{call:?}: {result:?}, fault {fault:?}"));
         if result.is_ok() && !call.is_best_effort() {
             self.changes += 1;
@@ -240,14 +256,19 @@ impl World {
         if fault == Fault::After {
             return Err("the connection broke".into());
         }
-        result.map_err(str::to_owned)
+        result
+    }
+
+    /// Whether another run was in progress at any time since this observation, and may have changed what the run saw.
+    pub(super) fn has_overlapped(&self, observed: &Observed) -> bool {
+        self.runs > 1 || self.overlaps != observed.overlaps
     }
 
     /// Checks I2 and I3 when a run starts to drain a machine.
     fn check_started(&mut self, address: IpAddr, draining: &BTreeSet<IpAddr>, observed: &Observed) {
         // Overlapping runs and stale lists do not show the whole state. Then the checker's verification against the run's own
         // view must suffice.
-        if self.runs > 1 || !observed.is_current {
+        if self.has_overlapped(observed) || !observed.is_current {
             return;
         }
         let excess = observed.size.saturating_sub(observed.desired as usize);
@@ -259,7 +280,11 @@ impl World {
             .map(|instance| instance.private_ip.parse().unwrap())
             .collect();
         // A machine of the group counts until it is deregistered; any other machine until it has left.
-        let is_removed = |ip: &IpAddr| self.weka.at(*ip).all(|host| host.state == HostState::Inactive);
+        let is_removed = |ip: &IpAddr| {
+            self.weka
+                .containers_of(*ip)
+                .all(|container| container.state == HostState::Inactive)
+        };
         let counts = |ip: &&IpAddr| managed.contains(ip) || !is_removed(ip);
         let number = draining.iter().filter(counts).count();
         self.require(number <= limit, || {
@@ -288,7 +313,7 @@ impl World {
 
     /// Listed machines that are draining or have left.
     pub(super) fn draining(&self) -> BTreeSet<IpAddr> {
-        draining(&self.weka.lists)
+        draining(&self.weka.lists())
     }
 
     /// Checks I1 against the hosts that the run read last.
@@ -316,13 +341,13 @@ impl World {
             let running = self.group.instances[&id].state == Ec2State::Running;
             let member = self
                 .weka
-                .at(address)
-                .any(|host| host.state != HostState::Inactive);
+                .containers_of(address)
+                .any(|container| container.state != HostState::Inactive);
             // An instance may join in the same minute in which its join timeout ends.
             let has_just_joined = self
                 .weka
-                .at(address)
-                .any(|host| host.added_time == Some(self.now));
+                .containers_of(address)
+                .any(|container| container.added == self.now);
             self.require(!running || !member || has_just_joined, || {
                 format!("I1: {id} is unprotected and a member")
             });
@@ -338,7 +363,8 @@ impl World {
                 member.healthy, member.protected
             )
         });
-        let hosts = self.weka.lists.hosts.0.iter().map(|host| {
+        let lists = self.weka.lists();
+        let hosts = lists.hosts.0.iter().map(|host| {
             let ip = host.host_ip.map(|ip| ip.to_string()).unwrap_or_default();
             format!("{ip} {} {} {}", host.id, host.state, host.status)
         });
@@ -354,27 +380,35 @@ impl World {
             let address = address(ec2.number);
             addresses.insert(address);
             ec2.state == Ec2State::Running
-                && self.weka.at(address).count() == 3
-                && self
-                    .weka
-                    .at(address)
-                    .all(|host| (host.state, host.status) == (HostState::Active, HostStatus::Up))
+                && self.weka.containers_of(address).count() == 3
+                && self.weka.containers_of(address).all(|container| {
+                    (container.state, container.status()) == (HostState::Active, HostStatus::Up)
+                })
         });
         let desired = self.group.desired as usize;
-        let nothing_else = self
+        let expected: usize = addresses
+            .iter()
+            .map(|address| self.weka.containers_of(*address).count())
+            .sum();
+        let nothing_else = self.weka.containers().count() == expected;
+        let healthy = (true, DriveStatus::Active);
+        let drives = self
             .weka
-            .lists
-            .hosts
-            .0
-            .iter()
-            .all(|host| host.host_ip.is_some_and(|ip| addresses.contains(&ip)));
-        let healthy = (Some(true), DriveStatus::Active);
-        let drives = &self.weka.lists.drives.0;
-        let drives = drives
-            .iter()
+            .drives()
             .all(|drive| (drive.should_be_active, drive.status) == healthy);
         all_healthy && nothing_else && drives && self.group.members.len() == desired
     }
+}
+
+fn backend(number: u32) -> NewBackend {
+    NewBackend {
+        drives: DRIVES,
+        ..NewBackend::new(address(number), &id(number))
+    }
+}
+
+fn minutes_long(minutes: u32) -> Duration {
+    Duration::from_secs(60 * u64::from(minutes))
 }
 
 /// Machines with a container that is deactivating or has left.
