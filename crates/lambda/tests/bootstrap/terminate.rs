@@ -258,7 +258,7 @@ async fn every_rule_terminates_and_logs_one_line_per_decision() {
             ("i-07", "terminate"),
         ]
     );
-    assert!(log.contains("launched over 30 minutes ago"), "{log}");
+    assert!(log.contains("launched more than 30 minutes ago"), "{log}");
 }
 
 #[tokio::test]
@@ -318,8 +318,12 @@ async fn message_without_required_facts_changes_nothing() {
             "has version 2, but this build reads version 1",
         ),
         (without("hosts"), "InvalidMessage", "missing field `hosts`"),
-        (without("members"), "NoMembers", "does not say who is a member"),
-        (scale_message(&[], &[2]), "NoMembers", "has no member"),
+        (
+            without("members"),
+            "NoMembers",
+            "has no list of the cluster's members",
+        ),
+        (scale_message(&[], &[2]), "NoMembers", "lists no member"),
     ] {
         let error = scene.run(&message).await.unwrap_err();
         assert_eq!(error.error_type, name, "{error}");
