@@ -60,6 +60,10 @@ pub async fn scale(
     let client = new_client()?;
 
     let lists = client.snapshot().await.map_err(weka)?;
+    if lists.status.is_upgrade_unknown {
+        let reason = "the response to `status` has neither `upgrade` nor a valid `upgrade_info`";
+        tracing::warn!(reason, "an upgrade of the cluster cannot be detected");
+    }
     let (plan, report) = plan(&lists, &group, time.now).map_err(|refusal| Failure::Refused { refusal })?;
     log(&report);
     metrics::write(&metrics::line(environment, &report.counts, time.now));

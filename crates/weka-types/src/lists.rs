@@ -22,13 +22,14 @@ pub struct Lists {
 }
 
 /// The result of `status`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
     /// `STARTED` if the cluster serves I/O.
     pub io_status: String,
-    /// The upgrade in progress, if any.
-    #[serde(deserialize_with = "read::upgrade")]
+    /// The upgrade in progress, if any: `upgrade` of Weka up to 4.3, or the phase in `upgrade_info` of Weka 4.4.
     pub upgrade: Option<String>,
+    /// Whether the response has neither `upgrade` nor a valid `upgrade_info`: then no upgrade can be detected.
+    pub is_upgrade_unknown: bool,
 }
 
 /// The result of `hosts_list`: the containers of backends and clients.

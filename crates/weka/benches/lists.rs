@@ -37,6 +37,7 @@ fn measure(machines: u32, repetitions: usize) {
         status: Status {
             io_status: "STARTED".into(),
             upgrade: None,
+            is_upgrade_unknown: false,
         },
         ..Lists::default()
     };

@@ -26,6 +26,10 @@ const NAMES: &[&str] = &[
     "uuid",
     "io_status",
     "upgrade",
+    "upgrade_info",
+    "upgrade_phase",
+    "upgrade_paused",
+    "enabled",
     "key",
     "should_be_active",
 ];

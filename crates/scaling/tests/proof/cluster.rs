@@ -37,6 +37,7 @@ pub(crate) fn cluster(machines: u32) -> Lists {
         status: Status {
             io_status: "STARTED".into(),
             upgrade: None,
+            is_upgrade_unknown: false,
         },
         ..Lists::default()
     };

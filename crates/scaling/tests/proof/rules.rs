@@ -58,6 +58,7 @@ fn run_is_refused_if_a_precondition_does_not_hold() {
     lists.status = Status {
         io_status: "STARTED".into(),
         upgrade: Some("4.2".into()),
+        is_upgrade_unknown: false,
     };
     assert_eq!(refusal(&lists, 6), "a cluster upgrade is in progress: 4.2");
     lists.status.upgrade = None;

@@ -175,6 +175,7 @@ pub(crate) fn any_cluster() -> impl Strategy<Value = (Lists, Group)> {
                     status: Status {
                         io_status: io_status.into(),
                         upgrade,
+                        is_upgrade_unknown: false,
                     },
                     overrides: Overrides(overrides.into_iter().map(str::to_owned).collect()),
                     ..Lists::default()

@@ -14,6 +14,7 @@ impl Model {
         let status = Status {
             io_status: self.io_status.clone(),
             upgrade: self.upgrade.clone(),
+            is_upgrade_unknown: false,
         };
         let hosts = self.containers.values().map(|container| self.host(container));
         let drives = self.drives.values().map(|drive| Drive {
@@ -75,7 +76,15 @@ impl Model {
     }
 
     pub(crate) fn status(&self) -> Value {
-        json!({ "io_status": self.io_status, "upgrade": self.upgrade })
+        // As Weka 4.4 reports it: without `upgrade`, and with `upgrade_type` on an idle cluster too.
+        json!({
+            "io_status": self.io_status,
+            "upgrade_info": {
+                "upgrade_paused": false,
+                "upgrade_phase": self.upgrade.as_deref().unwrap_or_default(),
+                "upgrade_type": "agent-driven",
+            },
+        })
     }
 
     pub(crate) fn hosts_list(&self) -> Value {

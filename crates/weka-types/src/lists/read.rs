@@ -3,7 +3,7 @@
 
 use super::{
     Drive, DriveHost, DriveStatus, Drives, Host, HostState, HostStatus, Hosts, Mode, Node, NodeStatus, Nodes,
-    Overrides,
+    Overrides, Status,
 };
 use crate::ids::{DiskId, DriveUuid, HostId, InstanceId, NodeId};
 use jiff::Timestamp;
@@ -61,12 +61,52 @@ pub(super) fn word<'de, D: Deserializer<'de>, T: Default>(
 }
 
 /// The upgrade in progress. Null, `false` and an empty string mean none; any other value means that one is in progress.
-pub(super) fn upgrade<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(match serde_json::Value::deserialize(deserializer)? {
+fn upgrade_in_progress(value: serde_json::Value) -> Option<String> {
+    match value {
         serde_json::Value::Null | serde_json::Value::Bool(false) => None,
         serde_json::Value::String(text) => Some(text).filter(|text| !text.is_empty()),
         other => Some(other.to_string()),
-    })
+    }
+}
+
+impl<'de> Deserialize<'de> for Status {
+    /// Weka up to 4.3 reports `upgrade`; Weka 4.4 reports `upgrade_info` instead. `upgrade_type` is set on an idle cluster too, so it
+    /// never means an upgrade. Between two phases of an upgrade `upgrade_phase` can be empty: a paused upgrade counts as well.
+    /// Source: a `status` of Weka 4.4.2 (weka/weka-operator, `doc/weka/cli/weka.md`).
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename = "Status")]
+        struct Fields {
+            io_status: String,
+            // A field that is present but null is `Some(Value::Null)`.
+            #[serde(default, deserialize_with = "present")]
+            upgrade: Option<serde_json::Value>,
+            #[serde(default, deserialize_with = "present")]
+            upgrade_info: Option<serde_json::Value>,
+        }
+        let Fields {
+            io_status,
+            upgrade,
+            upgrade_info,
+        } = Fields::deserialize(deserializer)?;
+        let is_readable = |info: &serde_json::Value| info.is_object() || info.is_null();
+        let is_upgrade_unknown = upgrade.is_none() && !upgrade_info.as_ref().is_some_and(is_readable);
+        let info = |name: &str| {
+            let value = upgrade_info.as_ref().and_then(|info| info.get(name));
+            value.cloned().and_then(upgrade_in_progress)
+        };
+        let paused = || info("upgrade_paused").map(|_| "paused".to_owned());
+        let upgrade = upgrade.and_then(upgrade_in_progress);
+        Ok(Self {
+            io_status,
+            upgrade: upgrade.or_else(|| info("upgrade_phase")).or_else(paused),
+            is_upgrade_unknown,
+        })
+    }
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<serde_json::Value>, D::Error> {
+    serde_json::Value::deserialize(deserializer).map(Some)
 }
 
 /// A string; an empty one is treated as missing.
@@ -244,8 +284,13 @@ impl<'de> Deserialize<'de> for Overrides {
         struct Fields {
             #[serde(default, deserialize_with = "non_empty")]
             key: Option<String>,
+            /// A missing field means that the override is enabled.
+            #[serde(default)]
+            enabled: Option<bool>,
         }
-        let keys = entries(deserializer, |_: Ignored, fields: Fields| fields.key)?;
+        let keys = entries(deserializer, |_: Ignored, fields: Fields| {
+            fields.key.filter(|_| fields.enabled != Some(false))
+        })?;
         Ok(Self(keys.into_iter().flatten().collect()))
     }
 }

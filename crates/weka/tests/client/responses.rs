@@ -41,6 +41,58 @@ async fn status_and_overrides_are_parsed() {
 }
 
 #[tokio::test]
+async fn upgrade_is_detected_in_the_status_of_each_release() {
+    for (response, upgrade, is_unknown) in [
+        // Up to 4.3: `upgrade`.
+        (r#"{"result":{"io_status":"STARTED","upgrade":""}}"#, None, false),
+        (
+            r#"{"result":{"io_status":"STARTED","upgrade":"4.3"}}"#,
+            Some("4.3"),
+            false,
+        ),
+        // 4.4: `upgrade_info`. `upgrade_type` is set on an idle cluster too.
+        (
+            r#"{"result":{"io_status":"STARTED","upgrade_info":{"upgrade_paused":false,"upgrade_phase":"","upgrade_type":"agent-driven"}}}"#,
+            None,
+            false,
+        ),
+        (
+            r#"{"result":{"io_status":"STARTED","upgrade_info":{"upgrade_paused":false,"upgrade_phase":"DrivePhase"}}}"#,
+            Some("DrivePhase"),
+            false,
+        ),
+        (
+            r#"{"result":{"io_status":"STARTED","upgrade_info":{"upgrade_paused":true,"upgrade_phase":null}}}"#,
+            Some("paused"),
+            false,
+        ),
+        (
+            r#"{"result":{"io_status":"STARTED","upgrade_info":null}}"#,
+            None,
+            false,
+        ),
+        (
+            r#"{"result":{"io_status":"STARTED","upgrade_info":[7]}}"#,
+            None,
+            false,
+        ),
+        (r#"{"result":{"io_status":"STARTED"}}"#, None, true),
+    ] {
+        let status = fleet(Some(("status", response)))
+            .await
+            .client()
+            .status()
+            .await
+            .unwrap();
+        assert_eq!(
+            (status.upgrade.as_deref(), status.is_upgrade_unknown),
+            (upgrade, is_unknown),
+            "{response}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn complete_and_incomplete_containers_are_parsed() {
     let hosts = read().await.hosts.0;
     let complete = &hosts[0];

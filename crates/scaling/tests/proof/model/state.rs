@@ -159,6 +159,7 @@ impl State {
         let status = Status {
             io_status: "STARTED".into(),
             upgrade: None,
+            is_upgrade_unknown: false,
         };
         let mut lists = Lists {
             status,
