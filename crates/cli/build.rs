@@ -1,4 +1,4 @@
-//! Puts into the binary what it was built from: the commit, and the Lambda packages that `cargo xtask package` has made.
+//! Embeds the commit and the Lambda packages that `cargo xtask package` built.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -8,13 +8,13 @@ use std::{env, fs};
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "a build script is told by its environment where it is"
+    reason = "cargo passes the location to a build script in its environment"
 )]
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?)
         .join("../..")
         .canonicalize()?;
-    // Cargo runs this again whenever what it watches is not there: so the folder is, and only that is watched.
+    // Cargo reruns this script at every build if a watched path is missing: create the folder and watch only that.
     let packages = root.join("target/package");
     fs::create_dir_all(&packages)?;
     emit(&format!("cargo::rerun-if-changed={}", packages.display()));
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "cargo::rustc-env=WEKACTL_COMMIT={}",
         commit.as_deref().unwrap_or("unknown")
     ));
-    // The log of HEAD grows with each commit; HEAD itself names a branch and stays what it is.
+    // The log of HEAD changes with each commit; HEAD itself only names a branch.
     if let Some(log) = git(&root, &["rev-parse", "--git-path", "logs/HEAD"]) {
         let log = root.join(log);
         if log.is_file() {

@@ -1,6 +1,6 @@
-//! A lab with a stack, and the program run against it as a user would.
+//! A lab with a stack, and functions that run the program against it.
 
-use crate::permitted;
+use crate::permissions;
 use assert_cmd::Command;
 use aws::cloud::Clients;
 use lab::{Call, Moto, MotoOptions, Stack, StackOptions};
@@ -10,18 +10,17 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 
-/// The password that no output may show.
+/// No output may contain this password.
 pub(crate) const PASSWORD: &str = "hunter2-and-more";
 
-/// A local AWS with a Lambda package to import with.
+/// A local AWS, and a Lambda package for import.
 pub(crate) struct Lab {
     pub(crate) moto: Moto,
     folder: TempDir,
 }
 
-/// What a run printed, and how it ended.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct RunOutput {
     pub(crate) status: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -43,12 +42,12 @@ impl Lab {
         Self { moto, folder }
     }
 
-    /// Another lab, in which all stands that stands in this one.
+    /// A copy of the lab with all its resources.
     pub(crate) async fn fork(&self) -> Self {
         Self::of(self.moto.fork().await.unwrap())
     }
 
-    /// A Lambda package with other code.
+    /// A Lambda package with different code.
     pub(crate) fn other_package(&self) -> PathBuf {
         let path = self.folder.path().join("other.zip");
         package(&path, 1);
@@ -60,7 +59,6 @@ impl Lab {
         Self::with_options(MotoOptions::default(), stack)
     }
 
-    /// A lab of a certain kind with a stack.
     pub(crate) fn with_options(options: MotoOptions, stack: &StackOptions) -> (Self, Stack) {
         let lab = Self::start(options);
         let stack = lab::create_stack(&lab.moto, stack).unwrap();
@@ -71,19 +69,19 @@ impl Lab {
         self.folder.path().join("package.zip")
     }
 
-    /// A file with this text; its path.
+    /// Writes a file and returns its path.
     pub(crate) fn file(&self, name: &str, text: &str) -> String {
         let path = self.folder.path().join(name);
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
-    /// Runs wekactl, with an environment of nothing but the lab's.
-    pub(crate) fn wekactl(&self, arguments: &[&str]) -> Ran {
+    /// Runs wekactl with only the environment of the lab.
+    pub(crate) fn wekactl(&self, arguments: &[&str]) -> RunOutput {
         self.wekactl_with(arguments, &[("WEKA_PASSWORD", PASSWORD)])
     }
 
-    pub(crate) fn wekactl_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
+    pub(crate) fn wekactl_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> RunOutput {
         let mut command = Command::cargo_bin("wekactl").unwrap();
         let output = command
             .args(arguments)
@@ -93,34 +91,37 @@ impl Lab {
             .output()
             .unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        let ran = Ran {
+        let ran = RunOutput {
             status: output.status.code().unwrap(),
             stdout: text(output.stdout),
             stderr: text(output.stderr),
         };
         let printed = format!("{}{}", ran.stdout, ran.stderr);
-        assert!(!printed.contains(PASSWORD), "the password is in:\n{printed}");
+        assert!(
+            !printed.contains(PASSWORD),
+            "the output has the password:\n{printed}"
+        );
         ran
     }
 
-    /// `cluster import` of the stack `wk`, with more arguments.
-    pub(crate) fn import(&self, more: &[&str]) -> Ran {
+    /// `cluster import` of stack `wk` with more arguments.
+    pub(crate) fn import(&self, more: &[&str]) -> RunOutput {
         self.import_as("wk", more)
     }
 
-    /// `cluster import` under a name, with more arguments.
-    pub(crate) fn import_as(&self, name: &str, more: &[&str]) -> Ran {
+    /// `cluster import` of cluster `name` with more arguments.
+    pub(crate) fn import_as(&self, name: &str, more: &[&str]) -> RunOutput {
         self.import_with(name, more, &[("WEKA_PASSWORD", PASSWORD)])
     }
 
-    /// `cluster import` with an environment other than the lab's alone.
-    pub(crate) fn import_with(&self, name: &str, more: &[&str], environment: &[(&str, &str)]) -> Ran {
+    /// `cluster import` with additional environment variables.
+    pub(crate) fn import_with(&self, name: &str, more: &[&str], environment: &[(&str, &str)]) -> RunOutput {
         let package = self.package();
         let arguments = import_arguments(name, package.to_str().unwrap());
         self.wekactl_with(&[&arguments[..], more].concat(), environment)
     }
 
-    /// The calls since `from` that change something, as `service operation`.
+    /// The mutating calls since `from`, as `service operation`.
     pub(crate) fn changes_since(&self, from: usize) -> Vec<String> {
         let calls = self.calls();
         calls[from..]
@@ -130,7 +131,7 @@ impl Lab {
             .collect()
     }
 
-    /// Clients of this AWS, for what somebody else does to it.
+    /// AWS clients for changes outside wekactl.
     pub(crate) fn clients(&self) -> Clients {
         let variables: BTreeMap<_, _> = self.moto.env().into_iter().collect();
         let config =
@@ -143,16 +144,16 @@ impl Lab {
     }
 }
 
-/// Every test ends by this: nobody has asked AWS for what the documentation does not say that he must be allowed.
+/// Every AWS call made in a test is documented in permissions.md.
 impl Drop for Lab {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            permitted::check(&self.calls());
+            permissions::check(&self.calls());
         }
     }
 }
 
-/// Makes a package of what an ELF program for x86_64 begins with, which is all that import reads of it, and a byte of code.
+/// Creates a package with the ELF header for x86_64, which is all that import reads, and one byte of code.
 fn package(path: &Path, code: u8) {
     let mut program = vec![0; 64];
     program[..4].copy_from_slice(b"\x7fELF");
@@ -164,7 +165,6 @@ fn package(path: &Path, code: u8) {
     zip.finish().unwrap();
 }
 
-/// The arguments of an import.
 pub(crate) fn import_arguments<'a>(name: &'a str, package: &'a str) -> [&'a str; 8] {
     [
         "cluster",
@@ -178,8 +178,8 @@ pub(crate) fn import_arguments<'a>(name: &'a str, package: &'a str) -> [&'a str;
     ]
 }
 
-impl Ran {
-    /// It ended well.
+impl RunOutput {
+    /// Asserts success.
     #[track_caller]
     pub(crate) fn ok(self) -> Self {
         assert_eq!(self.status, 0, "{}{}", self.stdout, self.stderr);

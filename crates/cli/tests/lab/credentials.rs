@@ -1,17 +1,17 @@
-//! User and password are tried on Weka before they are stored.
+//! The username and password are verified with Weka before they are stored.
 
-use crate::common::{Lab, PASSWORD, Ran};
+use crate::common::{Lab, PASSWORD, RunOutput};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use lab::weka_cluster::{self, NewBackend, WekaCluster};
 use lab::{Control, StackOptions};
 use serde_json::Value;
 
-/// What Weka knows instead.
+/// The password in Weka.
 const OTHER: &str = "another-password";
 
-/// A stack whose backends answer, with this password of `admin`.
-async fn answering(network: u8, password: &str) -> (Lab, WekaCluster) {
+/// A stack with responding backends, and this password of `admin` in Weka.
+async fn responding(network: u8, password: &str) -> (Lab, WekaCluster) {
     let (lab, stack) = Lab::with(&StackOptions {
         network,
         clients: 0,
@@ -29,13 +29,13 @@ async fn answering(network: u8, password: &str) -> (Lab, WekaCluster) {
     (lab, weka)
 }
 
-/// The program blocks the test's thread: the backends answer on another.
-fn change(lab: &Lab, more: &[&str], password: &str) -> Ran {
+/// Blocks the thread of the test: the backends respond on another.
+fn change(lab: &Lab, more: &[&str], password: &str) -> RunOutput {
     let arguments = ["cluster", "change-credentials", "-n", "wk", "-u", "admin"];
     lab.wekactl_with(&[&arguments[..], more].concat(), &[("WEKA_PASSWORD", password)])
 }
 
-/// What the table holds: user and password.
+/// The username and password in the table.
 fn stored(lab: &Lab) -> (String, String) {
     let dump = lab::dump(&lab.moto).unwrap();
     let items = dump["dynamodb"][0]["items"].as_array().unwrap();
@@ -51,8 +51,8 @@ fn stored(lab: &Lab) -> (String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn import_refuses_what_weka_refuses_before_anything_is_made() {
-    let (lab, _weka) = answering(51, OTHER).await;
+async fn credentials_are_stored_only_if_weka_accepts_them() {
+    let (lab, _weka) = responding(51, OTHER).await;
     let calls = lab.calls().len();
     let refused = lab.import(&[]);
     assert_eq!(refused.status, 1);
@@ -73,7 +73,7 @@ async fn import_refuses_what_weka_refuses_before_anything_is_made() {
     );
     assert_eq!(stored(&lab), ("admin".to_owned(), PASSWORD.to_owned()));
 
-    // What Weka does not know is not stored; what it knows is.
+    // Only accepted credentials are stored.
     let refused = change(&lab, &["-y"], "a-third-one");
     assert_eq!(refused.status, 1);
     assert!(
@@ -103,8 +103,8 @@ async fn import_refuses_what_weka_refuses_before_anything_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_that_is_not_the_given_one_is_told_by_import() {
-    let (lab, weka) = answering(52, PASSWORD).await;
+async fn import_rejects_an_untrusted_certificate() {
+    let (lab, weka) = responding(52, PASSWORD).await;
     let stranger = rcgen::generate_simple_self_signed(["weka".to_owned()])
         .unwrap()
         .cert
@@ -119,7 +119,7 @@ async fn a_certificate_that_is_not_the_given_one_is_told_by_import() {
 }
 
 #[test]
-fn without_a_backend_in_reach_it_says_that_they_were_not_tried() {
+fn verification_is_skipped_if_no_backend_is_reachable() {
     let (lab, _) = Lab::with(&StackOptions {
         network: 53,
         clients: 0,
@@ -129,10 +129,10 @@ fn without_a_backend_in_reach_it_says_that_they_were_not_tried() {
     let not_reached = "no backend can be reached from this machine on port 14000";
     assert!(imported.stderr.contains(not_reached), "{}", imported.stderr);
     let calls = lab.calls().len();
-    // Nobody to ask, and nobody who said yes beforehand.
-    let asked = change(&lab, &[], OTHER);
-    assert_eq!(asked.status, 64, "{}", asked.stderr);
-    assert!(asked.stderr.contains(not_reached), "{}", asked.stderr);
+    // No terminal to ask on, and no --yes.
+    let refused = change(&lab, &[], OTHER);
+    assert_eq!(refused.status, 64, "{}", refused.stderr);
+    assert!(refused.stderr.contains(not_reached), "{}", refused.stderr);
     assert_eq!(lab.changes_since(calls), [""; 0]);
     change(&lab, &["-y"], OTHER).ok();
     assert_eq!(stored(&lab), ("admin".to_owned(), OTHER.to_owned()));
@@ -140,7 +140,7 @@ fn without_a_backend_in_reach_it_says_that_they_were_not_tried() {
 }
 
 #[test]
-fn where_no_credentials_are_none_are_stored() {
+fn credentials_are_not_stored_if_the_cluster_is_not_imported() {
     let lab = Lab::start(lab::MotoOptions::default());
     let missing = change(&lab, &["-y"], OTHER);
     assert_eq!(missing.status, 1);

@@ -1,4 +1,4 @@
-//! `cluster destroy` end to end, on the lab.
+//! `cluster destroy`.
 
 use crate::common::Lab;
 use lab::StackOptions;
@@ -7,23 +7,23 @@ use serde_json::Value;
 const TAGS: [&str; 4] = ["-t", "env=prod", "-t", "team=storage"];
 
 impl Lab {
-    /// `cluster destroy` of the cluster `wk`, without being asked, with more arguments.
-    pub(crate) fn destroy(&self, more: &[&str]) -> crate::common::Ran {
+    /// `cluster destroy` of cluster `wk` with `--yes` and more arguments.
+    pub(crate) fn destroy(&self, more: &[&str]) -> crate::common::RunOutput {
         self.destroy_as("wk", more)
     }
 
     /// `cluster destroy` of another cluster.
-    pub(crate) fn destroy_as(&self, name: &str, more: &[&str]) -> crate::common::Ran {
+    pub(crate) fn destroy_as(&self, name: &str, more: &[&str]) -> crate::common::RunOutput {
         self.wekactl(&[&["cluster", "destroy", "-n", name, "-y"], more].concat())
     }
 }
 
-/// What an account looked like, but for what destroy leaves on purpose.
+/// Removes from a dump what destroy keeps by design.
 pub(crate) fn comparable(mut dump: Value) -> Value {
-    // The key waits for its deletion.
+    // The key is scheduled for deletion.
     let keys = dump["kms"].as_array_mut().unwrap();
     keys.retain(|key| key["meta"]["KeyState"] != "PendingDeletion");
-    // The load balancer is the stack's, and so are the health check that import gave it and the backends behind it.
+    // The load balancer belongs to the stack; destroy keeps its health check and its backends.
     for balancer in dump["elb"].as_array_mut().unwrap() {
         balancer["HealthCheck"] = Value::Null;
         balancer["Instances"]
@@ -34,7 +34,7 @@ pub(crate) fn comparable(mut dump: Value) -> Value {
     dump
 }
 
-/// The same without instances.
+/// `comparable` without instances.
 pub(crate) fn without_instances(dump: Value) -> Value {
     let mut dump = comparable(dump);
     dump["instances"] = Value::Null;
@@ -44,7 +44,7 @@ pub(crate) fn without_instances(dump: Value) -> Value {
     dump
 }
 
-/// That two dumps are equal; where not, said field by field.
+/// Asserts that two dumps are equal, and shows the differing fields.
 #[track_caller]
 pub(crate) fn assert_same(is: &Value, was: &Value) {
     let mut differs = Vec::new();
@@ -70,7 +70,7 @@ fn differing(path: &str, was: &Value, is: &Value, differs: &mut Vec<String>) {
 }
 
 #[test]
-fn an_imported_cluster_goes_without_a_trace_and_a_second_destroy_finds_nothing() {
+fn destroy_restores_the_account_and_a_second_destroy_is_a_no_op() {
     let (lab, _) = Lab::with(&StackOptions::default());
     let before = lab::dump(&lab.moto).unwrap();
     lab.import(&TAGS).ok();
@@ -97,13 +97,13 @@ fn an_imported_cluster_goes_without_a_trace_and_a_second_destroy_finds_nothing()
 }
 
 #[test]
-fn kept_instances_run_on_as_if_they_had_never_been_imported() {
+fn kept_instances_are_as_before_import() {
     let (lab, _) = Lab::with(&StackOptions::default());
     let before = lab::dump(&lab.moto).unwrap();
     lab.import(&TAGS).ok();
     lab.destroy(&["--keep-instances"]).ok();
     let mut after = comparable(lab::dump(&lab.moto).unwrap());
-    // The user's tags came with import, and are not wekactl's to take away.
+    // Import added the user's tags; destroy keeps them.
     for instance in after["instances"].as_array_mut().unwrap() {
         let tags = instance["instance"]["Tags"].as_array_mut().unwrap();
         let all = tags.len();
@@ -115,7 +115,7 @@ fn kept_instances_run_on_as_if_they_had_never_been_imported() {
 }
 
 #[test]
-fn nothing_is_destroyed_where_nobody_can_be_asked_nor_by_a_dry_run() {
+fn destroy_requires_yes_without_a_terminal_and_a_dry_run_changes_nothing() {
     let (lab, _) = Lab::with(&StackOptions {
         clients: 0,
         ..StackOptions::default()
@@ -155,7 +155,7 @@ fn nothing_is_destroyed_where_nobody_can_be_asked_nor_by_a_dry_run() {
     assert_eq!(document["left_to_aws"].as_array().unwrap().len(), 2);
 }
 
-/// How often an operation was called.
+/// The number of calls of an operation.
 fn times(lab: &Lab, operation: &str) -> usize {
     lab.calls()
         .iter()
@@ -164,7 +164,7 @@ fn times(lab: &Lab, operation: &str) -> usize {
 }
 
 #[tokio::test]
-async fn however_many_backends_there_are_all_are_terminated_or_let_go() {
+async fn all_instances_of_a_large_cluster_are_terminated_or_detached() {
     let (lab, stack) = Lab::with(&StackOptions {
         backends: 130,
         clients: 0,
@@ -173,7 +173,7 @@ async fn however_many_backends_there_are_all_are_terminated_or_let_go() {
     lab.import(&[]).ok();
     let copy = lab.fork().await;
     lab.destroy(&[]).ok();
-    // As many as AWS advises a call.
+    // 50 per call, as AWS recommends.
     assert_eq!(
         (times(&lab, "TerminateInstances"), times(&lab, "DetachInstances")),
         (3, 0)
@@ -183,7 +183,7 @@ async fn however_many_backends_there_are_all_are_terminated_or_let_go() {
         let instances = lab::Control::new(&lab.moto).instances().await.unwrap();
         let backends: Vec<_> = instances
             .iter()
-            .filter(|one| stack.backends.contains(&one.id))
+            .filter(|item| stack.backends.contains(&item.id))
             .collect();
         assert_eq!(backends.len(), 130);
         for backend in backends {
@@ -194,8 +194,8 @@ async fn however_many_backends_there_are_all_are_terminated_or_let_go() {
                 backend.id
             );
             assert!(backend.group.is_none(), "{}", backend.id);
-            let ours = backend.tags.keys().any(|key| key.starts_with("wekactl.io/"));
-            assert!(state == "terminated" || !ours, "{:?}", backend.tags);
+            let tagged = backend.tags.keys().any(|key| key.starts_with("wekactl.io/"));
+            assert!(state == "terminated" || !tagged, "{:?}", backend.tags);
         }
     }
 }

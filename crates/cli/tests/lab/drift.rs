@@ -1,4 +1,4 @@
-//! What somebody changed behind wekactl's back: `cluster update` shows just that field, brings it back, and touches nothing else.
+//! Drift: `cluster update` shows exactly the changed fields, reverts them, and changes nothing else.
 
 mod cluster;
 mod functions;
@@ -6,7 +6,7 @@ mod group;
 mod join_api;
 
 use crate::common::Lab;
-use crate::reference;
+use crate::go_reference;
 use aws::cloud::Clients;
 use aws_sdk_apigateway::types::{Op, PatchOperation};
 use futures::FutureExt;
@@ -19,13 +19,12 @@ const GROUP: &str = "wekactl-wk-Backends";
 const JOIN: &str = "wekactl-wk-join-Backends";
 const SCALE: &str = "wekactl-wk-scale-Backends";
 
-/// A change, and what an update makes of it.
+/// A change, and the expected plan and calls of an update.
 struct Drift<'a> {
-    /// The resource's kind, and the fields that the plan shows.
+    /// The kind of the resource, and the fields in the plan.
     shown: (&'static str, &'static [&'static str]),
-    /// What the update sends that changes anything.
+    /// The mutating calls of the update.
     sent: &'static [&'static str],
-    /// The change.
     change: BoxFuture<'a, Result<(), String>>,
 }
 
@@ -44,7 +43,7 @@ fn drift<'a, T, E: std::fmt::Debug>(
     }
 }
 
-/// Ids that AWS made up, from the account's dump.
+/// Ids that AWS generated, from a dump of the account.
 struct Ids {
     key: String,
     table: String,
@@ -117,8 +116,8 @@ fn patch(path: &str, value: &str) -> PatchOperation {
         .build()
 }
 
-/// Every field's drift is seen, shown alone, and mended by just what mends it; in the end the account is what it was.
-async fn mended(drifts: for<'a> fn(&'a Clients, &'a Ids) -> Vec<Drift<'a>>) {
+/// Each drift is shown alone and reverted by exactly the expected calls; in the end the account is as before.
+async fn reverts(drifts: for<'a> fn(&'a Clients, &'a Ids) -> Vec<Drift<'a>>) {
     let (lab, _) = Lab::with(&StackOptions {
         clients: 0,
         ..StackOptions::default()
@@ -152,11 +151,11 @@ async fn mended(drifts: for<'a> fn(&'a Clients, &'a Ids) -> Vec<Drift<'a>>) {
         resource.unwrap().id().unwrap().to_owned(),
         zone.to_owned(),
     );
-    let mut wrong = Vec::new();
+    let mut errors = Vec::new();
     for drift in drifts(&aws, &ids) {
         let shown = format!("{} {:?}", drift.shown.0, drift.shown.1);
         if let Err(error) = drift.change.await {
-            wrong.push(format!("{shown} cannot be changed: {error}"));
+            errors.push(format!("{shown} cannot be changed: {error}"));
             continue;
         }
         let calls = lab.calls().len();
@@ -169,18 +168,18 @@ async fn mended(drifts: for<'a> fn(&'a Clients, &'a Ids) -> Vec<Drift<'a>>) {
             .collect();
         let sent = lab.changes_since(calls);
         if ran.status != 0 || differing != [(drift.shown.0, drift.shown.1.to_vec())] || sent != drift.sent {
-            wrong.push(format!(
+            errors.push(format!(
                 "{shown}: shown {differing:?}, sent {sent:?} {}",
                 if ran.status == 0 { "" } else { &ran.stderr }
             ));
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(errors.is_empty(), "{}", errors.join("\n"));
     let calls = lab.calls().len();
     lab.update(&["--dry-run", "--detailed-exitcode"]).ok();
     assert_eq!(lab.changes_since(calls), [""; 0]);
-    let was = reference::fields(&settled(before));
-    let is = reference::fields(&settled(lab::dump(&lab.moto).unwrap()));
+    let was = go_reference::fields(&settled(before));
+    let is = go_reference::fields(&settled(lab::dump(&lab.moto).unwrap()));
     let paths: BTreeSet<_> = was.keys().chain(is.keys()).collect();
     let other = paths.into_iter().filter(|path| was.get(*path) != is.get(*path));
     let other: Vec<_> = other
@@ -189,7 +188,7 @@ async fn mended(drifts: for<'a> fn(&'a Clients, &'a Ids) -> Vec<Drift<'a>>) {
     assert!(other.is_empty(), "{}", other.join("\n"));
 }
 
-/// The fields of a row of the plan that differ; of one that has to be made, none.
+/// The differing fields of a row of the plan; none for a resource to create.
 fn fields(row: &Value) -> Vec<&str> {
     let changes = row["changes"].as_array().into_iter().flatten();
     let mut fields: Vec<_> = changes.map(|change| change["field"].as_str().unwrap()).collect();
@@ -212,13 +211,13 @@ fn settled(mut dump: Value) -> Value {
         "LatestVersionNumber",
         "DefaultVersionNumber",
         "ListenerArn",
-        // moto counts each listener.
+        // moto numbers listeners.
         "LoadBalancerArns",
     ];
     fn drop(value: &mut Value) {
         match value {
             Value::Object(fields) => {
-                // A function that left its VPC is said to be in none.
+                // A function removed from its VPC has an empty VPC id.
                 fields.retain(|name, value| !COUNTERS.contains(&name.as_str()) && value != "");
                 fields.values_mut().for_each(drop);
             }
@@ -227,7 +226,7 @@ fn settled(mut dump: Value) -> Value {
         }
     }
     for template in dump["launchtemplates"].as_array_mut().into_iter().flatten() {
-        // Of its versions the latest, which the group uses.
+        // Keep only the latest version, which the group uses.
         let latest = template["versions"]
             .as_array()
             .and_then(|versions| versions.last().cloned());
@@ -237,7 +236,7 @@ fn settled(mut dump: Value) -> Value {
         }
         template["versions"] = latest;
     }
-    // moto says of each instance that it has the group's version of the template.
+    // moto reports the group's template version for each instance.
     for group in dump["autoscaling"].as_array_mut().into_iter().flatten() {
         for instance in group["Instances"].as_array_mut().into_iter().flatten() {
             instance["LaunchTemplate"] = Value::Null;
@@ -248,21 +247,21 @@ fn settled(mut dump: Value) -> Value {
 }
 
 #[tokio::test]
-async fn of_the_cluster() {
-    mended(cluster::drifts).await;
+async fn drift_of_cluster_resources_is_reverted() {
+    reverts(cluster::drifts).await;
 }
 
 #[tokio::test]
-async fn of_the_functions() {
-    mended(functions::drifts).await;
+async fn drift_of_functions_is_reverted() {
+    reverts(functions::drifts).await;
 }
 
 #[tokio::test]
-async fn of_the_join_api() {
-    mended(join_api::drifts).await;
+async fn drift_of_the_join_api_is_reverted() {
+    reverts(join_api::drifts).await;
 }
 
 #[tokio::test]
-async fn of_the_group() {
-    mended(group::drifts).await;
+async fn drift_of_the_group_is_reverted() {
+    reverts(group::drifts).await;
 }

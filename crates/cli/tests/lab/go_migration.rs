@@ -1,38 +1,38 @@
-//! A cluster that the Go wekactl 1.x imported: listed, updated in place to ours, and scaled.
+//! A cluster that wekactl 1.x (Go) imported is listed, migrated in place by `update`, and scaled.
 
 use crate::common::Lab;
 use crate::destroy;
-use crate::reference::{all_fields, fields};
-use crate::scaled::Scaled;
+use crate::go_reference::{all_fields, fields};
+use crate::scaled_cluster::ScaledCluster;
 use lab::machine::Outcome;
 use lab::{GO_IMPORT, GoImportOptions, Stack, StackOptions};
 use regex::Regex;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The password that the reference has, of the user `admin`.
+/// The password of `admin` in the reference.
 const PASSWORD: &str = "secret";
 
-/// A lab whose stack the Go tool has imported.
+/// A lab with a stack that wekactl 1.x imported.
 fn imported(options: &GoImportOptions) -> (Lab, Stack) {
     let (lab, stack) = Lab::with(&StackOptions::default());
     lab::go_import(&lab.moto, &stack, options).unwrap();
     (lab, stack)
 }
 
-/// Where the lab's Go import is not as the dump says, and why.
-const UNLIKE_THE_DUMP: &[(&str, &str)] = &[
+/// Differences between the lab's Go import and the dump, with reasons.
+const DIFFERS_FROM_DUMP: &[(&str, &str)] = &[
     (
         r"^lambda/.*/(Code(Sha256|Size)$|LoggingConfig/)|/point_in_time_recovery$",
-        "left out of the dump",
+        "omitted from the dump",
     ),
     (
         r"^(apikeys|usageplans)/.*/value$|/LaunchTemplateData/UserData$",
-        "blacked out in the dump",
+        "redacted in the dump",
     ),
     (
         r"/TagSpecifications\[launch-template\]/",
-        "the dump's moto put the template's own tags there",
+        "the moto of the dump put the template's own tags there",
     ),
     (
         r"/IamArn/S$|/IamInstanceProfile/Arn$",
@@ -40,35 +40,35 @@ const UNLIKE_THE_DUMP: &[(&str, &str)] = &[
     ),
     (
         r"/KMSMasterKeyArn$",
-        "AWS says the ARN, however the key was given",
+        "AWS returns the ARN, however the key was given",
     ),
 ];
 
 #[test]
-fn the_labs_go_import_is_that_of_the_reference() {
+fn go_import_of_the_lab_matches_the_reference() {
     let (lab, _) = imported(&GoImportOptions::default());
     let dump: Value = serde_json::from_str(GO_IMPORT).unwrap();
     assert_same(
         &fields(&dump),
         &fields(&lab::dump(&lab.moto).unwrap()),
-        UNLIKE_THE_DUMP,
+        DIFFERS_FROM_DUMP,
     );
 }
 
 #[test]
-fn it_is_listed() {
+fn go_cluster_is_listed() {
     let (lab, _) = imported(&GoImportOptions::default());
     let printed = |arguments: &[&str]| lab.wekactl(arguments).ok().stdout;
     insta::with_settings!({ filters => vec![(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "(time)")] }, {
-        insta::assert_snapshot!("takeover_cluster_list", printed(&["cluster", "list"]));
-        insta::assert_snapshot!("takeover_hostgroup_list", printed(&["hostgroup", "list", "-n", "wk"]));
+        insta::assert_snapshot!("cluster_list", printed(&["cluster", "list"]));
+        insta::assert_snapshot!("hostgroup_list", printed(&["hostgroup", "list", "-n", "wk"]));
     });
     let script = printed(&["cluster", "join-params", "-n", "wk"]);
     assert!(script.contains("HOST='wekactl-wk-1."), "{script}");
 }
 
 #[test]
-fn a_dry_run_shows_what_an_update_would_do_and_sends_nothing_that_changes_anything() {
+fn dry_run_shows_the_migration_and_sends_no_mutating_call() {
     let (lab, _) = imported(&GoImportOptions {
         targets: 2,
         widened_roles: true,
@@ -90,26 +90,26 @@ fn a_dry_run_shows_what_an_update_would_do_and_sends_nothing_that_changes_anythi
             fields.join(", ")
         )
     });
-    insta::assert_snapshot!("takeover_plan", rows.collect::<Vec<_>>().join("\n"));
+    insta::assert_snapshot!("migration_plan", rows.collect::<Vec<_>>().join("\n"));
     assert_eq!(lab.update(&["--dry-run", "--detailed-exitcode"]).status, 2);
     assert_eq!(lab.changes_since(calls), [""; 0]);
     assert_eq!(lab::dump(&lab.moto).unwrap(), before);
 }
 
-/// Where a cluster that was taken over is not as one that our import made of the same stack, and why.
-const UNLIKE_OUR_IMPORT: &[(&str, &str)] = &[
-    (r"^kms/.*/meta/Description$", "said when the key was made"),
+/// Differences between a migrated cluster and an import of the same stack, with reasons.
+const DIFFERS_FROM_IMPORT: &[(&str, &str)] = &[
+    (r"^kms/.*/meta/Description$", "set when the key was created"),
     (
         r"\[cluster-settings\]/Clients/",
-        "the Go tool keeps the settings of clients of which it made nothing",
+        "wekactl 1.x stores the settings of clients but creates no resources for them",
     ),
     (
         r"^launchtemplates/.*/(versions\[\d\]/|(Latest|Default)VersionNumber$)",
-        "a new version beside the one that stood",
+        "a new version in addition to the existing one",
     ),
     (
         r"^autoscaling/.*/Instances\[\d\]/LaunchTemplate/Version$",
-        "the lab's members have the version that is the default",
+        "the members in the lab have the default version",
     ),
     (
         r"^instances/.*/Tags\[wekactl\.io/version\]/",
@@ -117,22 +117,22 @@ const UNLIKE_OUR_IMPORT: &[(&str, &str)] = &[
     ),
     (
         r"^lambda/.*/VpcConfig/VpcId$",
-        "as Lambda says of a function that was told to be in no VPC",
+        "as Lambda reports a function that was removed from its VPC",
     ),
     (r"^lambda/.*/SEAL_KEY$|^(apikeys|usageplans)/.*/value$", "random"),
 ];
 
 #[test]
-fn it_becomes_what_our_import_makes_and_its_instances_are_not_touched() {
-    becomes_ours(&GoImportOptions {
+fn update_migrates_a_go_cluster_without_changing_its_instances() {
+    assert_update_migrates(&GoImportOptions {
         older_settings: true,
         ..GoImportOptions::default()
     });
 }
 
 #[test]
-fn so_does_an_old_one_with_one_volume_with_several_targets_and_widened_roles() {
-    becomes_ours(&GoImportOptions {
+fn update_migrates_an_old_go_cluster_with_drift() {
+    assert_update_migrates(&GoImportOptions {
         volumes: 1,
         targets: 5,
         widened_roles: true,
@@ -140,12 +140,13 @@ fn so_does_an_old_one_with_one_volume_with_several_targets_and_widened_roles() {
     });
 }
 
-fn becomes_ours(options: &GoImportOptions) {
-    let (ours, _) = Lab::with(&StackOptions::default());
+fn assert_update_migrates(options: &GoImportOptions) {
+    let (reference, _) = Lab::with(&StackOptions::default());
     let arguments = ["--no-clients", "-t", "env=prod", "-t", "team=storage"];
-    ours.import_with("wk", &arguments, &[("WEKA_PASSWORD", PASSWORD)])
+    reference
+        .import_with("wk", &arguments, &[("WEKA_PASSWORD", PASSWORD)])
         .ok();
-    let ours = facts(&lab::dump(&ours.moto).unwrap());
+    let expected = comparable_fields(&lab::dump(&reference.moto).unwrap());
 
     let (lab, stack) = imported(options);
     let calls = lab.calls().len();
@@ -157,9 +158,9 @@ fn becomes_ours(options: &GoImportOptions) {
         ran.stderr
     );
     let dump = lab::dump(&lab.moto).unwrap();
-    assert_same(&ours, &facts(&dump), UNLIKE_OUR_IMPORT);
-    template_is_ours(&dump, dump["apikeys"][0]["value"].as_str().unwrap());
-    in_order(&lab.changes_since(calls));
+    assert_same(&expected, &comparable_fields(&dump), DIFFERS_FROM_IMPORT);
+    assert_template_matches_import(&dump, dump["apikeys"][0]["value"].as_str().unwrap());
+    assert_order(&lab.changes_since(calls));
     for call in &lab.calls()[calls..] {
         let mut named = stack.backends.iter().chain(&stack.clients);
         let touched = call.mutating && named.any(|id| call.instances.contains(id));
@@ -177,18 +178,18 @@ fn becomes_ours(options: &GoImportOptions) {
     assert_eq!(lab::dump(&lab.moto).unwrap(), dump);
 }
 
-/// All that stands. Of the instances, which have much that is random, what a takeover could change.
-fn facts(dump: &Value) -> BTreeMap<String, String> {
+/// Every field; of the instances, which have many random fields, only those that a migration could change.
+fn comparable_fields(dump: &Value) -> BTreeMap<String, String> {
     let instance =
         Regex::new(r"/Tags\[|/termination_protection$|/State/|/SecurityGroups\[\d\]/GroupId$").unwrap();
-    let mut facts = all_fields(dump);
-    facts.retain(|path, _| !path.starts_with("instances/") || instance.is_match(path));
-    facts
+    let mut fields = all_fields(dump);
+    fields.retain(|path, _| !path.starts_with("instances/") || instance.is_match(path));
+    fields
 }
 
-/// The newest version is the default one and asks the API that stands, with its key; it is like that of our import.
+/// The newest version is the default, calls the existing API with its key, and matches that of an import.
 #[track_caller]
-fn template_is_ours(dump: &Value, key: &str) {
+fn assert_template_matches_import(dump: &Value, key: &str) {
     let template = &dump["launchtemplates"][0];
     assert_eq!(
         template["template"]["DefaultVersionNumber"],
@@ -206,11 +207,11 @@ fn template_is_ours(dump: &Value, key: &str) {
     assert_eq!(dump["autoscaling"][0]["LaunchTemplate"]["Version"], "$Latest");
 }
 
-/// Nothing is taken away before what takes its place is there; code comes after what it needs.
+/// A replacement is created before the old resource is deleted; code is updated after what it depends on.
 #[track_caller]
-fn in_order(changes: &[String]) {
-    let at = |change: &str| changes.iter().position(|one| one == change).unwrap();
-    let last = |change: &str| changes.iter().rposition(|one| one == change).unwrap();
+fn assert_order(changes: &[String]) {
+    let at = |change: &str| changes.iter().position(|item| item == change).unwrap();
+    let last = |change: &str| changes.iter().rposition(|item| item == change).unwrap();
     assert!(
         at("events PutTargets") < last("events RemoveTargets"),
         "{changes:?}"
@@ -223,20 +224,20 @@ fn in_order(changes: &[String]) {
     ] {
         assert!(at(first) < at(then), "{first} before {then}: {changes:?}");
     }
-    // All that the state machine calls; join is none of its business.
+    // The functions that the state machine calls: all but join.
     let before = changes[..at("states UpdateStateMachine")].iter();
     let code = before.filter(|change| *change == "lambda UpdateFunctionCode");
     assert!(code.count() >= 4, "{changes:?}");
     assert!(
         changes
             .iter()
-            .all(|one| !one.contains("CreateRole") && !one.contains("CreateFunction")),
+            .all(|item| !item.contains("CreateRole") && !item.contains("CreateFunction")),
         "{changes:?}"
     );
 }
 
 #[test]
-fn an_import_of_the_same_stack_takes_it_over_too_and_adds_the_clients() {
+fn import_migrates_a_go_cluster_and_adds_its_clients() {
     let (lab, stack) = imported(&GoImportOptions::default());
     let arguments = ["-t", "env=prod", "-t", "team=storage", "-y"];
     lab.import_with("wk", &arguments, &[("WEKA_PASSWORD", PASSWORD)])
@@ -256,7 +257,7 @@ fn an_import_of_the_same_stack_takes_it_over_too_and_adds_the_clients() {
 }
 
 #[tokio::test]
-async fn the_template_asks_the_api_that_stands_then_also_where_that_is_a_new_one() {
+async fn launch_template_calls_a_recreated_api() {
     let (lab, _) = imported(&GoImportOptions::default());
     let gateway = lab.clients().apigateway;
     let before = lab::dump(&lab.moto).unwrap();
@@ -273,7 +274,7 @@ async fn the_template_asks_the_api_that_stands_then_also_where_that_is_a_new_one
         .collect::<Vec<_>>()
         .try_into()
         .unwrap();
-    template_is_ours(&dump, key["value"].as_str().unwrap());
+    assert_template_matches_import(&dump, key["value"].as_str().unwrap());
     let permissions = dump["lambda"].as_array().unwrap().iter();
     let permissions: Vec<_> = permissions
         .flat_map(|function| function["policy"]["Statement"].as_array().into_iter().flatten())
@@ -293,17 +294,17 @@ async fn the_template_asks_the_api_that_stands_then_also_where_that_is_a_new_one
 }
 
 #[tokio::test]
-async fn what_its_group_launches_then_boots_and_becomes_a_member() {
-    let mut cluster = Scaled::taken_over(36, &GoImportOptions::default(), PASSWORD).await;
+async fn migrated_cluster_scales_out_and_in() {
+    let mut cluster = ScaledCluster::start_migrated(36, &GoImportOptions::default(), PASSWORD).await;
     let before = cluster.members().await;
     cluster.scaling_loop.set_desired(7).await.unwrap();
-    let minute = cluster.tick().await;
-    let [(id, boot)] = minute.booted.try_into().unwrap();
+    let tick = cluster.tick().await;
+    let [(id, boot)] = tick.booted.try_into().unwrap();
     assert_eq!(boot.outcome, Outcome::Joined, "{id}: {}", boot.log);
     cluster.until_settled(7).await;
     cluster.scaling_loop.set_desired(6).await.unwrap();
-    let minutes = cluster.until_settled(6).await;
-    let terminated: usize = minutes.iter().map(|minute| minute.terminated.len()).sum();
+    let ticks = cluster.until_settled(6).await;
+    let terminated: usize = ticks.iter().map(|tick| tick.terminated.len()).sum();
     assert_eq!(terminated, 1);
     let after = cluster.members().await;
     let stayed = before.iter().filter(|id| after.contains(id)).count();
@@ -311,8 +312,8 @@ async fn what_its_group_launches_then_boots_and_becomes_a_member() {
 }
 
 #[test]
-fn it_is_destroyed_without_a_trace_whether_taken_over_or_not() {
-    for taken_over in [false, true] {
+fn go_cluster_is_destroyed_completely_before_and_after_migration() {
+    for migrated in [false, true] {
         let (lab, stack) = Lab::with(&StackOptions::default());
         let before = lab::dump(&lab.moto).unwrap();
         let options = GoImportOptions {
@@ -320,7 +321,7 @@ fn it_is_destroyed_without_a_trace_whether_taken_over_or_not() {
             ..GoImportOptions::default()
         };
         lab::go_import(&lab.moto, &stack, &options).unwrap();
-        if taken_over {
+        if migrated {
             lab.update(&["-y"]).ok();
         }
         let ran = lab.destroy(&[]).ok();
@@ -330,10 +331,10 @@ fn it_is_destroyed_without_a_trace_whether_taken_over_or_not() {
             ran.stderr
         );
         let after = lab::dump(&lab.moto).unwrap();
-        // The clients, of which the Go tool made nothing, are not the cluster's to terminate.
+        // wekactl 1.x does not import clients, so they are not terminated.
         let left = after["instances"].as_array().unwrap().iter();
         let left: BTreeSet<_> = left
-            .map(|one| one["instance"]["InstanceId"].as_str().unwrap().to_owned())
+            .map(|item| item["instance"]["InstanceId"].as_str().unwrap().to_owned())
             .collect();
         assert_eq!(left, stack.clients.into_iter().collect());
         destroy::assert_same(
@@ -344,7 +345,7 @@ fn it_is_destroyed_without_a_trace_whether_taken_over_or_not() {
 }
 
 #[test]
-fn its_instances_run_on_where_they_are_to_be_kept() {
+fn kept_instances_of_a_go_cluster_keep_running_without_tags() {
     let (lab, stack) = imported(&GoImportOptions::default());
     lab.destroy(&["--keep-instances"]).ok();
     let dump = lab::dump(&lab.moto).unwrap();
@@ -359,10 +360,10 @@ fn its_instances_run_on_where_they_are_to_be_kept() {
     }
 }
 
-/// These are equal but for where a pattern fits, and each pattern fits somewhere.
+/// Asserts that both are equal except for fields that match a pattern, and that each pattern matches.
 #[track_caller]
-fn assert_same(was: &BTreeMap<String, String>, is: &BTreeMap<String, String>, but_for: &[(&str, &str)]) {
-    let patterns: Vec<_> = but_for
+fn assert_same(was: &BTreeMap<String, String>, is: &BTreeMap<String, String>, exceptions: &[(&str, &str)]) {
+    let patterns: Vec<_> = exceptions
         .iter()
         .map(|(pattern, _)| Regex::new(pattern).unwrap())
         .collect();
@@ -379,6 +380,6 @@ fn assert_same(was: &BTreeMap<String, String>, is: &BTreeMap<String, String>, bu
         }
     }
     assert!(unexpected.is_empty(), "unexpected:\n{unexpected}");
-    let idle: Vec<_> = but_for.iter().zip(used).filter(|(_, used)| !used).collect();
-    assert!(idle.is_empty(), "these do not differ: {idle:?}");
+    let unused: Vec<_> = exceptions.iter().zip(used).filter(|(_, used)| !used).collect();
+    assert!(unused.is_empty(), "these do not differ: {unused:?}");
 }

@@ -1,4 +1,4 @@
-//! `cluster import` end to end, on the lab.
+//! `cluster import`.
 
 use crate::common::{Lab, PASSWORD, import_arguments};
 use aws_sdk_apigateway::types::{Op, PatchOperation};
@@ -9,7 +9,7 @@ use std::time::Duration;
 const TAGS: [&str; 4] = ["-t", "env=prod", "-t", "team=storage"];
 
 #[test]
-fn a_second_import_changes_nothing_and_sends_nothing_that_changes_anything() {
+fn second_import_sends_no_mutating_call() {
     let (lab, _) = Lab::with(&StackOptions::default());
     let first = lab.import(&TAGS).ok();
     assert!(
@@ -33,14 +33,15 @@ fn a_second_import_changes_nothing_and_sends_nothing_that_changes_anything() {
 }
 
 #[tokio::test]
-async fn a_private_api_is_for_its_vpc_alone_and_stays_as_it_is() {
+async fn private_api_accepts_only_its_vpc_and_its_drift_is_reverted() {
     let (lab, stack) = Lab::with(&StackOptions {
         clients: 0,
         ..StackOptions::default()
     });
     let ec2 = lab.clients().ec2;
-    let ask = ec2.authorize_security_group_ingress();
-    ask.group_id(&stack.security_group)
+    let request = ec2.authorize_security_group_ingress();
+    request
+        .group_id(&stack.security_group)
         .ip_protocol("tcp")
         .from_port(443)
         .to_port(443)
@@ -48,8 +49,9 @@ async fn a_private_api_is_for_its_vpc_alone_and_stays_as_it_is() {
         .send()
         .await
         .unwrap();
-    let ask = ec2.create_vpc_endpoint().vpc_id(&stack.vpc);
-    ask.service_name("com.amazonaws.eu-west-1.execute-api")
+    let request = ec2.create_vpc_endpoint().vpc_id(&stack.vpc);
+    request
+        .service_name("com.amazonaws.eu-west-1.execute-api")
         .vpc_endpoint_type("Interface".into())
         .subnet_ids(&stack.subnets[0])
         .security_group_ids(&stack.security_group)
@@ -70,8 +72,9 @@ async fn a_private_api_is_for_its_vpc_alone_and_stays_as_it_is() {
         .op(Op::Replace)
         .path("/policy")
         .value(open);
-    let ask = lab.clients().apigateway.update_rest_api();
-    ask.rest_api_id(api["id"].as_str().unwrap())
+    let request = lab.clients().apigateway.update_rest_api();
+    request
+        .rest_api_id(api["id"].as_str().unwrap())
         .patch_operations(patch.build())
         .send()
         .await
@@ -86,7 +89,7 @@ async fn a_private_api_is_for_its_vpc_alone_and_stays_as_it_is() {
 }
 
 #[test]
-fn how_weka_is_spoken_to_stands_in_the_settings() {
+fn protocol_and_certificates_are_stored_in_the_settings() {
     let (lab, _) = Lab::with(&StackOptions {
         clients: 0,
         ..StackOptions::default()
@@ -97,11 +100,11 @@ fn how_weka_is_spoken_to_stands_in_the_settings() {
         .pem();
     let ca = lab.file("ca.pem", &pem);
     lab.import(&["--weka-ca", &ca]).ok();
-    let stands = || lab::dump(&lab.moto).unwrap().to_string();
+    let dump = || lab::dump(&lab.moto).unwrap().to_string();
     assert!(
-        stands().contains("WekaCA") && stands().contains("BEGIN CERTIFICATE"),
+        dump().contains("WekaCA") && dump().contains("BEGIN CERTIFICATE"),
         "{}",
-        stands()
+        dump()
     );
     let calls = lab.calls().len();
     lab.import(&["--weka-ca", &ca]).ok();
@@ -115,14 +118,14 @@ fn how_weka_is_spoken_to_stands_in_the_settings() {
     );
     assert_eq!(lab.changes_since(calls), ["dynamodb PutItem"]);
     assert!(
-        stands().contains("WekaProtocol") && !stands().contains("WekaCA"),
+        dump().contains("WekaProtocol") && !dump().contains("WekaCA"),
         "{}",
-        stands()
+        dump()
     );
 }
 
 #[test]
-fn a_dry_run_shows_the_plan_and_sends_nothing_that_changes_anything() {
+fn dry_run_shows_the_plan_and_sends_no_mutating_call() {
     let (lab, _) = Lab::with(&StackOptions::default());
     let calls = lab.calls().len();
     let dry = lab.import(&["--dry-run"]).ok();
@@ -139,7 +142,7 @@ fn a_dry_run_shows_the_plan_and_sends_nothing_that_changes_anything() {
 }
 
 #[test]
-fn json_is_one_document_with_the_same_facts() {
+fn json_output_is_one_document_with_plan_and_results() {
     let (lab, _) = Lab::with(&StackOptions::default());
     let ran = lab.import(&["-o", "json", "--no-clients"]).ok();
     let document: Value = serde_json::from_str(&ran.stdout).unwrap();
@@ -158,7 +161,7 @@ fn json_is_one_document_with_the_same_facts() {
     let rows = document["plan"].as_array().unwrap();
     assert!(
         rows.iter().all(|row| row["hostgroup"] != "Clients"),
-        "--no-clients leaves them alone"
+        "--no-clients skips the clients"
     );
 }
 
@@ -187,7 +190,7 @@ fn instances_are_tagged_protected_and_attached_in_batches_of_twenty() {
         let id = instance["instance"]["InstanceId"].as_str().unwrap();
         assert!(
             stack.backends.iter().any(|backend| backend == id),
-            "{id} runs and is no backend"
+            "{id} is running and is not a backend"
         );
         assert_eq!(instance["termination_protection"], true, "{id}");
         let tags = instance["instance"]["Tags"].as_array().unwrap();
@@ -202,7 +205,7 @@ fn instances_are_tagged_protected_and_attached_in_batches_of_twenty() {
 }
 
 #[test]
-fn given_instances_are_imported_without_a_stack() {
+fn instances_given_by_id_are_imported_without_a_stack() {
     let (lab, stack) = Lab::with(&StackOptions::default());
     let ids = stack.backends.join(",");
     lab.import_as("other", &["-i", &ids]).ok();
@@ -217,7 +220,7 @@ fn given_instances_are_imported_without_a_stack() {
 }
 
 #[test]
-fn roles_that_spread_slowly_are_waited_for() {
+fn import_waits_for_role_propagation() {
     let slow = MotoOptions {
         iam_delay: Duration::from_secs(2),
         function_pending: Duration::from_secs(1),
@@ -234,7 +237,7 @@ fn roles_that_spread_slowly_are_waited_for() {
         .iter()
         .filter(|call| call.operation == "CreateFunction" && call.status != 201)
         .count();
-    assert!(refused > 0, "the delay was not felt");
+    assert!(refused > 0, "the delay had no effect");
 }
 
 #[test]
@@ -251,7 +254,7 @@ fn attached_instances_are_protected_once_they_are_in_service() {
         .filter(|call| call.operation == "SetInstanceProtection");
     assert!(
         protecting.any(|call| call.status != 200),
-        "the delay was not felt"
+        "the delay had no effect"
     );
     let dump = lab::dump(&lab.moto).unwrap();
     let groups = dump["autoscaling"].as_array().unwrap();
@@ -266,7 +269,7 @@ fn attached_instances_are_protected_once_they_are_in_service() {
 }
 
 #[test]
-fn the_stacks_classic_load_balancer_is_attached_and_checks_health() {
+fn classic_load_balancer_of_the_stack_is_attached_and_checks_health() {
     let (lab, stack) = Lab::with(&StackOptions {
         clients: 0,
         ..StackOptions::default()
@@ -290,7 +293,7 @@ fn the_stacks_classic_load_balancer_is_attached_and_checks_health() {
 }
 
 #[test]
-fn lists_and_join_params_of_an_imported_cluster() {
+fn lists_and_join_params_show_an_imported_cluster() {
     let (lab, _) = Lab::with(&StackOptions::default());
     lab.import(&[]).ok();
     insta::with_settings!({ filters => vec![(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "(time)")] }, {
@@ -316,12 +319,12 @@ fn lists_and_join_params_of_an_imported_cluster() {
 }
 
 #[test]
-fn no_secret_is_in_what_stands_in_the_clear_or_in_the_diagnostics() {
+fn no_secret_is_stored_in_plain_text_or_logged() {
     let (lab, _) = Lab::with(&StackOptions {
         clients: 0,
         ..StackOptions::default()
     });
-    // The runs themselves check that what they print has no password.
+    // `Lab::wekactl` asserts that no output has the password.
     lab.import(&["-v"]).ok();
     let seal_key = {
         let dump = lab::dump(&lab.moto).unwrap();
@@ -332,7 +335,7 @@ fn no_secret_is_in_what_stands_in_the_clear_or_in_the_diagnostics() {
             .unwrap();
         assert!(
             !dump.to_string().contains(PASSWORD),
-            "it is stored encoded, in the table alone"
+            "the password is stored only in the table, encoded"
         );
         fetch["config"]["Environment"]["Variables"]["SEAL_KEY"]
             .as_str()
@@ -343,7 +346,7 @@ fn no_secret_is_in_what_stands_in_the_clear_or_in_the_diagnostics() {
     assert!(!format!("{}{}", again.stdout, again.stderr).contains(&seal_key));
 }
 
-/// Starts an import over a slow network, sends it `signal` once it has changed something, and says how it ended.
+/// Starts an import on a slow network, sends it `signal` after some changes, and returns its exit status.
 fn interruption(lab: &Lab, signal: &str) -> Option<i32> {
     let (package, before) = (lab.package(), lab.calls().len());
     let mut import = std::process::Command::new(assert_cmd::cargo::cargo_bin("wekactl"))
@@ -367,7 +370,7 @@ fn interruption(lab: &Lab, signal: &str) -> Option<i32> {
 }
 
 #[test]
-fn a_broken_off_import_goes_on_when_it_is_run_again() {
+fn interrupted_import_resumes() {
     for (signal, status) in [("-INT", Some(130)), ("-KILL", None)] {
         let slow = MotoOptions {
             latency: Duration::from_millis(30),
@@ -382,7 +385,7 @@ fn a_broken_off_import_goes_on_when_it_is_run_again() {
         let rest = lab.import(&[]).ok();
         assert!(
             !rest.stderr.contains("Plan: 0 to create"),
-            "it was not broken off:\n{}",
+            "the import was not interrupted:\n{}",
             rest.stderr
         );
         let calls = lab.calls().len();

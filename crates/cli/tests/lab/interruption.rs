@@ -1,28 +1,27 @@
-//! What an import, a takeover or a destroy left that was broken off, at each of its steps: it goes on, or is destroyed.
+//! Import, migration and destroy, interrupted at each of their steps, can be resumed or destroyed.
 //!
-//! To be broken off is to have every request refused that changes something, from the n-th on. Each n begins with a copy of the
-//! same AWS.
+//! The interruption is a refusal of every mutating call from the n-th on. Each n starts with a copy of the same AWS.
 
-use crate::common::{Lab, Ran};
+use crate::common::{Lab, RunOutput};
 use lab::{Control, GoImportOptions, Stack, StackOptions};
 use regex::Regex;
 use std::collections::BTreeSet;
 
-async fn standing(lab: &Lab) -> Vec<String> {
+async fn inventory(lab: &Lab) -> Vec<String> {
     Control::new(&lab.moto).list_resources().await.unwrap()
 }
 
-/// How a cluster is destroyed: in turn, because each step is the same both ways but for the instances' own.
-fn how(changes: u32) -> &'static [&'static str] {
+/// Alternates between both ways to destroy: only the steps for instances differ.
+fn destroy_flags(changes: u32) -> &'static [&'static str] {
     if changes.is_multiple_of(2) { &[] } else { &["-k"] }
 }
 
-/// Runs a command in copies of `lab` in which it is broken off after 0, 1, 2, ... changes, until it is not broken off any more.
-/// Each copy is handed to `then`. Gives how often it was broken off.
-async fn broken_off_everywhere(
+/// Runs a command in copies of `lab` and interrupts it after 0, 1, 2, ... changes, until it completes. Passes each copy to `then`.
+/// Returns the number of interrupted runs.
+async fn interrupted_at_every_step(
     lab: &Lab,
-    run: impl Fn(&Lab, u32) -> Ran,
-    mut then: impl AsyncFnMut(&Lab, u32, &Ran),
+    run: impl Fn(&Lab, u32) -> RunOutput,
+    mut then: impl AsyncFnMut(&Lab, u32, &RunOutput),
 ) -> u32 {
     let mut whole_before = false;
     for changes in 0.. {
@@ -34,7 +33,7 @@ async fn broken_off_everywhere(
         let whole = ran.status == 0;
         assert!(whole || ran.status == 1, "{changes}: {ran:?}");
         then(&copy, changes, &ran).await;
-        // Both ways of destroying have been carried out to their end.
+        // Both ways to destroy have completed.
         if whole && whole_before {
             return changes - 1;
         }
@@ -43,8 +42,8 @@ async fn broken_off_everywhere(
     unreachable!()
 }
 
-/// Destroys what is left, and sees that only `before` stands: of the instances, those that were never the cluster's.
-async fn goes(lab: &Lab, more: &[&str], before: &[String], context: &str) {
+/// Destroys what remains, and asserts that only `before` exists; of the instances, those that never belonged to the cluster.
+async fn destroys_completely(lab: &Lab, more: &[&str], before: &[String], context: &str) {
     let ran = lab.destroy(more);
     assert_eq!(ran.status, 0, "{context}:\n{}", ran.stderr);
     let nothing = [
@@ -56,7 +55,7 @@ async fn goes(lab: &Lab, more: &[&str], before: &[String], context: &str) {
         "{context}:\n{}",
         ran.stderr
     );
-    let after: BTreeSet<_> = standing(lab).await.into_iter().collect();
+    let after: BTreeSet<_> = inventory(lab).await.into_iter().collect();
     let before: BTreeSet<_> = before.iter().cloned().collect();
     let left: Vec<_> = after.difference(&before).collect();
     assert!(left.is_empty(), "{context}: left {left:?}\n{}", ran.stderr);
@@ -65,11 +64,15 @@ async fn goes(lab: &Lab, more: &[&str], before: &[String], context: &str) {
     let gone: Vec<_> = gone
         .filter(|line| kept || !line.starts_with("instance "))
         .collect();
-    assert!(gone.is_empty(), "{context}: gone too: {gone:?}\n{}", ran.stderr);
+    assert!(
+        gone.is_empty(),
+        "{context}: also deleted: {gone:?}\n{}",
+        ran.stderr
+    );
 }
 
 fn lab() -> (Lab, Stack) {
-    // Two host groups would be twice the same.
+    // A second host group would repeat the same steps.
     let stack = StackOptions {
         clients: 0,
         backends: 5,
@@ -79,21 +82,21 @@ fn lab() -> (Lab, Stack) {
 }
 
 #[tokio::test]
-async fn an_import_broken_off_at_any_step_is_destroyed() {
+async fn import_interrupted_at_any_step_can_be_destroyed() {
     let (lab, _) = lab();
-    let before = standing(&lab).await;
+    let before = inventory(&lab).await;
     let import = |lab: &Lab, _| lab.import(&[]);
-    let times = broken_off_everywhere(&lab, import, async |copy, changes, ran| {
+    let times = interrupted_at_every_step(&lab, import, async |copy, changes, ran| {
         let mut before = before.clone();
-        // The one trace that stays is told: a key that got no alias, and could not be deleted either.
+        // The only resource that remains is reported: a key without an alias that could not be deleted.
         if ran.stderr.contains("delete it by hand") {
             before.push("key of wekactl: settings of the Weka cluster wk".to_owned());
         }
-        goes(
+        destroys_completely(
             copy,
-            how(changes),
+            destroy_flags(changes),
             &before,
-            &format!("import broken off after {changes} changes"),
+            &format!("import interrupted after {changes} changes"),
         )
         .await;
     })
@@ -102,18 +105,18 @@ async fn an_import_broken_off_at_any_step_is_destroyed() {
 }
 
 #[tokio::test]
-async fn a_destroy_broken_off_at_any_step_goes_on() {
+async fn destroy_interrupted_at_any_step_resumes() {
     let (lab, _) = lab();
-    let before = standing(&lab).await;
+    let before = inventory(&lab).await;
     lab.import(&[]).ok();
-    let destroy = |lab: &Lab, changes| lab.destroy(how(changes));
-    let times = broken_off_everywhere(&lab, destroy, async |copy, changes, _| {
-        let how = how(changes);
-        goes(
+    let destroy = |lab: &Lab, changes| lab.destroy(destroy_flags(changes));
+    let times = interrupted_at_every_step(&lab, destroy, async |copy, changes, _| {
+        let flags = destroy_flags(changes);
+        destroys_completely(
             copy,
-            how,
+            flags,
             &before,
-            &format!("destroy {how:?} broken off after {changes} changes"),
+            &format!("destroy {flags:?} interrupted after {changes} changes"),
         )
         .await;
     })
@@ -121,30 +124,30 @@ async fn a_destroy_broken_off_at_any_step_goes_on() {
     assert!(times > 40, "{times}");
 }
 
-/// Without the names of roles, which are random; a role is known by the policy in it.
-fn alike(standing: Vec<String>) -> Vec<String> {
+/// Omits the names of roles, which are random: a role is identified by its policy.
+fn without_role_names(inventory: Vec<String>) -> Vec<String> {
     let name = Regex::new("^role [^ ]+ ").unwrap();
-    let mut alike: Vec<_> = standing
+    let mut lines: Vec<_> = inventory
         .iter()
         .map(|line| name.replace(line, "role ").into_owned())
         .collect();
-    alike.sort();
-    alike
+    lines.sort();
+    lines
 }
 
 #[tokio::test]
-async fn an_import_broken_off_at_any_step_goes_on_to_the_same_account() {
+async fn import_interrupted_at_any_step_resumes_to_the_same_account() {
     let (lab, _) = lab();
     let whole = {
         let copy = lab.fork().await;
         copy.import(&[]).ok();
-        alike(standing(&copy).await)
+        without_role_names(inventory(&copy).await)
     };
     let import = |lab: &Lab, _| lab.import(&[]);
-    let times = broken_off_everywhere(&lab, import, async |copy, changes, ran| {
+    let times = interrupted_at_every_step(&lab, import, async |copy, changes, ran| {
         let again = copy.import(&[]);
         assert_eq!(again.status, 0, "after {changes} changes:\n{}", again.stderr);
-        // Every field is as it is to be.
+        // Every field has its desired value.
         let more = copy.import(&["--dry-run", "--detailed-exitcode"]);
         assert_eq!(more.status, 0, "after {changes} changes:\n{}", more.stderr);
         let mut whole = whole.clone();
@@ -152,16 +155,20 @@ async fn an_import_broken_off_at_any_step_goes_on_to_the_same_account() {
             whole.push("key of wekactl: settings of the Weka cluster wk".to_owned());
             whole.sort();
         }
-        assert_eq!(alike(standing(copy).await), whole, "after {changes} changes");
+        assert_eq!(
+            without_role_names(inventory(copy).await),
+            whole,
+            "after {changes} changes"
+        );
     })
     .await;
     assert!(times > 50, "{times}");
 }
 
 #[tokio::test]
-async fn a_takeover_broken_off_at_any_step_goes_on_to_the_same_account_or_is_destroyed() {
+async fn migration_interrupted_at_any_step_resumes_or_can_be_destroyed() {
     let (lab, stack) = lab();
-    let before = standing(&lab).await;
+    let before = inventory(&lab).await;
     let options = GoImportOptions {
         targets: 3,
         ..GoImportOptions::default()
@@ -170,19 +177,19 @@ async fn a_takeover_broken_off_at_any_step_goes_on_to_the_same_account_or_is_des
     let whole = {
         let copy = lab.fork().await;
         copy.update(&["-y"]).ok();
-        alike(standing(&copy).await)
+        without_role_names(inventory(&copy).await)
     };
     let update = |lab: &Lab, _| lab.update(&["-y"]);
-    let times = broken_off_everywhere(&lab, update, async |copy, changes, _| {
-        let context = format!("takeover broken off after {changes} changes");
+    let times = interrupted_at_every_step(&lab, update, async |copy, changes, _| {
+        let context = format!("migration interrupted after {changes} changes");
         if !changes.is_multiple_of(2) {
-            return goes(copy, &[], &before, &context).await;
+            return destroys_completely(copy, &[], &before, &context).await;
         }
         let again = copy.update(&["-y"]);
         assert_eq!(again.status, 0, "{context}:\n{}", again.stderr);
         let more = copy.update(&["--dry-run", "--detailed-exitcode"]);
         assert_eq!(more.status, 0, "{context}:\n{}", more.stderr);
-        assert_eq!(alike(standing(copy).await), whole, "{context}");
+        assert_eq!(without_role_names(inventory(copy).await), whole, "{context}");
     })
     .await;
     assert!(times > 50, "{times}");

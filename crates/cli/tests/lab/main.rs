@@ -1,22 +1,22 @@
-//! The program against the lab, as a user runs it.
+//! End-to-end tests: runs the program against the lab as a user does.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its lab has failed")]
+#![expect(clippy::unwrap_used, reason = "a test fails if its lab cannot be set up")]
 
-mod bad_input;
 mod common;
+mod concurrency;
 mod credentials;
+mod debug_instances;
+mod debug_jrpc;
 mod destroy;
 mod drift;
 mod go_migration;
+mod go_reference;
 mod import;
-mod in_flight;
-mod instances;
 mod interruption;
-mod jrpc;
+mod invalid_input;
 mod ownership;
-mod permitted;
-mod reference;
-mod scaled;
+mod permissions;
+mod scaled_cluster;
 mod scaling;
-mod ticks;
+mod state_machine;
 mod update;

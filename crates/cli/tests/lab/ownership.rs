@@ -1,11 +1,11 @@
-//! What `cluster destroy` leaves alone, and what it finds though it is not where it belongs.
+//! `cluster destroy` skips resources of others and finds misplaced resources of the cluster.
 
 use crate::common::Lab;
 use lab::{Control, InstanceState, StackOptions};
 use serde_json::Value;
 use std::path::Path;
 
-/// Runs Python with boto3 on the lab's AWS.
+/// Runs Python with boto3 on the AWS of the lab.
 fn python(lab: &Lab, program: &str) {
     let path = lab.file(
         "program.py",
@@ -14,7 +14,7 @@ fn python(lab: &Lab, program: &str) {
     let _: Value = lab.moto.run(Path::new(&path), None::<&str>).unwrap();
 }
 
-async fn standing(lab: &Lab) -> Vec<String> {
+async fn inventory(lab: &Lab) -> Vec<String> {
     Control::new(&lab.moto).list_resources().await.unwrap()
 }
 
@@ -28,21 +28,21 @@ fn small(name: &str, network: u8) -> StackOptions {
 }
 
 #[tokio::test]
-async fn another_cluster_whose_name_begins_alike_is_not_touched() {
+async fn destroy_skips_clusters_with_the_same_name_prefix() {
     let (lab, _) = Lab::with(&small("prod", 10));
     lab::create_stack(&lab.moto, &small("prod-2", 20)).unwrap();
     lab::create_stack(&lab.moto, &small("prod-Backends", 30)).unwrap();
     for name in ["prod-2", "prod-Backends"] {
         lab.import_as(name, &[]).ok();
     }
-    let others = standing(&lab).await;
+    let others = inventory(&lab).await;
     lab.import_as("prod", &[]).ok();
     lab.destroy_as("prod", &["-k"]).ok();
-    assert_eq!(standing(&lab).await, others);
+    assert_eq!(inventory(&lab).await, others);
 }
 
-/// What else a large account holds; one of the keys has the cluster's name as the value of another tag.
-const CROWD: &str = r#"
+/// Other resources of a large account. One of the keys has the name of the cluster in another tag.
+const OTHER_RESOURCES: &str = r#"
 import io, zipfile
 gateway, kms, iam = boto3.client("apigateway"), boto3.client("kms"), boto3.client("iam")
 tables, functions = boto3.client("dynamodb"), boto3.client("lambda")
@@ -67,48 +67,48 @@ for number in range(120):
 "#;
 
 #[tokio::test]
-async fn in_a_crowded_account_only_the_named_cluster_changes_and_no_more_is_asked() {
+async fn crowded_account_needs_no_more_calls_and_its_other_clusters_are_unchanged() {
     let (lab, _) = Lab::with(&small("wk", 10));
     lab::create_stack(&lab.moto, &small("wk-2", 20)).unwrap();
     lab::create_stack(&lab.moto, &small("wk-Backends", 30)).unwrap();
     for name in ["wk-2", "wk-Backends"] {
         lab.import_as(name, &[]).ok();
     }
-    // How many calls an update and a look before a destroy take where there is nobody else.
+    // The number of calls of an update and a destroy in an account without other resources.
     let package = lab.other_package();
     let update = ["cluster", "update", "-n", "wk-2", "--dry-run", "--lambda-package"];
-    let asked = |arguments: &[&str]| {
+    let count_calls = |arguments: &[&str]| {
         let before = lab.calls().len();
         lab.wekactl_with(arguments, &[]).ok();
         lab.calls().len() - before
     };
     let package = package.to_str().unwrap();
-    let (updating, destroying) = (
-        asked(&[&update[..], &[package]].concat()),
-        asked(&["cluster", "destroy", "-n", "wk-2", "--dry-run"]),
+    let (update_calls, destroy_calls) = (
+        count_calls(&[&update[..], &[package]].concat()),
+        count_calls(&["cluster", "destroy", "-n", "wk-2", "--dry-run"]),
     );
-    python(&lab, CROWD);
-    // A page of REST APIs, keys or plans holds 500.
-    assert_eq!(asked(&[&update[..], &[package]].concat()), updating);
+    python(&lab, OTHER_RESOURCES);
+    // A page of REST APIs, keys or plans has 500 items.
+    assert_eq!(count_calls(&[&update[..], &[package]].concat()), update_calls);
     assert_eq!(
-        asked(&["cluster", "destroy", "-n", "wk-2", "--dry-run"]),
-        destroying
+        count_calls(&["cluster", "destroy", "-n", "wk-2", "--dry-run"]),
+        destroy_calls
     );
 
-    let others = standing(&lab).await;
+    let others = inventory(&lab).await;
     lab.import(&[]).ok();
-    let imported = standing(&lab).await;
+    let imported = inventory(&lab).await;
     let calls = lab.calls().len();
     let update = ["cluster", "update", "-n", "wk", "--lambda-package", package];
     lab.wekactl_with(&update, &[]).ok();
     assert_eq!(lab.changes_since(calls), ["lambda UpdateFunctionCode"; 5]);
-    assert_eq!(standing(&lab).await, imported);
+    assert_eq!(inventory(&lab).await, imported);
     lab.destroy(&["-k"]).ok();
-    assert_eq!(standing(&lab).await, others);
+    assert_eq!(inventory(&lab).await, others);
 }
 
-/// Made by somebody else under the names of cluster `wk`, none of it with the tag.
-const SOMEBODYS: &str = r#"
+/// Resources of somebody else with the names of cluster `wk` but without its tag.
+const UNTAGGED: &str = r#"
 ec2, elb, iam = boto3.client("ec2"), boto3.client("elbv2"), boto3.client("iam")
 boto3.client("dynamodb").create_table(TableName="wekactl-wk", BillingMode="PAY_PER_REQUEST",
     KeySchema=[{"AttributeName": "Key", "KeyType": "HASH"}], AttributeDefinitions=[{"AttributeName": "Key", "AttributeType": "S"}])
@@ -128,14 +128,14 @@ boto3.client("kms").create_alias(AliasName="alias/wekactl-wk", TargetKeyId=key["
 "#;
 
 #[tokio::test]
-async fn what_bears_the_names_without_the_tag_is_reported_and_stays() {
+async fn untagged_resources_with_our_names_are_reported_and_skipped() {
     let (lab, _) = Lab::with(&small("wk", 10));
-    python(&lab, SOMEBODYS);
-    let before = standing(&lab).await;
+    python(&lab, UNTAGGED);
+    let before = inventory(&lab).await;
     let calls = lab.calls().len();
     let ran = lab.destroy(&[]).ok();
     assert_eq!(lab.changes_since(calls), [""; 0]);
-    for told in [
+    for message in [
         "DynamoDB table 'wekactl-wk' is not wekactl's (no tag wekactl.io/cluster_name): it is left alone",
         "target group 'wekactl-wk-api' is not wekactl's",
         "EventBridge rule 'wekactl-wk-Backends' is not wekactl's",
@@ -147,12 +147,12 @@ async fn what_bears_the_names_without_the_tag_is_reported_and_stays() {
         "log group '/aws/lambda/wekactl-wk-join-Backends' is not wekactl's",
         "KMS key 'alias/wekactl-wk' belongs to cluster 'wk-2'",
     ] {
-        assert!(ran.stderr.contains(told), "{told}:\n{}", ran.stderr);
+        assert!(ran.stderr.contains(message), "{message}:\n{}", ran.stderr);
     }
-    assert_eq!(standing(&lab).await, before);
+    assert_eq!(inventory(&lab).await, before);
 }
 
-/// What answers that were lost, the Go tool and users leave beside what import makes.
+/// Resources that lost responses, wekactl 1.x and users leave next to those that import creates.
 const LEFTOVERS: &str = r#"
 gateway, iam, logs = boto3.client("apigateway"), boto3.client("iam"), boto3.client("logs")
 tags = {"wekactl.io/cluster_name": "wk"}
@@ -176,17 +176,17 @@ logs.untag_resource(resourceArn=arn, tagKeys=list(logs.list_tags_for_resource(re
 "#;
 
 #[tokio::test]
-async fn what_stands_twice_untagged_or_under_other_names_goes_too() {
+async fn duplicate_and_renamed_resources_of_the_cluster_are_deleted() {
     let (lab, _) = Lab::with(&small("wk", 10));
-    let before = standing(&lab).await;
+    let before = inventory(&lab).await;
     lab.import(&[]).ok();
     python(&lab, LEFTOVERS);
     lab.destroy(&["-k"]).ok();
-    assert_eq!(standing(&lab).await, before);
+    assert_eq!(inventory(&lab).await, before);
 }
 
 #[tokio::test]
-async fn instances_that_are_the_clusters_no_more_are_left_running() {
+async fn instances_that_left_the_cluster_keep_running() {
     let (lab, stack) = Lab::with(&small("wk", 10));
     lab.import(&[]).ok();
     let [given, moved, guest] = [0, 1, 2].map(|n| stack.backends[n].clone());
@@ -205,11 +205,11 @@ scaling.attach_instances(AutoScalingGroupName="mine", InstanceIds=["{moved}"])
     );
     python(&lab, &program);
     let ran = lab.destroy(&[]).ok();
-    for told in [
+    for message in [
         format!("instance '{moved}' is a member of the Auto Scaling group mine"),
         format!("instance '{guest}' belongs to cluster 'other'"),
     ] {
-        assert!(ran.stderr.contains(&told), "{told}:\n{}", ran.stderr);
+        assert!(ran.stderr.contains(&message), "{message}:\n{}", ran.stderr);
     }
     let instances = Control::new(&lab.moto).instances().await.unwrap();
     for instance in instances {
@@ -224,7 +224,7 @@ scaling.attach_instances(AutoScalingGroupName="mine", InstanceIds=["{moved}"])
     }
 }
 
-/// A program that gives the alias's name to something else.
+/// A program that points the alias to something else.
 fn point_elsewhere(zone: &str) -> String {
     format!(
         r#"
@@ -235,7 +235,7 @@ boto3.client("route53").change_resource_record_sets(HostedZoneId="{zone}", Chang
 }
 
 #[tokio::test]
-async fn the_alias_record_goes_where_it_is_ours_and_another_stays() {
+async fn only_our_alias_record_is_deleted() {
     let (lab, _) = Lab::with(&small("wk", 10));
     let zone = r#"
 zone = boto3.client("route53").create_hosted_zone(Name="example.com", CallerReference="1")["HostedZone"]["Id"].split("/")[-1]
@@ -243,27 +243,27 @@ print(json.dumps(zone)); raise SystemExit
 "#;
     let path = lab.file("zone.py", &format!("import boto3, json\n{zone}"));
     let zone: String = lab.moto.run(Path::new(&path), None::<&str>).unwrap();
-    let before = standing(&lab).await;
+    let before = inventory(&lab).await;
     let alias = ["-l", "weka.example.com", "-z", &zone];
-    // A name that stands for something else is not taken over.
+    // An alias that points to something else is not changed.
     let taken = lab.fork().await;
     python(&taken, &point_elsewhere(&zone));
     let ran = taken.import(&alias);
     assert_eq!(ran.status, 1);
-    let told = "weka.example.com points at other.example.com already: remove that record, or choose another --dns-alias";
-    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    let message = "weka.example.com points at other.example.com already: remove that record, or choose another --dns-alias";
+    assert!(ran.stderr.contains(message), "{}", ran.stderr);
     lab.import(&alias).ok();
     let copy = lab.fork().await;
     lab.destroy(&["-k"]).ok();
-    assert_eq!(standing(&lab).await, before);
-    // Somebody has given the name to something else.
+    assert_eq!(inventory(&lab).await, before);
+    // Somebody points the alias to something else.
     python(&copy, &point_elsewhere(&zone));
     let ran = copy.destroy(&["-k"]).ok();
-    let told =
+    let message =
         "alias record 'weka.example.com' points at other.example.com, not at the cluster's load balancer";
-    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    assert!(ran.stderr.contains(message), "{}", ran.stderr);
     assert!(
-        standing(&copy)
+        inventory(&copy)
             .await
             .iter()
             .any(|line| line.starts_with("record weka.example.com"))
@@ -271,13 +271,13 @@ print(json.dumps(zone)); raise SystemExit
 }
 
 #[tokio::test]
-async fn a_cluster_goes_without_its_table_its_group_or_readable_settings() {
+async fn destroy_works_without_table_group_or_valid_settings() {
     let (lab, stack) = Lab::with(&small("wk", 10));
-    let before = standing(&lab).await;
+    let before = inventory(&lab).await;
     lab.import(&[]).ok();
     let group = r#"boto3.client("autoscaling").delete_auto_scaling_group(AutoScalingGroupName="wekactl-wk-Backends", ForceDelete=True)"#;
     let settings = r#"boto3.client("dynamodb").put_item(TableName="wekactl-wk", Item={"Key": {"S": "cluster-settings"}, "DnsAlias": {"N": "1"}})"#;
-    for (program, told) in [
+    for (program, message) in [
         (
             r#"boto3.client("dynamodb").delete_table(TableName="wekactl-wk")"#,
             "",
@@ -287,10 +287,10 @@ async fn a_cluster_goes_without_its_table_its_group_or_readable_settings() {
         let copy = lab.fork().await;
         python(&copy, program);
         let ran = copy.destroy(&["-k"]).ok();
-        assert!(ran.stderr.contains(told), "{}", ran.stderr);
-        assert_eq!(standing(&copy).await, before, "{program}");
+        assert!(ran.stderr.contains(message), "{}", ran.stderr);
+        assert_eq!(inventory(&copy).await, before, "{program}");
     }
-    // A group that is gone has taken its members with it; who is stopped and tagged is still the cluster's.
+    // Deleting the group terminates its members; a stopped instance with the tag still belongs to the cluster.
     let copy = lab.fork().await;
     let program = format!(
         r#"boto3.client("autoscaling").detach_instances(AutoScalingGroupName="wekactl-wk-Backends", InstanceIds=["{}"],
@@ -305,7 +305,7 @@ async fn a_cluster_goes_without_its_table_its_group_or_readable_settings() {
         .unwrap();
     copy.destroy(&[]).ok();
     assert!(
-        standing(&copy)
+        inventory(&copy)
             .await
             .iter()
             .all(|line| !line.starts_with("instance "))

@@ -1,17 +1,17 @@
-//! A cluster that follows its desired capacity, whatever happens to it.
+//! The cluster follows its desired capacity in spite of failures.
 
-use crate::scaled::Scaled;
+use crate::scaled_cluster::ScaledCluster;
 use lab::InstanceState;
 use lab::machine::Outcome;
 use lab::weka_cluster::{Fault, FaultKind, Mode, RpcError};
 use std::time::Duration;
 
-/// How long what is left of a machine stays in the cluster that is no instance of the group any more.
-const LEFT_OVER: Duration = Duration::from_secs(3 * 3600);
+/// For how long the containers of a removed instance stay in the cluster.
+const CONTAINER_RETENTION: Duration = Duration::from_secs(3 * 3600);
 
 #[tokio::test]
-async fn it_grows_and_shrinks() {
-    let mut cluster = Scaled::start(41).await;
+async fn cluster_scales_out_and_in() {
+    let mut cluster = ScaledCluster::start(41).await;
     let before = cluster.members().await;
     cluster.until_settled(6).await;
     cluster.scaling_loop.set_desired(8).await.unwrap();
@@ -20,37 +20,37 @@ async fn it_grows_and_shrinks() {
     assert!(before.iter().all(|id| grown.contains(id)), "{grown:?}");
 
     cluster.scaling_loop.set_desired(6).await.unwrap();
-    let minutes = cluster.until_settled(6).await;
-    let terminated: Vec<_> = minutes.iter().flat_map(|minute| &minute.terminated).collect();
+    let ticks = cluster.until_settled(6).await;
+    let terminated: Vec<_> = ticks.iter().flat_map(|tick| &tick.terminated).collect();
     assert_eq!(terminated.len(), 2);
-    for minute in &minutes {
-        assert!(minute.healthy >= 6 && minute.draining <= 2, "{minute:?}");
-        assert!(minute.errors().is_empty(), "{:?}", minute.errors());
+    for tick in &ticks {
+        assert!(tick.healthy >= 6 && tick.draining <= 2, "{tick:?}");
+        assert!(tick.errors().is_empty(), "{:?}", tick.errors());
     }
     let left = cluster.members().await;
     assert!(
         left.iter()
             .all(|id| grown.contains(id) && !terminated.contains(&id))
     );
-    // The client is no business of the backends' functions.
+    // The functions of the backends do not touch the client.
     cluster.scaling_loop.weka().read(|model| {
-        let clients = model.containers().filter(|one| one.mode == Mode::Client);
+        let clients = model.containers().filter(|item| item.mode == Mode::Client);
         assert_eq!(clients.count(), 1);
     });
 
-    // And stays there.
-    let requests = |cluster: &Scaled| cluster.scaling_loop.weka().read(|model| model.requests().len());
+    // Further ticks change nothing.
+    let requests = |cluster: &ScaledCluster| cluster.scaling_loop.weka().read(|model| model.requests().len());
     for _ in 0..3 {
         let from = requests(&cluster);
-        let minute = cluster.tick().await;
-        assert_eq!((minute.in_group, minute.healthy, minute.draining), (6, 6, 0));
+        let tick = cluster.tick().await;
+        assert_eq!((tick.in_group, tick.healthy, tick.draining), (6, 6, 0));
         let changes = changes(&cluster, from);
         assert_eq!(changes, [""; 0]);
     }
 }
 
-/// The requests since `from` that change something.
-fn changes(cluster: &Scaled, from: usize) -> Vec<String> {
+/// Mutating requests since `from`.
+fn changes(cluster: &ScaledCluster, from: usize) -> Vec<String> {
     cluster.scaling_loop.weka().read(|model| {
         let methods = model.requests()[from..]
             .iter()
@@ -62,61 +62,69 @@ fn changes(cluster: &Scaled, from: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_machine_that_dies_is_replaced() {
-    let mut cluster = Scaled::start(42).await;
-    let dying = cluster.members().await.remove(2);
+async fn terminated_instance_is_replaced() {
+    let mut cluster = ScaledCluster::start(42).await;
+    let failing = cluster.members().await.remove(2);
     cluster
         .scaling_loop
-        .fail_instance(&dying, InstanceState::Terminated)
+        .fail_instance(&failing, InstanceState::Terminated)
         .await
         .unwrap();
-    cluster.until(|minute| !minute.booted.is_empty()).await;
-    cluster.scaling_loop.advance_time(LEFT_OVER).await.unwrap();
+    cluster.until(|tick| !tick.booted.is_empty()).await;
+    cluster
+        .scaling_loop
+        .advance_time(CONTAINER_RETENTION)
+        .await
+        .unwrap();
     cluster.until_settled(6).await;
-    assert!(!cluster.members().await.contains(&dying));
+    assert!(!cluster.members().await.contains(&failing));
 }
 
 #[tokio::test]
-async fn a_machine_that_is_switched_off_is_replaced() {
-    let mut cluster = Scaled::start(43).await;
+async fn stopped_instance_is_replaced() {
+    let mut cluster = ScaledCluster::start(43).await;
     let stopping = cluster.members().await.remove(2);
     cluster
         .scaling_loop
         .fail_instance(&stopping, InstanceState::Stopped)
         .await
         .unwrap();
-    cluster.until(|minute| !minute.booted.is_empty()).await;
-    cluster.scaling_loop.advance_time(LEFT_OVER).await.unwrap();
+    cluster.until(|tick| !tick.booted.is_empty()).await;
+    cluster
+        .scaling_loop
+        .advance_time(CONTAINER_RETENTION)
+        .await
+        .unwrap();
     cluster.until_settled(6).await;
     assert!(!cluster.members().await.contains(&stopping));
 }
 
 #[tokio::test]
-async fn a_machine_with_a_broken_drive_is_replaced() {
-    let mut cluster = Scaled::start(44).await;
-    let broken = cluster.members().await.remove(2);
-    let address = cluster.scaling_loop.address_of(&broken).unwrap();
+async fn instance_with_a_failed_drive_is_replaced() {
+    let mut cluster = ScaledCluster::start(44).await;
+    let failing = cluster.members().await.remove(2);
+    let address = cluster.scaling_loop.address_of(&failing).unwrap();
     let failed = cluster.scaling_loop.weka().update(|model| {
         let drive = model.drives_of(address).next().map(|drive| drive.uuid.clone());
         model.fail_drive(&drive.unwrap())
     });
     failed.await.unwrap().unwrap();
-    let minutes = cluster.until(|minute| !minute.terminated.is_empty()).await;
-    assert_eq!(minutes.last().unwrap().terminated, std::slice::from_ref(&broken));
+    let ticks = cluster.until(|tick| !tick.terminated.is_empty()).await;
+    assert_eq!(ticks.last().unwrap().terminated, std::slice::from_ref(&failing));
     cluster.until_settled(6).await;
-    assert!(!cluster.members().await.contains(&broken));
+    assert!(!cluster.members().await.contains(&failing));
 }
 
 #[tokio::test]
-async fn too_small_a_capacity_is_refused_and_changes_nothing() {
-    let mut cluster = Scaled::start(45).await;
+async fn desired_capacity_below_the_minimum_is_refused() {
+    let mut cluster = ScaledCluster::start(45).await;
     let before = cluster.members().await;
     cluster.scaling_loop.set_desired(2).await.unwrap();
     let from = cluster.scaling_loop.weka().read(|model| model.requests().len());
     for _ in 0..3 {
-        let minute = cluster.tick().await;
-        assert_eq!((minute.desired, minute.in_group, minute.healthy), (2, 6, 6));
-        let [error] = minute.errors().try_into().unwrap();
+        let tick = cluster.tick().await;
+        assert_eq!((tick.desired, tick.in_group, tick.healthy), (2, 6, 6));
+        let [error] = tick.errors().try_into().unwrap();
         assert!(
             error.contains("desired capacity 2 is below the minimum of 5 backends"),
             "{error}"
@@ -127,8 +135,8 @@ async fn too_small_a_capacity_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_weka_refuses_is_shown_by_the_failed_execution_and_tried_again() {
-    let mut cluster = Scaled::start(46).await;
+async fn refused_weka_call_fails_the_execution_and_is_retried() {
+    let mut cluster = ScaledCluster::start(46).await;
     cluster.scaling_loop.set_desired(7).await.unwrap();
     cluster.until_settled(7).await;
     let refusal = RpcError {
@@ -153,7 +161,7 @@ async fn what_weka_refuses_is_shown_by_the_failed_execution_and_tried_again() {
             .contains("a rebuild is running"),
         "{execution:?}"
     );
-    // The flow has gone on nevertheless: transient is the last of it.
+    // The execution still runs its later states; transient is the last.
     let terminated = execution.output_of("Terminate").unwrap();
     assert_eq!(
         terminated["TransientErrors"].as_array().unwrap().len(),
@@ -161,36 +169,36 @@ async fn what_weka_refuses_is_shown_by_the_failed_execution_and_tried_again() {
         "{terminated}"
     );
 
-    well(&cluster).await;
+    clear_faults(&cluster).await;
     cluster.until_settled(6).await;
 }
 
 #[tokio::test]
-async fn an_instance_that_cannot_join_makes_room_for_another() {
-    let mut cluster = Scaled::start(47).await;
-    let unwell = cluster.scaling_loop.weka().update(|model| {
+async fn instance_that_cannot_join_is_replaced() {
+    let mut cluster = ScaledCluster::start(47).await;
+    let faulty = cluster.scaling_loop.weka().update(|model| {
         for address in model.serving() {
             let fault = Fault::new(FaultKind::Status(503));
             model.add_fault(address, fault.on("client_query_backend"));
         }
     });
-    unwell.await.unwrap();
+    faulty.await.unwrap();
     cluster.scaling_loop.set_desired(7).await.unwrap();
-    let minute = cluster.tick().await;
-    let [(failed, boot)] = minute.booted.try_into().unwrap();
+    let tick = cluster.tick().await;
+    let [(failed, boot)] = tick.booted.try_into().unwrap();
     assert_eq!(boot.outcome, Outcome::ShutDown, "{}", boot.log);
 
-    well(&cluster).await;
+    clear_faults(&cluster).await;
     cluster.until_settled(7).await;
     assert!(!cluster.members().await.contains(&failed));
 }
 
-/// Takes away what a test has done to the backends' APIs.
-async fn well(cluster: &Scaled) {
-    let well = cluster.scaling_loop.weka().update(|model| {
+/// Removes the faults from the backends' APIs.
+async fn clear_faults(cluster: &ScaledCluster) {
+    let cleared = cluster.scaling_loop.weka().update(|model| {
         for address in model.serving() {
             model.clear_faults(address);
         }
     });
-    well.await.unwrap();
+    cleared.await.unwrap();
 }

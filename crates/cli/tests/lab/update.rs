@@ -1,4 +1,4 @@
-//! `cluster update` on the lab: a cluster that nobody touched, and one that lacks what import made.
+//! `cluster update`.
 
 use crate::common::{Lab, PASSWORD};
 use lab::StackOptions;
@@ -7,8 +7,8 @@ use serde_json::Value;
 const TAGS: [&str; 4] = ["-t", "env=prod", "-t", "team=storage"];
 
 impl Lab {
-    /// `cluster update` of the cluster `wk`, with more arguments.
-    pub(crate) fn update(&self, more: &[&str]) -> crate::common::Ran {
+    /// `cluster update` of cluster `wk` with more arguments.
+    pub(crate) fn update(&self, more: &[&str]) -> crate::common::RunOutput {
         let package = self.package();
         let arguments = [
             "cluster",
@@ -18,13 +18,13 @@ impl Lab {
             "--lambda-package",
             package.to_str().unwrap(),
         ];
-        // No password: an update needs none.
+        // An update needs no password.
         self.wekactl_with(&[&arguments[..], more].concat(), &[])
     }
 }
 
 #[test]
-fn what_nobody_changed_stays_and_is_sent_nothing_that_changes_anything() {
+fn update_without_drift_sends_no_mutating_call() {
     let (lab, _) = Lab::with(&StackOptions::default());
     lab.import(&TAGS).ok();
     let before = lab::dump(&lab.moto).unwrap();
@@ -43,7 +43,7 @@ fn what_nobody_changed_stays_and_is_sent_nothing_that_changes_anything() {
 }
 
 #[test]
-fn a_cluster_that_is_not_imported_is_not_updated() {
+fn update_fails_if_the_cluster_is_not_imported() {
     let (lab, _) = Lab::with(&StackOptions::default());
     let ran = lab.update(&["-y"]);
     assert_eq!(ran.status, 1);
@@ -56,7 +56,7 @@ fn a_cluster_that_is_not_imported_is_not_updated() {
 }
 
 #[test]
-fn a_new_package_is_shown_by_a_dry_run_and_brought_to_every_function_by_an_update() {
+fn new_package_is_shown_by_dry_run_and_deployed_by_update() {
     let (lab, _) = Lab::with(&StackOptions {
         clients: 0,
         ..StackOptions::default()
@@ -93,7 +93,7 @@ fn a_new_package_is_shown_by_a_dry_run_and_brought_to_every_function_by_an_updat
 }
 
 #[test]
-fn support_brings_back_a_single_part() {
+fn debug_create_updates_a_single_part() {
     let (lab, _) = Lab::with(&StackOptions {
         clients: 0,
         ..StackOptions::default()
@@ -112,7 +112,7 @@ fn support_brings_back_a_single_part() {
         lab.wekactl_with(&[&arguments[..], more].concat(), &[])
     };
     let calls = lab.calls().len();
-    // Nothing differs but the functions' code, which is not this step's.
+    // Only the code of the functions differs, which is not part of these steps.
     step("create-state-machine", &[]).ok();
     step("create-lambda-endpoint", &[]).ok();
     step("create-cloud-watch-event-rule", &[]).ok();

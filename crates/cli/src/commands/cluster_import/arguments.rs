@@ -10,7 +10,7 @@ use instances::{ComputeMemory, Cores, Profile};
 use std::path::PathBuf;
 use weka_types::WekaProtocol;
 
-/// Import a running cluster: create what scales it, and put its instances into an Auto Scaling group
+/// Import a running cluster and scale it with an Auto Scaling group
 ///
 /// The instances are those of the CloudFormation stack with the cluster's name, or those of --instance-ids. Import is idempotent:
 /// rerun it to resume; on an imported cluster without drift it is a no-op.

@@ -1,4 +1,4 @@
-//! Of the cluster itself: its key, table, load balancer.
+//! Cluster: key, table, load balancer.
 
 use super::{Drift, Ids, drift};
 use aws::cloud::Clients;
@@ -30,11 +30,11 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
             .resource_record_set(set)
             .build()
             .unwrap();
-        let ask = aws
+        let request = aws
             .route53
             .change_resource_record_sets()
             .hosted_zone_id(&ids.zone);
-        ask.change_batch(ChangeBatch::builder().changes(change).build().unwrap())
+        request.change_batch(ChangeBatch::builder().changes(change).build().unwrap())
     };
     vec![
         drift(
@@ -101,13 +101,15 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
             &["subnets"],
             &["elasticloadbalancing SetSubnets"],
             async move {
-                let ask = aws.ec2.create_subnet().vpc_id(&ids.vpc);
-                let ask = ask.cidr_block("127.10.200.0/24").availability_zone("eu-west-1c");
-                let made = ask.send().await.map_err(|error| format!("{error:?}"))?;
-                let subnet = made.subnet().and_then(|subnet| subnet.subnet_id()).unwrap();
-                let ask = aws.elbv2.set_subnets().load_balancer_arn(&ids.load_balancer);
-                let ask = ask.subnets(&ids.subnet).subnets(subnet).send();
-                ask.await.map_err(|error| format!("{error:?}"))
+                let request = aws.ec2.create_subnet().vpc_id(&ids.vpc);
+                let request = request
+                    .cidr_block("127.10.200.0/24")
+                    .availability_zone("eu-west-1c");
+                let created = request.send().await.map_err(|error| format!("{error:?}"))?;
+                let subnet = created.subnet().and_then(|subnet| subnet.subnet_id()).unwrap();
+                let request = aws.elbv2.set_subnets().load_balancer_arn(&ids.load_balancer);
+                let request = request.subnets(&ids.subnet).subnets(subnet).send();
+                request.await.map_err(|error| format!("{error:?}"))
             },
         ),
         drift(
@@ -123,12 +125,12 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
                     .send()
                     .await
                     .map_err(|error| format!("{error:?}"))?;
-                let ask = aws
+                let request = aws
                     .elbv2
                     .set_security_groups()
                     .load_balancer_arn(&ids.load_balancer);
-                let ask = ask.security_groups(group.security_groups()[0].group_id().unwrap());
-                ask.send().await.map_err(|error| format!("{error:?}"))
+                let request = request.security_groups(group.security_groups()[0].group_id().unwrap());
+                request.send().await.map_err(|error| format!("{error:?}"))
             },
         ),
         drift(

@@ -1,4 +1,4 @@
-//! Of a host group: its roles, logs and functions.
+//! Host group: roles, log groups and functions.
 
 use super::{Drift, GROUP, Ids, JOIN, SCALE, drift};
 use aws::cloud::Clients;
@@ -37,9 +37,12 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
             &["attached_policies"],
             &["iam DetachRolePolicy"],
             async move {
-                let made = iam.create_policy().policy_name("mine").policy_document(wide);
-                let made = made.send().await.map_err(|error| format!("{error:?}"))?;
-                let arn = made.policy().and_then(|policy| policy.arn()).unwrap_or_default();
+                let created = iam.create_policy().policy_name("mine").policy_document(wide);
+                let created = created.send().await.map_err(|error| format!("{error:?}"))?;
+                let arn = created
+                    .policy()
+                    .and_then(|policy| policy.arn())
+                    .unwrap_or_default();
                 let attach = iam.attach_role_policy().role_name(role).policy_arn(arn);
                 attach.send().await.map_err(|error| format!("{error:?}"))
             },

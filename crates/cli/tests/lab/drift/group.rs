@@ -1,4 +1,4 @@
-//! Of a host group: its template, state machine, rule and group, and an instance of it.
+//! Host group: launch template, state machine, rule, Auto Scaling group and an instance.
 
 use super::{Drift, GROUP, Ids, drift};
 use aws::cloud::Clients;

@@ -1,4 +1,4 @@
-//! Of a host group: its join API.
+//! Host group: join API.
 
 use super::{Drift, Ids, drift, patch};
 use aws::cloud::Clients;
@@ -47,7 +47,7 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
                 .patch_operations(patch("/endpointConfiguration/types/REGIONAL", "EDGE"))
                 .send(),
         ),
-        // The API is as it should be, but the stage serves another; so it is after an update that was broken off in between.
+        // The API is correct, but the stage serves an old deployment: the state after an interrupted update.
         drift(
             "REST API",
             &["deployed"],

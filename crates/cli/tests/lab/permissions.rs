@@ -1,14 +1,14 @@
-//! What was asked of AWS, held against what the documentation and the functions' policies allow.
+//! Checks every AWS call against the documented permissions and the policies of the functions.
 
 use aws::config::{APP, app_of};
 use aws::permissions::{ACTIONS, ACTIONS_OF_CHANGE_CREDENTIALS, ACTIONS_OF_DESTROY};
 use deployment::{Account, FunctionType, HostGroup, Names, RoleUse, policy};
 use lab::Call;
 
-/// Asked about the caller himself: allowed to everybody, or done without.
+/// Optional: without it, import skips its check of the caller's permissions.
 const OPTIONAL: &str = "iam:SimulatePrincipalPolicy";
 
-/// Fails for a call of wekactl's or of one of its functions that it need not be allowed.
+/// Fails if wekactl or one of its functions made a call without a documented permission.
 pub(crate) fn check(calls: &[Call]) {
     let cli = [
         ACTIONS,
@@ -25,7 +25,11 @@ pub(crate) fn check(calls: &[Call]) {
             Some((_, policy)) => policy.contains(&format!("\"{action}\"")),
             None => call.app == APP && cli.contains(&action.as_str()),
         };
-        assert!(allowed, "{} sent {action}, which nobody says it may", call.app);
+        assert!(
+            allowed,
+            "{} called {action} without a documented permission",
+            call.app
+        );
     }
 }
 
@@ -39,7 +43,7 @@ fn of_function(function: FunctionType) -> String {
     policy::permissions(&account, &names, HostGroup::Backends, RoleUse::Function(function)).document()
 }
 
-/// The action that IAM asks for: the operation, except that API Gateway's are what HTTP does to a path.
+/// The IAM action of a call: its operation, except for API Gateway, whose actions are HTTP methods.
 fn action(call: &Call) -> String {
     let verbs = [
         ("Create", "POST"),

@@ -1,4 +1,4 @@
-//! An imported cluster whose functions run, and whose backends answer.
+//! An imported cluster with running functions and responding backends.
 
 use crate::common::{Lab, PASSWORD};
 use assert_cmd::cargo::cargo_bin;
@@ -11,24 +11,24 @@ use lab::{
 use std::path::Path;
 
 /// The cluster `wk` of a stack of six backends and a client.
-pub(crate) struct Scaled {
-    /// The local AWS.
+pub(crate) struct ScaledCluster {
+    /// Keeps the local AWS running.
     _lab: Lab,
     pub(crate) stack: Stack,
     pub(crate) functions: Functions,
     pub(crate) scaling_loop: ScalingLoop,
 }
 
-impl Scaled {
-    /// DiscoveredCluster. In a network of its own, 127.<network>.0.0/16: other tests run at the same time.
+impl ScaledCluster {
+    /// An imported cluster in its own network, 127.<network>.0.0/16: other tests run concurrently.
     pub(crate) async fn start(network: u8) -> Self {
         let (functions, lab, stack) = Self::stack(network).await;
         lab.import(&[]).ok();
         Self::run(functions, lab, stack, PASSWORD).await
     }
 
-    /// DiscoveredCluster by the Go tool, and taken over.
-    pub(crate) async fn taken_over(network: u8, options: &GoImportOptions, password: &str) -> Self {
+    /// A cluster that wekactl 1.x (Go) imported and `update` migrated.
+    pub(crate) async fn start_migrated(network: u8, options: &GoImportOptions, password: &str) -> Self {
         let (functions, lab, stack) = Self::stack(network).await;
         lab::go_import(&lab.moto, &stack, options).unwrap();
         lab.update(&["-y"]).ok();
@@ -67,21 +67,20 @@ impl Scaled {
         }
     }
 
-    /// The name of a function.
     pub(crate) fn function(&self, function: FunctionType) -> String {
         Names::new(self.stack.name.parse().unwrap()).function(HostGroup::Backends, function)
     }
 
-    /// A minute. The password stands nowhere in it, and what was terminated in it was no member of the cluster.
+    /// Runs a tick, and asserts that no log has the password and that no terminated instance was a member of the cluster.
     pub(crate) async fn tick(&mut self) -> Tick {
-        let minute = self.scaling_loop.tick().await.unwrap();
-        for execution in &minute.executions {
+        let tick = self.scaling_loop.tick().await.unwrap();
+        for execution in &tick.executions {
             assert!(!execution.text().contains(PASSWORD), "{}", execution.text());
         }
-        for (id, boot) in &minute.booted {
+        for (id, boot) in &tick.booted {
             assert!(!boot.log.contains(PASSWORD), "{id}: {}", boot.log);
         }
-        for id in &minute.terminated {
+        for id in &tick.terminated {
             let address = self.scaling_loop.address_of(id).unwrap();
             let active = self.scaling_loop.weka().read(|model| {
                 let containers = model.containers_of(address);
@@ -89,47 +88,47 @@ impl Scaled {
                     .filter(|container| container.state == HostState::Active)
                     .count()
             });
-            assert_eq!(active, 0, "{id} was terminated as a member: {}", told(&minute));
+            assert_eq!(active, 0, "{id} was terminated as a member: {}", describe(&tick));
         }
         for function in FunctionType::ALL {
             let log = self.functions.log(&self.function(function));
             assert!(!log.contains(PASSWORD), "{log}");
         }
-        minute
+        tick
     }
 
-    /// A minute's one execution.
+    /// Runs a tick and returns its only execution.
     pub(crate) async fn execution(&mut self) -> Execution {
         let mut executions = self.tick().await.executions;
         assert_eq!(executions.len(), 1);
         executions.remove(0)
     }
 
-    /// Lets minutes pass until this holds, an hour at most, and tells what they came to.
+    /// Runs ticks until `holds`, at most 60, and returns them.
     #[track_caller]
     pub(crate) fn until(&mut self, holds: impl Fn(&Tick) -> bool) -> impl Future<Output = Vec<Tick>> {
         let caller = std::panic::Location::caller();
         async move {
-            let mut minutes = Vec::new();
-            while minutes.len() < 60 {
-                minutes.push(self.tick().await);
-                if minutes.last().is_some_and(&holds) {
-                    return minutes;
+            let mut ticks = Vec::new();
+            while ticks.len() < 60 {
+                ticks.push(self.tick().await);
+                if ticks.last().is_some_and(&holds) {
+                    return ticks;
                 }
             }
-            let mut told: Vec<_> = minutes.iter().map(told).collect();
-            told.dedup_by(|later, earlier| after_number(later) == after_number(earlier));
-            panic!("{caller}: not in an hour:\n{}", told.join("\n"));
+            let mut descriptions: Vec<_> = ticks.iter().map(describe).collect();
+            descriptions.dedup_by(|later, earlier| without_number(later) == without_number(earlier));
+            panic!("{caller}: not within 60 ticks:\n{}", descriptions.join("\n"));
         }
     }
 
-    /// Until group and cluster are of this size and nothing is under way.
+    /// Runs ticks until the group and the cluster have this size and nothing is in progress.
     #[track_caller]
     pub(crate) fn until_settled(&mut self, size: usize) -> impl Future<Output = Vec<Tick>> {
-        self.until(move |minute| {
-            minute.in_group == size
-                && (minute.healthy, minute.unhealthy, minute.draining) == (size, 0, 0)
-                && minute.errors().is_empty()
+        self.until(move |tick| {
+            tick.in_group == size
+                && (tick.healthy, tick.unhealthy, tick.draining) == (size, 0, 0)
+                && tick.errors().is_empty()
         })
     }
 
@@ -146,22 +145,22 @@ impl Scaled {
     }
 }
 
-/// What a line says, whenever that was.
-fn after_number(line: &str) -> Option<&str> {
-    line.split_once(": ").map(|(_, said)| said)
+/// A description without its tick number.
+fn without_number(line: &str) -> Option<&str> {
+    line.split_once(": ").map(|(_, message)| message)
 }
 
-/// A minute in a line, for who reads why a test has failed.
-fn told(minute: &Tick) -> String {
+/// One line per tick, for the message of a failed test.
+fn describe(tick: &Tick) -> String {
     format!(
         "{}: desired {}, in group {}, healthy {}, unhealthy {}, draining {}, terminated {:?}, errors {:?}",
-        minute.number,
-        minute.desired,
-        minute.in_group,
-        minute.healthy,
-        minute.unhealthy,
-        minute.draining,
-        minute.terminated,
-        minute.errors()
+        tick.number,
+        tick.desired,
+        tick.in_group,
+        tick.healthy,
+        tick.unhealthy,
+        tick.draining,
+        tick.terminated,
+        tick.errors()
     )
 }

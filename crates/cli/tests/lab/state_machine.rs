@@ -1,12 +1,12 @@
-//! The state machine that import made, run by the minute with the real functions.
+//! The state machine that import created, run at each tick with the real functions.
 
-use crate::scaled::Scaled;
+use crate::scaled_cluster::ScaledCluster;
 use deployment::FunctionType;
 use lab::machine::Outcome;
 
 #[tokio::test]
-async fn a_minute_runs_the_functions_in_turn() {
-    let mut cluster = Scaled::start(31).await;
+async fn tick_runs_the_functions_in_order() {
+    let mut cluster = ScaledCluster::start(31).await;
     let execution = cluster.execution().await;
     let fetched = execution.output_of("HostGroupInfo").unwrap();
     assert_eq!(fetched["desired_capacity"], 6);
@@ -26,8 +26,8 @@ async fn a_minute_runs_the_functions_in_turn() {
 }
 
 #[tokio::test]
-async fn a_fault_of_lambdas_own_is_tried_again() {
-    let mut cluster = Scaled::start(32).await;
+async fn lambda_service_error_is_retried() {
+    let mut cluster = ScaledCluster::start(32).await;
     let fetch = cluster.function(FunctionType::Fetch);
     cluster.functions.inject_faults(&fetch, 1);
     let execution = cluster.execution().await;
@@ -43,7 +43,7 @@ async fn a_fault_of_lambdas_own_is_tried_again() {
         execution.text()
     );
 
-    // Four tries more, and then it is the execution's failure.
+    // After four retries, the execution fails.
     cluster.functions.inject_faults(&fetch, 5);
     let execution = cluster.execution().await;
     assert_eq!(execution.status, "FAILED");
@@ -52,8 +52,8 @@ async fn a_fault_of_lambdas_own_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_rule_that_is_disabled_starts_nothing() {
-    let mut cluster = Scaled::start(33).await;
+async fn disabled_rule_starts_no_execution() {
+    let mut cluster = ScaledCluster::start(33).await;
     let rule = cluster.scaling_loop.rule().to_owned();
     cluster
         .scaling_loop
@@ -65,22 +65,22 @@ async fn a_rule_that_is_disabled_starts_nothing() {
 }
 
 #[tokio::test]
-async fn what_the_group_launches_boots_and_becomes_a_member() {
-    let mut cluster = Scaled::start(34).await;
+async fn launched_instance_joins_the_cluster() {
+    let mut cluster = ScaledCluster::start(34).await;
     cluster.scaling_loop.set_desired(8).await.unwrap();
-    let minute = cluster.tick().await;
-    assert_eq!((minute.desired, minute.in_group), (8, 8));
-    assert_eq!(minute.booted.len(), 2);
-    for (id, boot) in &minute.booted {
+    let tick = cluster.tick().await;
+    assert_eq!((tick.desired, tick.in_group), (8, 8));
+    assert_eq!(tick.booted.len(), 2);
+    for (id, boot) in &tick.booted {
         assert_eq!(boot.outcome, Outcome::Joined, "{id}: {}", boot.log);
     }
-    assert_eq!((minute.healthy, minute.unhealthy, minute.draining), (8, 0, 0));
+    assert_eq!((tick.healthy, tick.unhealthy, tick.draining), (8, 0, 0));
 }
 
-/// What answers at the join URL, without the instance that would ask.
+/// Calls the join URL as an instance does.
 #[tokio::test]
-async fn the_join_url_wants_the_key_that_import_made() {
-    let mut cluster = Scaled::start(35).await;
+async fn join_url_requires_the_api_key() {
+    let mut cluster = ScaledCluster::start(35).await;
     cluster.scaling_loop.set_desired(7).await.unwrap();
     cluster.tick().await;
     let instances = cluster.scaling_loop.control().instances().await.unwrap();

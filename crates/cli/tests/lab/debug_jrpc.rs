@@ -1,4 +1,4 @@
-//! `debug jrpc` against a backend of Weka's API.
+//! `debug jrpc` against a fake backend.
 
 use crate::common::PASSWORD;
 use assert_cmd::Command;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-/// A backend that repeats the parameters of any method but one.
+/// A backend that returns the parameters of every method but `nonsense`.
 struct Backend {
     port: u16,
     _runtime: Runtime,
@@ -22,7 +22,7 @@ impl Backend {
             .unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let port = listener.local_addr().unwrap().port();
-        runtime.spawn(serve(listener, |request| async move { answer(&request) }));
+        runtime.spawn(serve(listener, |request| async move { respond(&request) }));
         Self {
             port,
             _runtime: runtime,
@@ -49,20 +49,20 @@ impl Backend {
     }
 }
 
-fn answer(request: &Request) -> Response {
+fn respond(request: &Request) -> Response {
     let body: Value = serde_json::from_slice(request.body()).unwrap();
-    let answer = match body["method"].as_str().unwrap() {
+    let result = match body["method"].as_str().unwrap() {
         "user_login" if body["params"] == json!(["admin", PASSWORD]) => {
             json!({ "result": { "access_token": "an-access-token", "refresh_token": "a-refresh-token", "expires_in": 300, "token_type": "Bearer" } })
         }
         "nonsense" => json!({ "error": { "code": -32602, "message": "Invalid params" } }),
         _ => json!({ "result": body["params"] }),
     };
-    response(200, "application/json", answer.to_string().into_bytes())
+    response(200, "application/json", result.to_string().into_bytes())
 }
 
 #[test]
-fn prints_the_result_as_json() {
+fn result_is_printed_as_json() {
     let backend = Backend::start();
     let params = r#"{"a":[1,null,"x"]}"#;
     let hosts = [
@@ -83,7 +83,7 @@ fn prints_the_result_as_json() {
 }
 
 #[test]
-fn asks_the_next_host_and_not_even_the_noisiest_log_shows_a_secret() {
+fn next_host_is_tried_and_no_log_level_shows_a_secret() {
     let backend = Backend::start();
     let hosts = [
         "-vvv",
@@ -107,9 +107,9 @@ fn asks_the_next_host_and_not_even_the_noisiest_log_shows_a_secret() {
 }
 
 #[test]
-fn says_what_weka_or_the_way_to_it_has_against_it() {
+fn errors_of_weka_and_of_the_connection_are_reported() {
     let backend = Backend::start();
-    for (arguments, status, said) in [
+    for (arguments, status, message) in [
         (
             &["--http", "--host", "127.0.0.1", "-m", "nonsense"][..],
             1,
@@ -133,6 +133,6 @@ fn says_what_weka_or_the_way_to_it_has_against_it() {
     ] {
         let (code, stdout, stderr) = backend.jrpc(arguments);
         assert_eq!((code, stdout.as_str()), (status, ""), "{stderr}");
-        assert!(stderr.contains(said), "{said:?} in {stderr}");
+        assert!(stderr.contains(message), "{message:?} in {stderr}");
     }
 }

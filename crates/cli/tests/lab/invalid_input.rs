@@ -1,20 +1,20 @@
-//! Bad input: one clear line for each thing that is wrong, the right exit status, and nothing made.
+//! Invalid input: one clear error for each problem, the right exit status, and no change.
 
 use crate::common::{Lab, import_arguments};
 use lab::StackOptions;
 
-/// Runs and checks that every line is said, that the status is right and that nothing was changed.
+/// Runs an import and asserts its exit status, its errors, and that nothing was changed.
 #[track_caller]
 fn refused(lab: &Lab, arguments: &[&str], status: i32, lines: &[&str]) {
     let calls = lab.calls().len();
     let ran = lab.import(arguments);
     assert_eq!(ran.status, status, "{}", ran.stderr);
     for line in lines {
-        let said = ran
+        let reported = ran
             .stderr
             .lines()
-            .any(|said| said.starts_with("error: ") && said.contains(line));
-        assert!(said, "{line:?} in:\n{}", ran.stderr);
+            .any(|message| message.starts_with("error: ") && message.contains(line));
+        assert!(reported, "{line:?} in:\n{}", ran.stderr);
     }
     let errors = ran
         .stderr
@@ -26,7 +26,7 @@ fn refused(lab: &Lab, arguments: &[&str], status: i32, lines: &[&str]) {
 }
 
 #[test]
-fn arguments_are_checked_all_at_once_before_anything_is_asked() {
+fn invalid_arguments_are_reported_together_before_any_aws_call() {
     let (lab, _) = Lab::with(&StackOptions {
         clients: 0,
         ..StackOptions::default()
@@ -118,7 +118,7 @@ fn arguments_are_checked_all_at_once_before_anything_is_asked() {
 }
 
 #[test]
-fn usage_is_64() {
+fn usage_errors_exit_with_64() {
     let (lab, _) = Lab::with(&StackOptions {
         clients: 0,
         ..StackOptions::default()
@@ -135,7 +135,7 @@ fn usage_is_64() {
 }
 
 #[test]
-fn a_password_is_needed_and_never_asked_for_without_a_terminal() {
+fn password_is_required_and_not_prompted_for_without_a_terminal() {
     let (lab, _) = Lab::with(&StackOptions {
         clients: 0,
         ..StackOptions::default()
@@ -160,7 +160,7 @@ fn a_password_is_needed_and_never_asked_for_without_a_terminal() {
 }
 
 #[test]
-fn region_credentials_and_package_are_needed() {
+fn region_credentials_and_package_are_required() {
     let (lab, _) = Lab::with(&StackOptions {
         clients: 0,
         ..StackOptions::default()
@@ -174,7 +174,7 @@ fn region_credentials_and_package_are_needed() {
         "{}",
         ran.stderr
     );
-    // A name that no host can have is looked up by nobody; a region that does not exist has no hosts either.
+    // A host name that is too long fails without a DNS query, like the name of a region that does not exist.
     let endpoint = format!("http://{}.example", "x".repeat(64));
     let unknown = [("AWS_ENDPOINT_URL", &*endpoint), ("AWS_REGION", "eu-west-9")];
     let ran = lab.import_with("wk", &["-p", "x"], &unknown);
@@ -212,7 +212,7 @@ fn region_credentials_and_package_are_needed() {
 }
 
 #[test]
-fn a_stack_that_is_not_there_or_not_wekas() {
+fn missing_stack_and_non_weka_stack_are_rejected() {
     let (lab, _) = Lab::with(&StackOptions {
         description: "A shop".into(),
         clients: 0,
@@ -230,7 +230,7 @@ fn a_stack_that_is_not_there_or_not_wekas() {
 }
 
 #[test]
-fn too_few_backends_and_no_second_subnet() {
+fn all_missing_prerequisites_are_reported_together() {
     let (lab, _) = Lab::with(&StackOptions {
         backends: 4,
         second_subnet: false,
@@ -251,7 +251,7 @@ fn too_few_backends_and_no_second_subnet() {
 }
 
 #[tokio::test]
-async fn an_alias_without_a_zone_or_outside_of_it() {
+async fn alias_with_a_missing_zone_or_outside_its_zone_is_rejected() {
     let (lab, _) = Lab::with(&StackOptions {
         clients: 0,
         ..StackOptions::default()
@@ -273,7 +273,7 @@ async fn an_alias_without_a_zone_or_outside_of_it() {
 }
 
 #[test]
-fn mixed_and_unknown_instance_types() {
+fn mixed_and_unknown_instance_types_are_rejected() {
     let (lab, _) = Lab::with(&StackOptions {
         odd_backend_type: Some("i3en.6xlarge".into()),
         clients: 0,
@@ -307,7 +307,7 @@ fn mixed_and_unknown_instance_types() {
 }
 
 #[test]
-fn instances_that_are_gone_or_in_another_cluster() {
+fn missing_instances_and_instances_of_another_cluster_are_rejected() {
     let (lab, stack) = Lab::with(&StackOptions {
         clients: 0,
         terminated_backends: 1,

@@ -1,5 +1,5 @@
-//! What import made, compared field by field with what the Go wekactl 1.x made of the same stack. Whatever differs is
-//! meant to, and is listed here with its reason.
+//! Compares what import creates, field by field, with what wekactl 1.x (Go) creates for the same stack. Every difference is
+//! intended and listed here with its reason.
 
 use crate::common::Lab;
 use lab::{GO_IMPORT, StackOptions};
@@ -7,23 +7,23 @@ use regex::Regex;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where ours differs (a pattern of the field's path), and why.
+/// Intended differences: a pattern for the path of the field, and the reason.
 const INTENDED: &[(&str, &str)] = &[
     (
         r"endpointConfiguration/types\[0\]$",
-        "REGIONAL: of EDGE APIs AWS makes one in 30 s",
+        "REGIONAL: AWS creates only one EDGE API per 30 s",
     ),
     (
         r"wekactl\.io/version(\]/[Vv]alue)?$",
-        "a resource's own version, where ours is another; a role's is the hash of its statements",
+        "the version of each resource; a role's is the hash of its statements",
     ),
     (
         r"^apikeys/.*/value$|^usageplans/.*/value$",
-        "blacked out in the Go tool's dump",
+        "redacted in the dump of wekactl 1.x",
     ),
     (
         r"/LaunchTemplate/Version$",
-        "$Latest, so that a new version needs no change of the group",
+        "$Latest: a new version does not require an update of the group",
     ),
     (r"\[cluster-creds\]/Password/S$", "another password"),
     (
@@ -33,98 +33,104 @@ const INTENDED: &[(&str, &str)] = &[
     (r"/BuildVersion/S$", "another version"),
     (
         r"/ClassicLoadBalancer/S$",
-        "new: update must know the stack's load balancer",
+        "new: update needs the load balancer of the stack",
     ),
     (
         r"\[cluster-settings\]/StackId/",
-        "stored, so that update and destroy know the stack",
+        "stored: update and destroy need the stack",
     ),
     (
         r"/point_in_time_recovery$",
-        "on: the table says how to find the rest",
+        "on: the table has the settings of the cluster",
     ),
     (
         r"/KMSMasterKeyArn$",
-        "the key's ARN, as roles and functions name it",
+        "the ARN of the key, as in roles and functions",
     ),
     (
         r"^events/.*/targets\[0\]/Id$",
-        "a fixed target id: an update replaces it and adds none",
+        "a fixed target id: an update replaces the target instead of adding one",
     ),
     (
         r"^iam/.*/assume/Statement\[0\]/Condition/",
-        "services act for this account alone",
+        "services may act only for this account",
     ),
-    (r"^iam/.*/inline/", "least privilege in place of '*'"),
+    (r"^iam/.*/inline/", "least privilege instead of '*'"),
     (
         r"^iam/.*/tags\[wekactl\.io/use\]/",
-        "roles are found by what they are for",
+        "roles are found by their use",
     ),
-    (r"^kms/.*/meta/Description$", "says what the key is for"),
+    (r"^kms/.*/meta/Description$", "describes the use of the key"),
     (r"^kms/.*/rotation$", "on"),
-    (r"^lambda/.*/Architectures\[0\]$", "as the package"),
-    (r"^lambda/.*/Code(Sha256|Size)$", "left out of the Go tool's dump"),
+    (r"^lambda/.*/Architectures\[0\]$", "that of the package"),
+    (
+        r"^lambda/.*/Code(Sha256|Size)$",
+        "omitted from the dump of wekactl 1.x",
+    ),
     (
         r"^lambda/.*/SEAL_KEY$",
-        "credentials do not stand in the state machine's data in the clear",
+        "credentials in the data of the state machine are encrypted",
     ),
     (
         r"^lambda/.*/KMSKeyArn$",
-        "the environment is encrypted with the cluster's key",
+        "the environment is encrypted with the key of the cluster",
     ),
-    (r"^lambda/.*/LoggingConfig/", "left out of the Go tool's dump"),
-    (r"^lambda/.*/Runtime$", "Amazon Linux 2 is at its end"),
+    (
+        r"^lambda/.*/LoggingConfig/",
+        "omitted from the dump of wekactl 1.x",
+    ),
+    (
+        r"^lambda/.*/Runtime$",
+        "Amazon Linux 2 has reached its end of life",
+    ),
     (
         r"^lambda/.*/TracingConfig/Mode$",
-        "no tracing: the roles may not write traces",
+        "no tracing: the roles have no permission to write traces",
     ),
     (
         r"^lambda/.*/policy/Statement\[0\]/Sid$",
-        "a fixed id: it is found and replaced",
+        "a fixed id, so that update can replace the statement",
     ),
     (
         r"/NetworkInterfaces\[0\]/DeleteOnTermination$",
-        "said, not left to a default",
+        "explicit instead of a default",
     ),
     (
         r"/NetworkInterfaces\[0\]/Ipv6AddressCount$",
-        "none is the default",
+        "the default is none",
     ),
     (
         r"/TagSpecifications\[launch-template\]/",
-        "tags of the template itself are no part of what it launches",
+        "the template's own tags are not those of its instances",
     ),
     (
         r"/TagSpecifications\[(volume|network-interface)\]/",
-        "volumes and network interfaces are tagged too",
+        "volumes and network interfaces are also tagged",
     ),
     (
         r"/versions\[0\]/LaunchTemplateData/UserData$",
-        "the script, blacked out in the Go tool's dump",
+        "the script, redacted in the dump of wekactl 1.x",
     ),
     (
         r"/versions\[0\]/VersionDescription$",
-        "the version stands in the tags",
+        "the version is in the tags",
     ),
-    (r"^sfn/.*/Retry\[0\]/", "Lambda's own faults are retried"),
-    (
-        r"^sfn/.*/ErrorCheck/Choices",
-        "TransientErrors may be missing altogether",
-    ),
+    (r"^sfn/.*/Retry\[0\]/", "Lambda service errors are retried"),
+    (r"^sfn/.*/ErrorCheck/Choices", "TransientErrors can be missing"),
     (r"^sfn/.*/loggingConfiguration/", "failed executions are logged"),
     (
         r"^usageplans/.*/(throttle|tags)/",
-        "throttled, and tagged like everything",
+        "throttled, and tagged like every resource",
     ),
 ];
 
 #[test]
-fn differs_from_the_go_tools_import_only_where_it_is_meant_to() {
+fn import_differs_from_wekactl_1_only_as_intended() {
     let (lab, _) = Lab::with(&StackOptions::default());
     lab.import(&["-t", "env=prod", "-t", "team=storage"]).ok();
     let go = fields(&serde_json::from_str(GO_IMPORT).unwrap());
-    let ours = fields(&lab::dump(&lab.moto).unwrap());
-    let paths: BTreeSet<_> = go.keys().chain(ours.keys()).collect();
+    let imported = fields(&lab::dump(&lab.moto).unwrap());
+    let paths: BTreeSet<_> = go.keys().chain(imported.keys()).collect();
     let patterns: Vec<_> = INTENDED
         .iter()
         .map(|(text, _)| (Regex::new(text).unwrap(), *text))
@@ -132,7 +138,7 @@ fn differs_from_the_go_tools_import_only_where_it_is_meant_to() {
     let mut unexpected = String::new();
     let mut used = BTreeSet::new();
     for path in paths {
-        let (was, is) = (go.get(path), ours.get(path));
+        let (was, is) = (go.get(path), imported.get(path));
         if was == is {
             continue;
         }
@@ -144,16 +150,16 @@ fn differs_from_the_go_tools_import_only_where_it_is_meant_to() {
         }
     }
     assert!(unexpected.is_empty(), "not intended:\n{unexpected}");
-    let idle: Vec<_> = INTENDED
+    let unused: Vec<_> = INTENDED
         .iter()
         .map(|(text, _)| *text)
         .filter(|text| !used.contains(text))
         .collect();
-    assert!(idle.is_empty(), "these do not differ any more: {idle:?}");
+    assert!(unused.is_empty(), "these no longer differ: {unused:?}");
 }
 
-/// Every field by its path. Things stand under their names, tags under their keys; ids, times and what is random are evened
-/// out. Kinds that the Go tool's dump does not have, and the clients' host group, of which it made nothing, are left out.
+/// Every field by its path. Resources are keyed by name and tags by key; ids, times and random values are normalized. Omits
+/// kinds that the dump of wekactl 1.x does not have, and host group Clients, which it does not create.
 pub(crate) fn fields(dump: &Value) -> BTreeMap<String, String> {
     let go: Value = serde_json::from_str(GO_IMPORT).unwrap();
     let mut fields = all_fields(dump);
@@ -165,23 +171,28 @@ pub(crate) fn fields(dump: &Value) -> BTreeMap<String, String> {
     fields
 }
 
-/// The same of everything.
+/// Like `fields`, without omissions.
 pub(crate) fn all_fields(dump: &Value) -> BTreeMap<String, String> {
-    let even = Even::new();
+    let normalizer = Normalizer::new();
     let mut fields = BTreeMap::new();
-    for (kind, things) in dump.as_object().unwrap() {
-        for thing in things.as_array().unwrap() {
-            walk(&format!("{kind}/{}", name_of(thing)), thing, &even, &mut fields);
+    for (kind, resources) in dump.as_object().unwrap() {
+        for resource in resources.as_array().unwrap() {
+            walk(
+                &format!("{kind}/{}", name_of(resource)),
+                resource,
+                &normalizer,
+                &mut fields,
+            );
         }
     }
     fields
 }
 
-fn walk(path: &str, value: &Value, even: &Even, fields: &mut BTreeMap<String, String>) {
+fn walk(path: &str, value: &Value, normalizer: &Normalizer, fields: &mut BTreeMap<String, String>) {
     match value {
         Value::Object(map) => {
             for (name, value) in map {
-                walk(&format!("{path}/{name}"), value, even, fields);
+                walk(&format!("{path}/{name}"), value, normalizer, fields);
             }
         }
         Value::Array(list) => {
@@ -201,18 +212,18 @@ fn walk(path: &str, value: &Value, even: &Even, fields: &mut BTreeMap<String, St
                     .get("Key")
                     .and_then(|key| key.get("S")?.as_str().map(str::to_owned));
                 let key = key.or(item).unwrap_or_else(|| index.to_string());
-                walk(&format!("{path}[{key}]"), value, even, fields);
+                walk(&format!("{path}[{key}]"), value, normalizer, fields);
             }
         }
         value => {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            fields.insert(path.to_owned(), even.out(&text));
+            fields.insert(path.to_owned(), normalizer.normalize(&text));
         }
     }
 }
 
-/// Under what a thing stands: for a role its use, which its name has somewhere.
-fn name_of(thing: &Value) -> String {
+/// The name of a resource; for a role, its use, which is part of its name.
+fn name_of(resource: &Value) -> String {
     const NAMES: [&str; 16] = [
         "/api/name",
         "/plan/name",
@@ -233,12 +244,12 @@ fn name_of(thing: &Value) -> String {
     ];
     let name = NAMES
         .iter()
-        .find_map(|path| thing.pointer(path)?.as_str())
+        .find_map(|path| resource.pointer(path)?.as_str())
         .unwrap_or("?");
-    if thing.get("assume").is_none() {
+    if resource.get("assume").is_none() {
         return name.to_owned();
     }
-    let group = thing["tags"]
+    let group = resource["tags"]
         .as_array()
         .unwrap()
         .iter()
@@ -251,10 +262,10 @@ fn name_of(thing: &Value) -> String {
     format!("{group}-{}", found.unwrap())
 }
 
-/// Evens out what is another each time.
-struct Even(Vec<(Regex, &'static str)>);
+/// Replaces values that differ between runs.
+struct Normalizer(Vec<(Regex, &'static str)>);
 
-impl Even {
+impl Normalizer {
     fn new() -> Self {
         let rules = [
             (
@@ -287,7 +298,7 @@ impl Even {
         )
     }
 
-    fn out(&self, text: &str) -> String {
+    fn normalize(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, (rule, with)| {
             rule.replace_all(&text, *with).into_owned()
         })

@@ -1,6 +1,6 @@
-//! `debug`: the steps that look at instances or take them out of a group.
+//! `debug`: the commands that list and detach instances.
 
-use crate::common::{Lab, Ran};
+use crate::common::{Lab, RunOutput};
 use lab::StackOptions;
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ fn imported() -> Lab {
     lab
 }
 
-fn debug(lab: &Lab, arguments: &[&str]) -> Ran {
+fn debug(lab: &Lab, arguments: &[&str]) -> RunOutput {
     lab.wekactl(&[&["debug"], arguments].concat())
 }
 
@@ -24,23 +24,23 @@ fn json_of(lab: &Lab, arguments: &[&str]) -> Value {
     serde_json::from_str(&ran.stdout).unwrap()
 }
 
-/// The values of a field of a list.
+/// The values of a field in a list.
 fn all<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
     let list = list.as_array().unwrap().iter();
     list.map(|row| row[field].as_str().unwrap()).collect()
 }
 
-/// A failure of one line, which says this.
+/// Asserts a failure with one error, which has this message.
 #[track_caller]
-fn refused(ran: &Ran, status: i32, said: &str) {
+fn refused(ran: &RunOutput, status: i32, message: &str) {
     assert_eq!((ran.status, ran.stdout.as_str()), (status, ""), "{}", ran.stderr);
-    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    assert!(ran.stderr.contains(message), "{}", ran.stderr);
     let errors = ran.stderr.lines().filter(|line| line.starts_with("error: "));
     assert_eq!(errors.count(), 1, "{}", ran.stderr);
 }
 
 #[test]
-fn instances_are_shown_by_stack_group_and_tag() {
+fn instances_are_listed_by_stack_group_and_tag() {
     let lab = imported();
     let of_stack = json_of(&lab, &["list-stack-instances", "-n", "wk"]);
     assert_eq!(of_stack.as_array().unwrap().len(), 28);
@@ -92,7 +92,7 @@ fn join_scripts(lab: &Lab) {
     assert!(script.starts_with("#!/bin/bash"), "{script}");
     assert!(script.contains("export WEKA_PASSWORD='(hidden)'"), "{script}");
     assert!(script.contains("export WEKA_USERNAME='admin'"), "{script}");
-    // As the Go tool asked: the group by its name, and the table.
+    // The flags of wekactl 1.x (Go): the name of the group, and the table.
     let arguments = [
         "get-join-params",
         "-n",
@@ -109,7 +109,11 @@ fn join_scripts(lab: &Lab) {
     );
     assert_eq!(document["instance_type"], json!("i3en.24xlarge"));
     assert_eq!(document["backends"].as_array().unwrap().len(), 26);
-    assert_ne!(document["script"], json!(script), "another type has other cores");
+    assert_ne!(
+        document["script"],
+        json!(script),
+        "another instance type has a different number of cores"
+    );
     let client = json_of(lab, &["get-join-params", "-n", "wk", "-g", "Clients"]);
     assert_eq!(
         (&client["host_group"], client.get("profile")),
@@ -134,17 +138,17 @@ fn join_scripts(lab: &Lab) {
             "reading the credentials: dynamodb GetItem",
         ),
     ];
-    for (arguments, status, said) in refusals {
+    for (arguments, status, message) in refusals {
         refused(
             &debug(lab, &[&["get-join-params", "-n", "wk"], &arguments[..]].concat()),
             status,
-            said,
+            message,
         );
     }
 }
 
 #[test]
-fn instances_are_detached_twenty_a_call_and_none_of_another_group() {
+fn detach_sends_twenty_instances_per_call_and_rejects_other_groups() {
     let lab = imported();
     let members = json_of(&lab, &["list-asg-instances", "-n", "wekactl-wk-Backends"]);
     let ids = all(&members, "id");
