@@ -97,7 +97,7 @@ fn next_host_is_tried_and_no_log_level_shows_a_secret() {
     let (status, stdout, stderr) = backend.jrpc(&hosts);
     assert_eq!((status, stdout.trim()), (0, "{}"), "{stderr}");
     assert!(
-        stderr.contains("backend is asked no more backend=\"127.0.0.99\""),
+        stderr.contains("backend is no longer used backend=\"127.0.0.99\""),
         "{stderr}"
     );
     assert!(
