@@ -230,25 +230,9 @@ fn measure_functions(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result
 /// Starts the join function, invokes it once, and returns its start time and its peak memory in bytes.
 async fn join_once(bootstrap: PathBuf, moto: &Moto) -> Result<(Duration, u64), Error> {
     let other = |error: &dyn std::error::Error| Error::Other(error.to_string());
-    let variables = [
-        ("LAMBDA", "join"),
-        ("REGION", "eu-west-1"),
-        ("CLUSTER_NAME", "wk"),
-        ("ASG_NAME", "wekactl-wk-Backends"),
-        ("TABLE_NAME", "wekactl-wk"),
-        ("ROLE", "backend"),
-        ("USE_DYNAMODB_ENDPOINT", "false"),
-    ];
-    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let function = Function::start(Options {
-        binary: bootstrap,
-        name: "wekactl-wk-join-Backends".to_owned(),
-        region: "eu-west-1".to_owned(),
-        timeout: Duration::from_secs(15),
-        environment: moto.env().into_iter().chain(variables).collect(),
-    })
-    .await
-    .map_err(|error| other(&error))?;
+    let function = Function::start(Options::backend_function(bootstrap, "join", moto.env()))
+        .await
+        .map_err(|error| other(&error))?;
     let event = json!({ "httpMethod": "GET", "path": "/wekactl-wk-Backends" });
     let response = function.invoke(&event).await.map_err(|error| other(&error))?;
     if response["statusCode"] != 200 {

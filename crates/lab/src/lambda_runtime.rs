@@ -39,6 +39,35 @@ pub struct Options {
     pub environment: BTreeMap<String, String>,
 }
 
+impl Options {
+    /// A function of the backends of the cluster `wk` in eu-west-1, with the variables that an import sets. `environment`
+    /// adds or overrides variables.
+    pub fn backend_function(
+        binary: PathBuf,
+        kind: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
+        let region = "eu-west-1";
+        let variables = [
+            ("LAMBDA", kind),
+            ("REGION", region),
+            ("CLUSTER_NAME", "wk"),
+            ("ASG_NAME", "wekactl-wk-Backends"),
+            ("TABLE_NAME", "wekactl-wk"),
+            ("ROLE", "backend"),
+            ("USE_DYNAMODB_ENDPOINT", "false"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self {
+            binary,
+            name: format!("wekactl-wk-{kind}-Backends"),
+            region: region.to_owned(),
+            timeout: Duration::from_secs(15),
+            environment: variables.into_iter().chain(environment).collect(),
+        }
+    }
+}
+
 /// The error of an invocation, as the caller of Lambda sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, thiserror::Error)]
 #[serde(rename_all = "camelCase")]

@@ -17,7 +17,6 @@ use scaling::seal::{Binding, SealKey, open};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 const SEAL_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 const GROUP: &str = "wekactl-wk-Backends";
@@ -84,26 +83,12 @@ async fn join_and_fetch_read_the_actual_state() {
 }
 
 async fn function(variables: &BTreeMap<String, String>, kind: &str) -> Function {
-    let own = [
-        ("LAMBDA", kind),
-        ("REGION", "eu-west-1"),
-        ("CLUSTER_NAME", "wk"),
-        ("ASG_NAME", GROUP),
-        ("TABLE_NAME", "wekactl-wk"),
-        ("ROLE", "backend"),
-        ("USE_DYNAMODB_ENDPOINT", "false"),
-        ("SEAL_KEY", SEAL_KEY),
-    ];
-    let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Function::start(Options {
-        binary: env!("CARGO_BIN_EXE_bootstrap").into(),
-        name: format!("wekactl-wk-{kind}-Backends"),
-        region: "eu-west-1".to_owned(),
-        timeout: Duration::from_secs(15),
-        environment: variables.clone().into_iter().chain(own).collect(),
-    })
-    .await
-    .unwrap()
+    let seal_key = ("SEAL_KEY".to_owned(), SEAL_KEY.to_owned());
+    let environment = variables.clone().into_iter().chain([seal_key]);
+    let binary = env!("CARGO_BIN_EXE_bootstrap").into();
+    Function::start(Options::backend_function(binary, kind, environment))
+        .await
+        .unwrap()
 }
 
 /// Creates the cluster's table with its two items.

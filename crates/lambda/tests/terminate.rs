@@ -11,7 +11,6 @@ use lab::{Moto, MotoOptions};
 use scaling::messages::{TerminateResponse, read};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 const GROUP: &str = "wekactl-wk-Backends";
 
@@ -156,25 +155,10 @@ async fn group(config: &SdkConfig, number: i32) {
 }
 
 async fn function(variables: &BTreeMap<String, String>) -> Function {
-    let own = [
-        ("LAMBDA", "terminate"),
-        ("REGION", "eu-west-1"),
-        ("CLUSTER_NAME", "wk"),
-        ("ASG_NAME", GROUP),
-        ("TABLE_NAME", "wekactl-wk"),
-        ("ROLE", "backend"),
-        ("USE_DYNAMODB_ENDPOINT", "false"),
-    ];
-    let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Function::start(Options {
-        binary: env!("CARGO_BIN_EXE_bootstrap").into(),
-        name: "wekactl-wk-terminate-Backends".to_owned(),
-        region: "eu-west-1".to_owned(),
-        timeout: Duration::from_secs(15),
-        environment: variables.clone().into_iter().chain(own).collect(),
-    })
-    .await
-    .unwrap()
+    let binary = env!("CARGO_BIN_EXE_bootstrap").into();
+    Function::start(Options::backend_function(binary, "terminate", variables.clone()))
+        .await
+        .unwrap()
 }
 
 #[tokio::test]

@@ -43,24 +43,10 @@ fn import(options: MotoOptions, backends: u32, wekactl: &Path, package: &Path) -
 }
 
 async fn start_function(name: &str, bootstrap: &Path, moto: &Moto) -> Result<Function, Error> {
-    let variables = [
-        ("LAMBDA", name),
-        ("REGION", "eu-west-1"),
-        ("CLUSTER_NAME", "wk"),
-        ("ASG_NAME", "wekactl-wk-Backends"),
-        ("TABLE_NAME", "wekactl-wk"),
-        ("ROLE", "backend"),
-        // Credentials come from the table: sealed ones would need the key that import created.
-        ("USE_DYNAMODB_ENDPOINT", "true"),
-    ];
-    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let options = Options {
-        binary: bootstrap.to_owned(),
-        name: format!("wekactl-wk-{name}-Backends"),
-        region: "eu-west-1".to_owned(),
-        timeout: Duration::from_secs(15),
-        environment: moto.env().into_iter().chain(variables).collect(),
-    };
+    // Credentials come from the table: sealed ones would need the key that import created.
+    let use_table = ("USE_DYNAMODB_ENDPOINT".to_owned(), "true".to_owned());
+    let environment = moto.env().into_iter().chain([use_table]);
+    let options = Options::backend_function(bootstrap.to_owned(), name, environment);
     Function::start(options).await.map_err(|error| other(&error))
 }
 
