@@ -8,8 +8,8 @@ use tokio::sync::Semaphore;
 
 macro_rules! clients {
     ($($(#[$doc:meta])* $name:ident: $sdk:ident;)*) => {
-        /// A client for each service. The functions in Lambda use single clients instead, so that their binary holds no
-        /// code of services that they do not call.
+        /// A client for each service. The Lambda functions use single clients instead, so that their binary contains only the services
+        /// that they call.
         #[derive(Debug, Clone)]
         pub struct Clients {
             $($(#[$doc])* pub $name: $sdk::Client,)*
@@ -24,7 +24,7 @@ macro_rules! clients {
                 }
             }
 
-            /// The same, with no more than [`MAX_IN_FLIGHT`] requests under way at once, whatever service they go to.
+            /// The same with at most [`MAX_IN_FLIGHT`] concurrent requests to all services together.
             fn limited(&self) -> Self {
                 let permits = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
                 Self {
@@ -74,39 +74,35 @@ clients! {
     sts: aws_sdk_sts;
 }
 
-/// How often API Gateway is asked before a request counts as failed. Its limits are by account and slow: a REST API in three seconds, a
-/// deployment in five, a change of a usage plan in twenty; an import with clients makes two of each at once.
+/// Attempts of a request to API Gateway. Its limits are low and per account: one REST API in three seconds, one deployment in five, one
+/// update of a usage plan in twenty; an import with clients sends two of each concurrently.
 const API_GATEWAY_ATTEMPTS: u32 = 10;
 
 impl Clients {
-    /// The clients with this configuration, each request of theirs logged. API Gateway is asked more often than the configuration says,
-    /// where that has anything asked again.
+    /// The clients with this configuration; each request is logged. API Gateway gets more attempts, unless retries are disabled.
     pub fn new(config: &SdkConfig) -> Self {
         let mut clients = Self::alike(config);
         if let Some(retry) = config.retry_config().filter(|retry| retry.has_retry()) {
-            let patient = clients.apigateway.config().to_builder();
-            let patient = patient.retry_config(retry.clone().with_max_attempts(API_GATEWAY_ATTEMPTS));
-            clients.apigateway = aws_sdk_apigateway::Client::from_conf(patient.build());
+            let config = clients.apigateway.config().to_builder();
+            let config = config.retry_config(retry.clone().with_max_attempts(API_GATEWAY_ATTEMPTS));
+            clients.apigateway = aws_sdk_apigateway::Client::from_conf(config.build());
         }
         clients
     }
 }
 
-/// What carrying out a plan needs beside the plan.
+/// What executing a plan needs in addition to the plan.
 #[derive(Debug, Clone)]
 pub struct Cloud {
-    /// The clients.
     pub clients: Clients,
-    /// The account and region.
     pub account: Account,
-    /// The names of the cluster's resources.
     pub names: Names,
-    /// The functions' code as a zip archive.
+    /// The code of the functions, as a zip archive.
     pub package: Arc<[u8]>,
 }
 
 impl Cloud {
-    /// The same, for a burst of requests that change something: AWS answers fewer of those than of questions.
+    /// The same for requests that change resources: AWS throttles those earlier than read requests.
     pub(crate) fn limited(&self) -> Self {
         Self {
             clients: self.clients.limited(),
@@ -124,30 +120,30 @@ mod tests {
     use std::time::Duration;
 
     #[tokio::test]
-    async fn the_slow_limits_of_api_gateway_are_waited_for() {
-        let refused = || {
+    async fn throttled_api_gateway_requests_are_retried_longer() {
+        let throttled = || {
             json_response(
                 429,
                 &json!({ "__type": "TooManyRequestsException", "message": "slower" }),
             )
         };
-        let answers = std::iter::repeat_with(refused).take(8);
-        let made = json_response(201, &json!({ "id": "d1" }));
-        let patient = |client| {
+        let responses = std::iter::repeat_with(throttled).take(8);
+        let created = json_response(201, &json!({ "id": "d1" }));
+        let retrying = |client| {
             let config = config(client).into_builder();
             let retry = RetryConfig::standard().with_max_attempts(4);
             let quick = retry.with_initial_backoff(Duration::from_millis(1));
             Clients::new(&config.retry_config(quick).build())
         };
-        let clients = patient(replay(answers.chain([made])));
-        let ask = clients
+        let clients = retrying(replay(responses.chain([created])));
+        let request = clients
             .apigateway
             .create_deployment()
             .rest_api_id("a1")
             .stage_name("default");
-        assert_eq!(ask.send().await.unwrap().id(), Some("d1"));
-        // Others are asked as often as the configuration says.
-        let clients = patient(replay(std::iter::repeat_with(refused).take(8)));
+        assert_eq!(request.send().await.unwrap().id(), Some("d1"));
+        // Other services get the configured number of attempts.
+        let clients = retrying(replay(std::iter::repeat_with(throttled).take(8)));
         assert!(clients.sfn.list_state_machines().send().await.is_err());
     }
 }

@@ -1,7 +1,7 @@
-//! Runs steps that need each other, all that is independent side by side.
+//! Runs steps in the order of their dependencies; independent steps run concurrently.
 //!
-//! It knows no resource: a step is a key, what it needs, and a future that says whether it went well. A failure keeps back
-//! only what needs the failed step.
+//! It is independent of resources: a step is a key with dependencies and a future. A failure skips only the steps that depend on
+//! the failed one.
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,24 +11,21 @@ use tokio::sync::watch;
 /// What happened to a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event<K, E> {
-    /// It was begun.
     Started(K),
-    /// It is done.
     Done(K),
-    /// It failed.
     Failed(K, E),
-    /// It was not begun, because this one, which it needs, failed or was itself not begun.
+    /// It was not started, because this dependency failed or was skipped.
     Skipped(K, K),
-    /// It was not begun, because the run was interrupted.
+    /// It was not started, because the run was interrupted.
     Interrupted(K),
 }
 
-/// Runs every step of `needs` (a step to what it needs), and reports each event as it happens.
+/// Runs every step of `depends_on` (the dependencies by step) and reports each event as it happens.
 ///
-/// What a step needs and is not itself a key counts as done. Once `interrupt` is true no step is begun; those under way
-/// are finished. A step that waits for itself by way of others is reported as skipped because of one of those.
+/// A dependency that is not a key counts as done. Once `interrupt` is true, no step is started; steps in progress finish. Steps of
+/// a circle are reported as skipped because of each other.
 pub async fn run<K, E, F>(
-    needs: BTreeMap<K, BTreeSet<K>>,
+    depends_on: BTreeMap<K, BTreeSet<K>>,
     mut interrupt: watch::Receiver<bool>,
     work: impl Fn(K) -> F,
     mut report: impl FnMut(Event<K, E>),
@@ -36,31 +33,31 @@ pub async fn run<K, E, F>(
     K: Copy + Ord,
     F: Future<Output = Result<(), E>>,
 {
-    let keys: BTreeSet<K> = needs.keys().copied().collect();
-    let mut waiting: BTreeMap<K, BTreeSet<K>> = needs
+    let keys: BTreeSet<K> = depends_on.keys().copied().collect();
+    let mut waiting: BTreeMap<K, BTreeSet<K>> = depends_on
         .into_iter()
-        .map(|(key, needs)| (key, needs.intersection(&keys).copied().collect()))
+        .map(|(key, depends_on)| (key, depends_on.intersection(&keys).copied().collect()))
         .collect();
-    let mut under_way = FuturesUnordered::new();
+    let mut in_progress = FuturesUnordered::new();
     let mut listening = true;
     loop {
         if !*interrupt.borrow() {
             let ready: Vec<K> = waiting
                 .iter()
-                .filter(|(_, needs)| needs.is_empty())
+                .filter(|(_, depends_on)| depends_on.is_empty())
                 .map(|(key, _)| *key)
                 .collect();
             for key in ready {
                 waiting.remove(&key);
                 report(Event::Started(key));
                 let step = work(key);
-                under_way.push(async move { (key, step.await) });
+                in_progress.push(async move { (key, step.await) });
             }
         }
         let finished = tokio::select! {
-            finished = under_way.next() => finished,
+            finished = in_progress.next() => finished,
             changed = interrupt.changed(), if listening => {
-                // A sender that is gone will not interrupt any more.
+                // A dropped sender cannot interrupt.
                 listening = changed.is_ok();
                 continue;
             }
@@ -68,8 +65,8 @@ pub async fn run<K, E, F>(
         match finished {
             Some((key, Ok(()))) => {
                 report(Event::Done(key));
-                waiting.values_mut().for_each(|needs| {
-                    needs.remove(&key);
+                waiting.values_mut().for_each(|depends_on| {
+                    depends_on.remove(&key);
                 });
             }
             Some((key, Err(error))) => {
@@ -80,15 +77,15 @@ pub async fn run<K, E, F>(
         }
     }
     let interrupted = *interrupt.borrow();
-    for (key, needs) in &waiting {
-        report(match needs.first() {
-            Some(&need) if !interrupted => Event::Skipped(*key, need),
+    for (key, depends_on) in &waiting {
+        report(match depends_on.first() {
+            Some(&dependency) if !interrupted => Event::Skipped(*key, dependency),
             _ => Event::Interrupted(*key),
         });
     }
 }
 
-/// Takes out everything that needs `failed`, and what needs that.
+/// Skips all direct and indirect dependents of `failed`.
 fn skip<K: Copy + Ord, E>(
     waiting: &mut BTreeMap<K, BTreeSet<K>>,
     failed: K,
@@ -96,7 +93,7 @@ fn skip<K: Copy + Ord, E>(
 ) {
     let dependents: Vec<K> = waiting
         .iter()
-        .filter(|(_, needs)| needs.contains(&failed))
+        .filter(|(_, depends_on)| depends_on.contains(&failed))
         .map(|(key, _)| *key)
         .collect();
     for key in dependents {

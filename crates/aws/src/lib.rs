@@ -3,7 +3,6 @@
 //! The pure crates decide; this crate executes. Every call goes through the official SDK. [`config::load`] builds its configuration
 //! once per program, and [`requests`] logs each request.
 
-pub mod apply;
 pub mod backends;
 pub mod cloud;
 pub mod clusters;
@@ -12,17 +11,16 @@ pub mod discover;
 mod elbv2;
 mod error;
 pub mod error_codes;
+pub mod execute;
 pub mod graph;
 pub mod group;
 pub mod inventory;
-mod leftovers;
+pub mod observe;
 mod pages;
 pub mod permissions;
-pub mod remove;
 pub mod requests;
 mod resource;
 mod retry;
-mod role_consumers;
 pub mod table;
 mod tags;
 pub mod termination;

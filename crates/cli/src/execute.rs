@@ -4,10 +4,9 @@ use crate::failure::{self, FAILED, Failure};
 use crate::plan_view;
 use crate::printer::Printer;
 use crate::progress::{Outcome, Progress, Row, Summary};
-use aws::apply::apply;
 use aws::cloud::Cloud;
 use deployment::Outputs;
-use deployment::plan::{Action, Plan};
+use deployment::plan::{Action, Plan, StepId};
 use serde_json::{Value as Json, json};
 use std::cell::RefCell;
 use tokio::sync::watch;
@@ -16,6 +15,8 @@ use tokio::time::Instant;
 pub(crate) struct ExecutionResult {
     /// Of the created and updated resources.
     pub(crate) outputs: Outputs,
+    /// What AWS finishes later, one line each.
+    pub(crate) deferred: Vec<String>,
     outcomes: Vec<Outcome>,
     summary: Summary,
 }
@@ -30,71 +31,57 @@ pub(crate) async fn execute(
     printer: &Printer,
 ) -> Result<ExecutionResult, Failure> {
     let rows = plan.steps.iter().map(|step| {
-        let done = match step.action {
-            Action::Create => "made",
-            Action::Update(_) | Action::Unchanged => "changed",
-        };
+        let words = plan_view::words(&step.action);
         let row = Row {
-            kind: step.desired.id.kind().label(),
-            name: step.desired.name.clone(),
-            done,
-            counts: done,
+            kind: plan_view::kind(step),
+            name: step.name.clone(),
+            done: words.result,
+            counts: words.counts,
         };
-        (step.desired.id, row)
+        (step.id, row)
     });
-    let mut progress = Progress::new(printer, rows, &["made", "changed", "unchanged"]);
-    let unchanged = plan.steps.iter().filter(|step| step.action == Action::Unchanged);
-    progress.count("unchanged", unchanged.count());
+    let is_teardown = plan.steps.iter().any(|step| step.action.desired().is_none());
+    let counted: &[_] = if is_teardown {
+        &["stopped", "removed"]
+    } else {
+        &["made", "changed", "unchanged"]
+    };
+    let mut progress = Progress::new(printer, rows, counted);
+    let unchanged = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.action, Action::Unchanged(_)));
+    if !is_teardown {
+        progress.count("unchanged", unchanged.count());
+    }
     let progress = RefCell::new(progress);
-    let outputs = run_interruptible(printer, &progress, |interrupted| {
-        apply(cloud, plan, interrupted, |event| {
-            progress.borrow_mut().event(event)
-        })
-    })
-    .await?;
-    Ok(ExecutionResult {
-        outputs,
-        ..ExecutionResult::of(progress.into_inner(), printer)
-    })
-}
-
-/// Runs `work`, which reports its steps to `progress`, and prints a summary. After the first Ctrl-C, no further step starts.
-///
-/// # Errors
-/// A second Ctrl-C: steps in progress may be partly done.
-pub(crate) async fn run_interruptible<K: Copy + Ord, T, W: Future<Output = T>>(
-    printer: &Printer,
-    progress: &RefCell<Progress<'_, K>>,
-    work: impl FnOnce(watch::Receiver<bool>) -> W,
-) -> Result<T, Failure> {
     let started = Instant::now();
     let (interrupt, interrupted) = watch::channel(false);
-    let done = tokio::select! {
-        done = work(interrupted) => done,
+    let report = |event| progress.borrow_mut().event(event);
+    let waiting = |id: StepId, error: &aws::Error| progress.borrow_mut().waits(id, &error.to_string());
+    let executed = tokio::select! {
+        executed = aws::execute::execute(cloud, plan, interrupted, report, waiting) => executed,
         () = interrupts(interrupt, printer) => {
             return Err(Failure::all(failure::INTERRUPTED, vec![
                 "stopped immediately: steps in progress may be partly done; rerun the command to resume".to_owned(),
             ]));
         }
     };
-    progress.borrow().sum_up(started.elapsed());
-    Ok(done)
+    let progress = progress.into_inner();
+    progress.sum_up(started.elapsed());
+    let result = ExecutionResult {
+        outputs: executed.outputs,
+        deferred: executed.deferred,
+        outcomes: progress.outcomes,
+        summary: progress.summary,
+    };
+    if !result.is_complete() {
+        printer.line("Completed steps are kept. Rerun the command to resume.");
+    }
+    Ok(result)
 }
 
 impl ExecutionResult {
-    /// Takes the results from `progress`. If they are incomplete, prints how to resume.
-    pub(crate) fn of<K>(progress: Progress<'_, K>, printer: &Printer) -> Self {
-        let result = Self {
-            outputs: Outputs::default(),
-            outcomes: progress.outcomes,
-            summary: progress.summary,
-        };
-        if !result.is_complete() {
-            printer.line("Completed steps are kept. Rerun the command to resume.");
-        }
-        result
-    }
-
     /// Whether every step succeeded.
     pub(crate) fn is_complete(&self) -> bool {
         let summary = &self.summary;
@@ -111,15 +98,10 @@ impl ExecutionResult {
 
     /// The JSON document, with the command's own fields in `more`.
     pub(crate) fn json(&self, cloud: &Cloud, plan: &Plan, more: Json) -> Json {
-        self.json_of(cloud, json!(plan_view::rows(plan)), more)
-    }
-
-    /// The JSON document of a plan given as its rows.
-    pub(crate) fn json_of(&self, cloud: &Cloud, rows: Json, more: Json) -> Json {
         let mut document = json!({
             "cluster": cloud.names.cluster().as_str(),
             "dry_run": false,
-            "plan": rows,
+            "plan": plan_view::rows(plan),
             "results": self.outcomes,
             "summary": self.summary,
         });

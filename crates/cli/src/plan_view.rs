@@ -2,12 +2,13 @@
 
 use crate::failure::CHANGES;
 use crate::printer::{Printer, style};
-use deployment::ClusterName;
-use deployment::plan::{Action, Change, Plan, Step};
+use deployment::ownership::{SkipReason, Skipped};
+use deployment::plan::{Action, Change, Plan, Step, TeardownAction};
+use deployment::{ClusterName, ResourceId};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-/// A resource of a plan, for JSON.
+/// A step of a plan, for JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row<'a> {
     kind: &'static str,
@@ -19,25 +20,122 @@ pub(crate) struct Row<'a> {
     changes: &'a [Change],
 }
 
-/// The plan for JSON, one row per resource.
+/// How a step is printed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Words {
+    /// In a plan.
+    action: &'static str,
+    /// Of a completed step. JSON keeps the words of earlier versions.
+    pub(crate) result: &'static str,
+    /// The key of the summary that counts a completed step.
+    pub(crate) counts: &'static str,
+}
+
+pub(crate) fn words(action: &Action) -> Words {
+    let (action, result, counts) = match action {
+        Action::Create(_) => ("create", "made", "made"),
+        Action::Update { .. } => ("update", "changed", "changed"),
+        Action::Unchanged(_) => ("unchanged", "unchanged", "unchanged"),
+        Action::Teardown(teardown) => match teardown.action {
+            TeardownAction::Disable => ("stop", "stopped", "stopped"),
+            TeardownAction::Terminate => ("terminate", "terminated", "removed"),
+            TeardownAction::Detach => ("detach", "detached", "removed"),
+            TeardownAction::Untag => ("release", "released", "removed"),
+            TeardownAction::Delete => ("delete", "deleted", "removed"),
+            TeardownAction::ScheduleDeletion => ("schedule", "scheduled", "removed"),
+        },
+    };
+    Words {
+        action,
+        result,
+        counts,
+    }
+}
+
+/// The kind of a step's resource. A teardown acts on instances in two ways; both are called instances.
+pub(crate) fn kind(step: &Step) -> &'static str {
+    match (&step.action, step.id.resource()) {
+        (Action::Teardown(_), ResourceId::PreparedInstances(_) | ResourceId::AttachedInstances(_)) => {
+            "instances"
+        }
+        (_, id) => id.kind().label(),
+    }
+}
+
+/// The plan for JSON, one row per step.
 pub(crate) fn rows(plan: &Plan) -> Vec<Row<'_>> {
     let row = |step| Row {
         kind: kind(step),
-        name: &step.desired.name,
-        hostgroup: step.desired.id.group().map(|group| group.name()),
-        action: action(&step.action),
+        name: &step.name,
+        hostgroup: step.id.resource().group().map(|group| group.name()),
+        action: words(&step.action).action,
         changes: match &step.action {
-            Action::Update(changes) => changes.as_slice(),
-            Action::Create | Action::Unchanged => &[],
+            Action::Update { changes, .. } => changes,
+            _ => &[],
         },
     };
     plan.steps.iter().map(row).collect()
 }
 
+/// What a teardown skips, what AWS is already deleting, and what could not be read; for JSON.
+pub(crate) fn remarks(plan: &Plan) -> Json {
+    let skipped = skipped(plan).map(ToString::to_string);
+    let deleting = deleting(plan).map(|skipped| format!("{} {}", skipped.kind.label(), skipped.name));
+    json!({
+        "left_alone": skipped.collect::<Vec<_>>(),
+        "going": deleting.collect::<Vec<_>>(),
+        "unknown": plan.unknown,
+    })
+}
+
+fn skipped(plan: &Plan) -> impl Iterator<Item = &Skipped> {
+    let skipped = plan.skipped.iter();
+    skipped.filter(|skipped| skipped.reason != SkipReason::Deleting)
+}
+
+/// What AWS is already deleting.
+pub(crate) fn deleting(plan: &Plan) -> impl Iterator<Item = &Skipped> {
+    let skipped = plan.skipped.iter();
+    skipped.filter(|skipped| skipped.reason == SkipReason::Deleting)
+}
+
 /// Prints the plan as text.
 pub(crate) fn show(plan: &Plan, printer: &Printer) {
-    for line in lines(plan) {
-        printer.line(&line);
+    for step in &plan.steps {
+        printer.line(&line(step));
+        if let Action::Update { changes, .. } = &step.action {
+            for changed in changes {
+                printer.line(&change(changed));
+            }
+        }
+    }
+    for skipped in skipped(plan) {
+        printer.warn(&skipped.to_string());
+    }
+    for unknown in &plan.unknown {
+        printer.warn(unknown);
+    }
+    for deleting in deleting(plan) {
+        let (kind, name) = (deleting.kind.label(), &deleting.name);
+        printer.line(&format!("  {kind} {name} is already being deleted by AWS"));
+    }
+    let is_teardown = plan.steps.iter().any(|step| step.action.desired().is_none());
+    let head = style::HEAD;
+    let count = |of: fn(&Action) -> bool| plan.steps.iter().filter(|step| of(&step.action)).count();
+    if is_teardown {
+        let deletes = |action: &Action| ["delete", "schedule"].contains(&words(action).action);
+        printer.line(&format!(
+            "{head}Plan{head:#}: {} to delete, {} skipped",
+            count(deletes),
+            skipped(plan).count()
+        ));
+    } else if !plan.steps.is_empty() {
+        printer.line(&format!(
+            "{head}Plan{head:#}: {} to create, {} to update, {} unchanged",
+            count(|action| matches!(action, Action::Create(_))),
+            count(|action| matches!(action, Action::Update { .. })),
+            count(|action| matches!(action, Action::Unchanged(_))),
+        ));
     }
 }
 
@@ -53,42 +151,20 @@ pub(crate) fn dry_run(cluster: &ClusterName, plan: &Plan, detailed_exitcode: boo
     }
 }
 
-/// One line per resource, followed by the fields that differ.
-fn lines(plan: &Plan) -> Vec<String> {
-    let mut lines = Vec::new();
-    for step in &plan.steps {
-        let (sign, style) = match step.action {
-            Action::Create => ("+", style::GOOD),
-            Action::Update(_) => ("~", style::CHANGE),
-            Action::Unchanged => (" ", style::DIM),
-        };
-        let (action, kind, name) = (action(&step.action), kind(step), &step.desired.name);
-        lines.push(format!("{style}{sign} {action:<9} {kind:<22} {name}{style:#}"));
-        if let Action::Update(changes) = &step.action {
-            lines.extend(changes.iter().map(change));
-        }
-    }
-    let count = |of: fn(&Action) -> bool| plan.steps.iter().filter(|step| of(&step.action)).count();
-    let head = style::HEAD;
-    lines.push(format!(
-        "{head}Plan{head:#}: {} to create, {} to update, {} unchanged",
-        count(|action| matches!(action, Action::Create)),
-        count(|action| matches!(action, Action::Update(_))),
-        count(|action| matches!(action, Action::Unchanged)),
-    ));
-    lines
-}
-
-fn kind(step: &Step) -> &'static str {
-    step.desired.id.kind().label()
-}
-
-fn action(action: &Action) -> &'static str {
-    match action {
-        Action::Create => "create",
-        Action::Update(_) => "update",
-        Action::Unchanged => "unchanged",
-    }
+fn line(step: &Step) -> String {
+    let (sign, style) = match &step.action {
+        Action::Create(_) => ("+", style::GOOD),
+        Action::Update { .. } => ("~", style::CHANGE),
+        Action::Unchanged(_) => (" ", style::DIM),
+        Action::Teardown(teardown) => match teardown.action {
+            TeardownAction::Terminate | TeardownAction::Delete | TeardownAction::ScheduleDeletion => {
+                ("-", style::BAD)
+            }
+            TeardownAction::Disable | TeardownAction::Detach | TeardownAction::Untag => ("~", style::CHANGE),
+        },
+    };
+    let (action, kind, name) = (words(&step.action).action, kind(step), &step.name);
+    format!("{style}{sign} {action:<9} {kind:<22} {name}{style:#}")
 }
 
 fn change(change: &Change) -> String {

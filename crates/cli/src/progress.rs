@@ -2,7 +2,8 @@
 
 use crate::failure;
 use crate::printer::{Printer, style};
-use aws::graph::Event;
+use aws::execute::Event;
+use deployment::plan::StepId;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -46,22 +47,22 @@ pub(crate) struct Summary {
 }
 
 /// Prints events and keeps the result of each step.
-pub(crate) struct Progress<'a, K> {
+pub(crate) struct Progress<'a> {
     printer: &'a Printer,
-    rows: BTreeMap<K, Row>,
+    rows: BTreeMap<StepId, Row>,
     counted: &'static [&'static str],
     bars: Option<MultiProgress>,
-    running: BTreeMap<K, (Instant, Option<ProgressBar>)>,
-    waiting: BTreeMap<K, String>,
+    running: BTreeMap<StepId, (Instant, Option<ProgressBar>)>,
+    waiting: BTreeMap<StepId, String>,
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) summary: Summary,
 }
 
-impl<'a, K: Copy + Ord> Progress<'a, K> {
+impl<'a> Progress<'a> {
     /// `counted` are the keys of the summary, in the order of its line.
     pub(crate) fn new(
         printer: &'a Printer,
-        rows: impl IntoIterator<Item = (K, Row)>,
+        rows: impl IntoIterator<Item = (StepId, Row)>,
         counted: &'static [&'static str],
     ) -> Self {
         Self {
@@ -85,14 +86,14 @@ impl<'a, K: Copy + Ord> Progress<'a, K> {
         *self.summary.done.entry(key).or_default() += number;
     }
 
-    fn label(&self, id: K) -> String {
+    fn label(&self, id: StepId) -> String {
         let row = self.rows.get(&id);
         row.map(|row| format!("{} {}", row.kind, row.name))
             .unwrap_or_default()
     }
 
     /// Prints what a step waits for, unless that is unchanged.
-    pub(crate) fn waits(&mut self, id: K, reason: &str) {
+    pub(crate) fn waits(&mut self, id: StepId, reason: &str) {
         if self.waiting.insert(id, reason.to_owned()).as_deref() != Some(reason) {
             let dim = style::DIM;
             self.print(&format!("{dim}… waiting    {}: {reason}{dim:#}", self.label(id)));
@@ -106,7 +107,7 @@ impl<'a, K: Copy + Ord> Progress<'a, K> {
         }
     }
 
-    pub(crate) fn event(&mut self, event: Event<K, aws::Error>) {
+    pub(crate) fn event(&mut self, event: Event) {
         let (good, bad, dim) = (style::GOOD, style::BAD, style::DIM);
         match event {
             Event::Started(id) => {
@@ -158,7 +159,7 @@ impl<'a, K: Copy + Ord> Progress<'a, K> {
         }
     }
 
-    fn finish(&mut self, id: K) -> Duration {
+    fn finish(&mut self, id: StepId) -> Duration {
         let Some((started, bar)) = self.running.remove(&id) else {
             return Duration::ZERO;
         };
@@ -170,11 +171,11 @@ impl<'a, K: Copy + Ord> Progress<'a, K> {
 
     fn outcome(
         &mut self,
-        id: K,
+        id: StepId,
         result: &'static str,
         took: Option<Duration>,
         error: Option<&aws::Error>,
-        because_of: Option<K>,
+        because_of: Option<StepId>,
     ) {
         let row = self.rows.get(&id);
         self.outcomes.push(Outcome {

@@ -1,18 +1,18 @@
-//! Where the cluster lives, and the ARNs that follow from that and a name.
+//! The account and region of a cluster, and its ARNs.
 
 /// An account in a region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// The account's id, twelve digits.
+    /// Twelve digits.
     pub id: String,
-    /// The region, such as `eu-west-1`.
+    /// For example `eu-west-1`.
     pub region: String,
-    /// The partition that the caller's ARN names: `aws`, `aws-cn`, `aws-us-gov`.
+    /// The partition in the caller's ARN: `aws`, `aws-cn`, `aws-us-gov`.
     pub partition: String,
 }
 
 impl Account {
-    /// The account of a caller's ARN (`arn:aws:iam::123456789012:user/me`), or `None` if it is not one.
+    /// The account in a caller's ARN (`arn:aws:iam::123456789012:user/me`), or `None` if the text is not an ARN of an account.
     pub fn of_caller(arn: &str, region: &str) -> Option<Self> {
         let mut parts = arn.split(':');
         let (Some("arn"), Some(partition)) = (parts.next(), parts.next()) else {
@@ -26,7 +26,7 @@ impl Account {
         })
     }
 
-    /// The ARN of something in this account and region: `resource` is what follows the account, such as
+    /// The ARN of a resource in this account and region. `resource` is the part after the account, for example
     /// `function:wekactl-wk-join-Backends`.
     pub fn arn(&self, service: &str, resource: &str) -> String {
         format!(
@@ -35,7 +35,7 @@ impl Account {
         )
     }
 
-    /// The domain under which the partition's services answer: `amazonaws.com`, in China `amazonaws.com.cn`.
+    /// The DNS domain of the partition's services: `amazonaws.com`, in China `amazonaws.com.cn`.
     pub fn dns_suffix(&self) -> &'static str {
         if self.partition == "aws-cn" {
             "amazonaws.com.cn"
@@ -44,7 +44,7 @@ impl Account {
         }
     }
 
-    /// The type of the volumes that a launch template asks for: gp3, and gp2 in the isolated partitions, which have no gp3.
+    /// The volume type in launch templates: gp3, and gp2 in the isolated partitions, which have no gp3.
     pub fn volume_type(&self) -> &'static str {
         if self.partition.starts_with("aws-iso") {
             "gp2"

@@ -1,16 +1,16 @@
-//! A name under which clients reach the cluster.
+//! The DNS name with which clients reach the cluster.
 
 use crate::resource::AliasRecord;
 use std::fmt;
 use std::str::FromStr;
 
-/// A host's name in DNS: `weka.example.com`. It goes into the mount script, so that a wildcard is none.
+/// A DNS host name: `weka.example.com`. It is used in the mount script, so wildcards are not valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostName(String);
 
-/// Why a text is no host's name.
+/// Why a text is not a valid host name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{name}' is no host name: {reason}; one is written like weka.example.com")]
+#[error("'{name}' is not a valid host name: {reason}; example: weka.example.com")]
 pub struct InvalidHostName {
     name: String,
     reason: &'static str,
@@ -19,7 +19,7 @@ pub struct InvalidHostName {
 impl FromStr for HostName {
     type Err = InvalidHostName;
 
-    /// By RFC 952 and RFC 1123; a dot may end it.
+    /// Syntax of RFC 952 and RFC 1123, with an optional final dot.
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let labels = || name.strip_suffix('.').unwrap_or(name).split('.');
         let reason = if name.len() > 253 {
@@ -41,12 +41,11 @@ impl FromStr for HostName {
 }
 
 impl HostName {
-    /// The name, as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether a hosted zone of this name may have records of it.
+    /// Whether the name is in the hosted zone with the name `zone`.
     pub fn is_within(&self, zone: &str) -> bool {
         let (name, zone) = (AliasRecord::comparable(&self.0), AliasRecord::comparable(zone));
         let rest = name.strip_suffix(&zone);
@@ -65,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_hosts_may_bear() {
+    fn host_names_are_validated() {
         for good in [
             "weka.example.com",
             "weka.example.com.",
@@ -98,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_has_its_own_name_and_those_below() {
+    fn zone_contains_its_own_name_and_subdomains() {
         let name: HostName = "Weka.example.com.".parse().unwrap();
         assert!(name.is_within("example.COM."));
         assert!(name.is_within("weka.example.com"));

@@ -1,63 +1,36 @@
-//! From a running cluster to its settings: what was found, what is wrong with it, and what follows from it.
+//! Derives the settings of a running cluster, or reports everything that prevents its import.
 
 mod alias;
-mod found;
+mod discovered;
+mod error;
 mod network;
-mod problem;
+mod request;
 
 pub use alias::{alias_outside_zone, alias_ownership};
-pub use found::{DiscoveredCluster, Instance, Source};
+pub use discovered::{DiscoveredCluster, Instance, Source};
+pub use error::ImportError;
 pub use network::{Endpoint, Network, RouteTable, Subnet};
-pub use problem::ImportError;
+pub use request::ImportRequest;
 
 use crate::account::Account;
+use crate::actual::ActualResource;
 use crate::desired::instance_tags;
-use crate::host_name::HostName;
+use crate::id::ResourceId;
 use crate::names::{ClusterName, HostGroup, Names};
-use crate::plan::ActualResource;
-use crate::resource::{AttachedInstances, Body, PreparedInstances, ResourceId};
+use crate::resource::{AttachedInstances, Body, PreparedInstances};
 use crate::settings::{GroupSettings, Settings, Volume};
 use crate::tags::Tags;
 use std::collections::{BTreeMap, BTreeSet};
-use weka_types::{MINIMUM_BACKENDS, WekaProtocol};
+use weka_types::MINIMUM_BACKENDS;
 
-/// The least size of a root volume, in GiB.
+/// The minimum size of a root volume.
 const MINIMUM_ROOT_GIB: u32 = 16;
-/// How many times the imported number of backends their group may grow to.
+/// The maximum size of the backends' group, as a multiple of the imported backends.
 const BACKENDS_GROWTH: usize = 7;
-/// The clients' maximum is a multiple of this.
+/// The maximum size of the clients' group is a multiple of this.
 const CLIENTS_STEP: usize = 500;
 
-/// What the user asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImportRequest {
-    /// The cluster.
-    pub cluster: ClusterName,
-    /// Tags beside wekactl's own.
-    pub tags: Tags,
-    /// `--private-subnet`.
-    pub private_subnet: bool,
-    /// `--additional-alb-subnet`.
-    pub additional_subnet: Option<String>,
-    /// `--dns-alias`.
-    pub dns_alias: Option<HostName>,
-    /// `--dns-zone-id`.
-    pub dns_zone_id: Option<String>,
-    /// `--use-dynamodb-endpoint`.
-    pub use_dynamodb_endpoint: bool,
-    /// `--weka-http`, or HTTPS.
-    pub weka_protocol: WekaProtocol,
-    /// The certificates of `--weka-ca`, in PEM.
-    pub weka_ca: Option<String>,
-    /// Whether clients get a host group: not with `--no-clients`.
-    pub clients: bool,
-    /// `--cores` and `--compute-memory`.
-    pub profile: Option<instances::Profile>,
-    /// The version of wekactl.
-    pub build_version: String,
-}
-
-/// What stands of the imported instances: which of them are to be tagged, protected and attached yet.
+/// The actual state of the imported instances: which of them must still be tagged, protected and attached.
 pub fn actual_instances(
     cluster: &ClusterName,
     group: HostGroup,
@@ -76,7 +49,7 @@ pub fn actual_instances(
     let detached = ids(&|instance| instance.auto_scaling_group.is_none());
     let unprotected = ids(&|instance| !instance.protected_from_scale_in);
     let to_tag = ids(&|instance| !tags.missing_in(&instance.tags).is_empty());
-    let standing = |body: Body| ActualResource {
+    let actual = |body: Body| ActualResource {
         name: Names::new(cluster.clone()).of(group),
         body,
         tags: None,
@@ -85,7 +58,7 @@ pub fn actual_instances(
     [
         (
             ResourceId::PreparedInstances(group),
-            standing(
+            actual(
                 PreparedInstances {
                     to_tag,
                     to_protect: detached.clone(),
@@ -95,7 +68,7 @@ pub fn actual_instances(
         ),
         (
             ResourceId::AttachedInstances(group),
-            standing(
+            actual(
                 AttachedInstances {
                     to_attach: detached,
                     to_protect_from_scale_in: unprotected,
@@ -107,33 +80,33 @@ pub fn actual_instances(
 }
 
 impl Settings {
-    /// The settings that follow from what was found and what the user asks for; `stored` are those of an earlier import,
-    /// whose maximum stays: the groups may have grown or shrunk since.
+    /// Derives the settings from the discovered cluster and the request. `stored` are the settings of an earlier import, whose
+    /// maximum sizes are kept: the groups may have grown or shrunk since.
     ///
     /// # Errors
-    /// All that keeps the cluster from being imported.
+    /// Everything that prevents the import.
     pub fn from_import(
-        wish: &ImportRequest,
+        request: &ImportRequest,
         found: &DiscoveredCluster,
         account: &Account,
         stored: Option<&Self>,
     ) -> Result<Self, Vec<ImportError>> {
-        let mut problems = Vec::new();
-        check_source(wish, found, &mut problems);
-        let backends = group_settings(wish, found, account, HostGroup::Backends, stored, &mut problems);
-        let clients = (wish.clients && !found.of_group(HostGroup::Clients).is_empty())
-            .then(|| group_settings(wish, found, account, HostGroup::Clients, stored, &mut problems))
+        let mut errors = Vec::new();
+        check_source(request, found, &mut errors);
+        let backends = group_settings(request, found, account, HostGroup::Backends, stored, &mut errors);
+        let clients = (request.clients && !found.of_group(HostGroup::Clients).is_empty())
+            .then(|| group_settings(request, found, account, HostGroup::Clients, stored, &mut errors))
             .flatten();
-        if wish.dns_alias.is_some() != wish.dns_zone_id.is_some() {
-            problems.push(ImportError::HalfAnAlias);
+        if request.dns_alias.is_some() != request.dns_zone_id.is_some() {
+            errors.push(ImportError::HalfAnAlias);
         }
         if found.classic_load_balancers.len() > 1 {
-            problems.push(ImportError::SeveralClassicLoadBalancers(
+            errors.push(ImportError::SeveralClassicLoadBalancers(
                 found.classic_load_balancers.clone(),
             ));
         }
         let Some(backends) = backends else {
-            return Err(problems);
+            return Err(errors);
         };
         let vpc_id = found
             .of_group(HostGroup::Backends)
@@ -141,51 +114,49 @@ impl Settings {
             .map(|i| i.vpc.clone())
             .unwrap_or_default();
         let additional = match (
-            &wish.additional_subnet,
+            &request.additional_subnet,
             stored.map(|s| s.additional_subnet.as_str()),
         ) {
-            // The choice of an earlier import stays: another subnet that has come since would move the load balancer.
+            // Keep the subnet of an earlier import: a subnet created since then would move the load balancer.
             (None, Some(earlier)) if !earlier.is_empty() => Ok(earlier.to_owned()),
             (wanted, _) => found
                 .network
                 .second_subnet(&backends.subnet, &vpc_id, wanted.as_deref()),
         };
-        let additional_subnet = additional
-            .map_err(|problem| problems.push(problem))
-            .unwrap_or_default();
-        if wish.private_subnet {
-            problems.extend(found.network.check_private_api(
+        let additional_subnet = additional.map_err(|error| errors.push(error)).unwrap_or_default();
+        if request.private_subnet {
+            errors.extend(found.network.check_private_api(
                 &account.region,
                 &vpc_id,
                 &backends.security_groups_ids,
             ));
         }
-        if wish.use_dynamodb_endpoint {
-            problems.extend(found.network.check_dynamodb_endpoint(
-                &account.region,
-                &vpc_id,
-                &backends.subnet,
-            ));
+        if request.use_dynamodb_endpoint {
+            errors.extend(
+                found
+                    .network
+                    .check_dynamodb_endpoint(&account.region, &vpc_id, &backends.subnet),
+            );
         }
-        if !problems.is_empty() {
-            return Err(problems);
+        if !errors.is_empty() {
+            return Err(errors);
         }
         Ok(Self {
             subnet: backends.subnet.clone(),
             additional_subnet,
             vpc_id,
-            tags_map: wish.tags.clone(),
-            private_subnet: wish.private_subnet,
+            tags_map: request.tags.clone(),
+            private_subnet: request.private_subnet,
             stack_id: match &found.source {
                 Source::Stack { id, .. } => Some(id.clone()),
                 Source::InstanceIds(_) => None,
             },
-            build_version: wish.build_version.clone(),
-            dns_alias: wish.dns_alias.as_ref().map(ToString::to_string),
-            dns_zone_id: wish.dns_zone_id.clone(),
-            use_dynamodb_endpoint: wish.use_dynamodb_endpoint,
-            weka_protocol: wish.weka_protocol,
-            weka_ca: wish.weka_ca.clone(),
+            build_version: request.build_version.clone(),
+            dns_alias: request.dns_alias.as_ref().map(ToString::to_string),
+            dns_zone_id: request.dns_zone_id.clone(),
+            use_dynamodb_endpoint: request.use_dynamodb_endpoint,
+            weka_protocol: request.weka_protocol,
+            weka_ca: request.weka_ca.clone(),
             classic_load_balancer: found.classic_load_balancers.first().cloned(),
             backends,
             clients,
@@ -194,14 +165,14 @@ impl Settings {
     }
 }
 
-fn check_source(wish: &ImportRequest, found: &DiscoveredCluster, problems: &mut Vec<ImportError>) {
+fn check_source(request: &ImportRequest, found: &DiscoveredCluster, errors: &mut Vec<ImportError>) {
     match &found.source {
         Source::Stack {
             status, description, ..
         } => {
             if !description.starts_with("[WekaIO]") {
-                problems.push(ImportError::NotWeka {
-                    stack: wish.cluster.to_string(),
+                errors.push(ImportError::NotWeka {
+                    stack: request.cluster.to_string(),
                 });
             }
             let complete = status.ends_with("_COMPLETE")
@@ -209,54 +180,54 @@ fn check_source(wish: &ImportRequest, found: &DiscoveredCluster, problems: &mut 
                 && status != "ROLLBACK_COMPLETE"
                 && !status.contains("IN_PROGRESS");
             if !complete {
-                problems.push(ImportError::NotComplete {
-                    stack: wish.cluster.to_string(),
+                errors.push(ImportError::NotComplete {
+                    stack: request.cluster.to_string(),
                     status: status.clone(),
                 });
             }
         }
         Source::InstanceIds(given) => {
-            let there: BTreeSet<_> = found
+            let present: BTreeSet<_> = found
                 .instances
                 .iter()
                 .filter(|instance| !instance.is_gone())
                 .map(|instance| instance.id.clone())
                 .collect();
-            let gone: Vec<_> = given.difference(&there).cloned().collect();
+            let gone: Vec<_> = given.difference(&present).cloned().collect();
             if !gone.is_empty() {
-                problems.push(ImportError::Gone(gone));
+                errors.push(ImportError::Gone(gone));
             }
         }
     }
 }
 
 fn group_settings(
-    wish: &ImportRequest,
+    request: &ImportRequest,
     found: &DiscoveredCluster,
     account: &Account,
     group: HostGroup,
     stored: Option<&Settings>,
-    problems: &mut Vec<ImportError>,
+    errors: &mut Vec<ImportError>,
 ) -> Option<GroupSettings> {
     let members = found.of_group(group);
     if group == HostGroup::Backends && members.len() < MINIMUM_BACKENDS as usize {
-        problems.push(ImportError::TooFewBackends(members.len()));
+        errors.push(ImportError::TooFewBackends(members.len()));
     }
     let first = *members.first()?;
-    check_members(wish, group, &members, problems);
+    check_members(request, group, &members, errors);
     let stored = stored.and_then(|settings| settings.group(group));
     let profile = match group {
-        HostGroup::Backends => wish.profile.clone(),
+        HostGroup::Backends => request.profile.clone(),
         HostGroup::Clients => None,
     };
     if group == HostGroup::Backends
         && profile.is_none()
         && instances::profile_of(&first.instance_type).is_none()
     {
-        problems.push(ImportError::UnknownType(first.instance_type.clone()));
+        errors.push(ImportError::UnknownType(first.instance_type.clone()));
     }
     let Some(iam_arn) = first.profile_arn.clone() else {
-        problems.push(ImportError::NoInstanceProfile(first.id.clone()));
+        errors.push(ImportError::NoInstanceProfile(first.id.clone()));
         return None;
     };
     let imported_max = match group {
@@ -291,12 +262,12 @@ fn volumes(instance: &Instance, account: &Account) -> Vec<Volume> {
     volumes
 }
 
-/// A launch template is one: what it copies must be the same on all.
+/// The host group has one launch template: the settings that it copies must be the same on all instances.
 fn check_members(
-    wish: &ImportRequest,
+    request: &ImportRequest,
     group: HostGroup,
     members: &[&Instance],
-    problems: &mut Vec<ImportError>,
+    errors: &mut Vec<ImportError>,
 ) {
     type Fact = fn(&Instance) -> String;
     let facts: [(&'static str, Fact); 5] = [
@@ -312,25 +283,25 @@ fn check_members(
             count.entry(of(member)).or_default().push(member.id.clone());
         }
         if count.len() > 1 {
-            problems.push(ImportError::Mixed {
+            errors.push(ImportError::Mixed {
                 group,
                 fact,
                 values: count,
             });
         }
     }
-    let own = Names::new(wish.cluster.clone()).of(group);
+    let own = Names::new(request.cluster.clone()).of(group);
     for member in members {
         if let Some(other) = member.auto_scaling_group.as_ref().filter(|other| **other != own) {
-            problems.push(ImportError::InAnotherGroup {
+            errors.push(ImportError::InAnotherGroup {
                 instance: member.id.clone(),
                 group: other.clone(),
             });
         }
         if let Some(other) = member.tags.get(crate::tags::CLUSTER_NAME)
-            && other != wish.cluster.as_str()
+            && other != request.cluster.as_str()
         {
-            problems.push(ImportError::OfAnotherCluster {
+            errors.push(ImportError::OfAnotherCluster {
                 instance: member.id.clone(),
                 cluster: other.to_owned(),
             });
@@ -342,7 +313,7 @@ fn check_members(
         .map(|i| i.id.clone())
         .collect();
     if !not_running.is_empty() {
-        problems.push(ImportError::NotRunning(not_running));
+        errors.push(ImportError::NotRunning(not_running));
     }
 }
 

@@ -1,14 +1,17 @@
-//! What wekactl makes on AWS, as data: names, tags, settings, the desired resources, and the plan that leads from what
-//! stands to what is desired. Pure: nothing here talks to AWS, reads a clock or an environment.
+//! What wekactl creates on AWS, as data: names, tags, settings, the desired resources, and the plan that leads from the
+//! actual state to the desired one. Pure: nothing here calls AWS or reads a clock or the environment.
 
 pub mod account;
+pub mod actual;
 pub mod desired;
+pub mod found;
 pub mod host_name;
+pub mod id;
 pub mod import;
 pub mod names;
+pub mod ownership;
 pub mod plan;
 pub mod policy;
-pub mod removal;
 pub mod resource;
 pub mod secret;
 pub mod settings;
@@ -21,8 +24,9 @@ mod example;
 
 pub use account::Account;
 pub use host_name::HostName;
+pub use id::{Kind, ResourceId};
 pub use names::{ClusterName, FunctionType, HostGroup, Names, RoleUse};
-pub use resource::{Body, ResourceId};
+pub use resource::Body;
 pub use secret::Secret;
 pub use settings::Settings;
 pub use tags::Tags;

@@ -1,4 +1,4 @@
-//! The names of everything, as the Go wekactl 1.x gave them.
+//! The names of all resources, as wekactl 1.x (Go) chose them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClusterName(String);
 
-/// Why a cluster cannot bear a name.
+/// Why a name is not a valid cluster name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cluster name '{name}' {reason}")]
 pub struct InvalidClusterName {
@@ -40,7 +40,6 @@ impl FromStr for ClusterName {
 }
 
 impl ClusterName {
-    /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -52,17 +51,16 @@ impl fmt::Display for ClusterName {
     }
 }
 
-/// A part of the cluster that has an Auto Scaling group of its own.
+/// A part of the cluster with its own Auto Scaling group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HostGroup {
     /// The instances that hold the data.
     Backends,
-    /// The instances that only use it.
+    /// The instances that mount its filesystems.
     Clients,
 }
 
 impl HostGroup {
-    /// Every host group there can be.
     pub const ALL: [Self; 2] = [Self::Backends, Self::Clients];
 
     /// `Backends` or `Clients`.
@@ -91,20 +89,19 @@ impl fmt::Display for HostGroup {
 /// The five functions of a host group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FunctionType {
-    /// Answers a new instance with its join script.
+    /// Returns the join script to a new instance.
     Join,
     /// Reads the group and its instances.
     Fetch,
-    /// Decides, drains and removes.
+    /// Plans and executes the draining and removal of machines.
     Scale,
-    /// Terminates what was removed.
+    /// Terminates removed instances.
     Terminate,
-    /// Shows the errors that did not stop a run.
+    /// Fails with the errors that did not stop a run, to show them.
     Transient,
 }
 
 impl FunctionType {
-    /// All five.
     pub const ALL: [Self; 5] = [
         Self::Join,
         Self::Fetch,
@@ -112,10 +109,10 @@ impl FunctionType {
         Self::Terminate,
         Self::Transient,
     ];
-    /// Those that the state machine calls, in its order.
+    /// The functions that the state machine calls, in this order.
     pub const OF_STATE_MACHINE: [Self; 4] = [Self::Fetch, Self::Scale, Self::Terminate, Self::Transient];
 
-    /// The type as it stands in names and in the environment variable `LAMBDA`.
+    /// The type in names and in the environment variable `LAMBDA`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Join => "join",
@@ -141,24 +138,22 @@ impl FromStr for FunctionType {
             .into_iter()
             .find(|function| function.name() == name)
             .ok_or_else(|| {
-                format!("'{name}' is no function type: one of join, fetch, scale, terminate, transient")
+                format!(
+                    "'{name}' is not a function type; it is one of join, fetch, scale, terminate, transient"
+                )
             })
     }
 }
 
-/// Who takes on a role.
+/// What assumes a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RoleUse {
-    /// A function.
     Function(FunctionType),
-    /// The state machine.
     StateMachine,
-    /// The rule that starts the state machine.
     Rule,
 }
 
 impl RoleUse {
-    /// All seven.
     pub const ALL: [Self; 7] = [
         Self::Function(FunctionType::Join),
         Self::Function(FunctionType::Fetch),
@@ -169,7 +164,7 @@ impl RoleUse {
         Self::Rule,
     ];
 
-    /// The use as it stands in names and in the tag `wekactl.io/use`.
+    /// The use in names and in the tag `wekactl.io/use`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Function(function) => function.name(),
@@ -185,7 +180,7 @@ impl fmt::Display for RoleUse {
     }
 }
 
-/// The PJW/ELF hash (28 bits) by which the Go wekactl shortens names.
+/// The PJW/ELF hash (28 bits) with which wekactl 1.x (Go) shortens names.
 pub fn elf_hash(text: &str) -> u32 {
     text.bytes().fold(0, |hash: u32, byte| {
         let hash = (hash << 4).wrapping_add(u32::from(byte));
@@ -194,14 +189,14 @@ pub fn elf_hash(text: &str) -> u32 {
     })
 }
 
-/// `name`, or if it is not shorter than `limit`, as much of its beginning as leaves room for its hash.
+/// `name`; if it is not shorter than `limit`, its beginning and its hash.
 pub fn truncate_with_hash(name: &str, limit: usize) -> String {
-    fit_before(name, "", limit)
+    truncate_head(name, "", limit)
 }
 
-/// `head` and `tail` in one name; where that is not shorter than `limit`, `head` is cut and the whole name's hash
-/// stands between them.
-fn fit_before(head: &str, tail: &str, limit: usize) -> String {
+/// `head` and `tail` in one name; if it is not shorter than `limit`, `head` is truncated and the hash of the whole name is
+/// inserted between them.
+fn truncate_head(head: &str, tail: &str, limit: usize) -> String {
     let whole = format!("{head}{tail}");
     if whole.len() < limit {
         return whole;
@@ -218,17 +213,15 @@ pub struct Names {
 }
 
 impl Names {
-    /// The names of the resources of `cluster`.
     pub fn new(cluster: ClusterName) -> Self {
         Self { cluster }
     }
 
-    /// The cluster they belong to.
     pub fn cluster(&self) -> &ClusterName {
         &self.cluster
     }
 
-    /// `wekactl-C`: the table's name, and what the others begin with.
+    /// `wekactl-C`: the name of the table and the prefix of the others.
     pub fn base(&self) -> String {
         format!("wekactl-{}", self.cluster)
     }
@@ -238,63 +231,55 @@ impl Names {
         format!("{}-{group}", self.base())
     }
 
-    /// The key's alias.
     pub fn key_alias(&self) -> String {
         format!("alias/{}", self.base())
     }
 
-    /// The path of the roles.
+    /// The IAM path of the roles.
     pub fn role_path(&self) -> String {
         format!("/wekactl/{}/", self.cluster)
     }
 
-    /// A new role's name; `uuid` sets it apart from a deleted role of the same use, which Lambda would go on failing with.
-    pub fn role(&self, group: HostGroup, user: RoleUse, uuid: uuid::Uuid) -> String {
-        fit_before(&self.of(group), &format!("-{user}-{uuid}"), 64)
+    /// The name of a new role. `uuid` distinguishes it from a deleted role with the same use, with which Lambda would keep failing.
+    pub fn role(&self, group: HostGroup, role_use: RoleUse, uuid: uuid::Uuid) -> String {
+        truncate_head(&self.of(group), &format!("-{role_use}-{uuid}"), 64)
     }
 
-    /// The name of a role's inline policy.
-    pub fn policy(&self, group: HostGroup, user: RoleUse) -> String {
-        truncate_with_hash(&format!("{}-{user}-{group}", self.base()), 128)
+    /// The name of the inline policy of a role.
+    pub fn policy(&self, group: HostGroup, role_use: RoleUse) -> String {
+        truncate_with_hash(&format!("{}-{role_use}-{group}", self.base()), 128)
     }
 
-    /// A function.
     pub fn function(&self, group: HostGroup, function: FunctionType) -> String {
         truncate_with_hash(&format!("{}-{function}-{group}", self.base()), 64)
     }
 
-    /// The log group of a function, where Lambda writes.
+    /// The log group that Lambda writes to.
     pub fn function_log_group(&self, group: HostGroup, function: FunctionType) -> String {
         format!("/aws/lambda/{}", self.function(group, function))
     }
 
-    /// The log group of the state machine. Below `/aws/vendedlogs/`, whose groups need no entry of their own in the
-    /// account's log resource policy, which is limited in size.
+    /// Below `/aws/vendedlogs/`: these groups need no entry in the account's log resource policy, which is limited in size.
     pub fn state_machine_log_group(&self, group: HostGroup) -> String {
         format!("/aws/vendedlogs/states/{}", self.state_machine(group))
     }
 
-    /// The launch template.
     pub fn launch_template(&self, group: HostGroup) -> String {
         truncate_with_hash(&self.of(group), 128)
     }
 
-    /// The state machine.
     pub fn state_machine(&self, group: HostGroup) -> String {
         truncate_with_hash(&self.of(group), 80)
     }
 
-    /// The EventBridge rule.
     pub fn rule(&self, group: HostGroup) -> String {
         truncate_with_hash(&self.of(group), 64)
     }
 
-    /// The application load balancer.
     pub fn load_balancer(&self) -> String {
         truncate_with_hash(&self.base(), 32)
     }
 
-    /// Its target group.
     pub fn target_group(&self) -> String {
         truncate_with_hash(&format!("{}-api", self.base()), 32)
     }

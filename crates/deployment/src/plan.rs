@@ -1,124 +1,159 @@
-//! From what stands to what is desired.
+//! The plan: the steps from the actual state to the desired one, which for a teardown is empty.
 
+mod order;
+mod teardown;
+
+use crate::actual::{ActualResource, Observed};
+use crate::found::FoundResource;
+use crate::id::{Kind, ResourceId};
 use crate::names::{ClusterName, FunctionType, HostGroup};
-use crate::resource::{Body, Function, Kind, ResourceId};
+use crate::ownership::{InstanceDisposition, Skipped};
+use crate::resource::{Body, Function};
 use crate::secret::HIDDEN;
 use crate::tags::{CLUSTER_NAME, Tags};
-use crate::value::{Output, Outputs};
+use crate::value::Outputs;
 use serde::Serialize;
 use serde_json::Value as Json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-/// A resource as it is to be.
+/// The desired state of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Desired {
-    /// Which one.
     pub id: ResourceId,
-    /// Its name.
     pub name: String,
-    /// What it is to be.
     pub body: Body,
-    /// The tags it is to have; `None` for a kind that bears none.
+    /// `None` for a kind without tags.
     pub tags: Option<Tags>,
-    /// What must be there before it.
-    pub needs: BTreeSet<ResourceId>,
+    /// The resources that must exist before this one.
+    pub depends_on: BTreeSet<ResourceId>,
 }
-
-/// A resource as it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ActualResource {
-    /// Its name, which for a role AWS knows and nobody else.
-    pub name: String,
-    /// What it is.
-    pub body: Body,
-    /// The tags it has; `None` for a kind that bears none.
-    pub tags: Option<Tags>,
-    /// What others refer to.
-    pub outputs: Vec<(Output, String)>,
-}
-
-/// What stands of each resource that was looked for.
-pub type Observed = BTreeMap<ResourceId, ActualResource>;
 
 /// How a field differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// The field, with dots between the levels: `environment.ROLE`, `tags.team`.
+    /// The path of the field: `environment.ROLE`, `tags.team`.
     pub field: String,
-    /// What it is; null for nothing.
+    /// Null if the field does not exist.
     pub from: Json,
-    /// What it is to be; null for nothing.
+    /// Null if the field is removed.
     pub to: Json,
 }
 
-/// What is done about a resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// It is made.
-    Create,
-    /// These fields are changed.
-    Update(Vec<Change>),
-    /// Nothing.
-    Unchanged,
+/// A step of a plan. A teardown has two for some resources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StepId {
+    /// Creates or updates the resource.
+    Apply(ResourceId),
+    /// Stops the resource from acting by itself: a rule starts nothing, a group neither launches nor terminates.
+    Disable(ResourceId),
+    Delete(ResourceId),
 }
 
-/// A resource with what is done about it.
+impl StepId {
+    pub fn resource(self) -> ResourceId {
+        match self {
+            Self::Apply(id) | Self::Disable(id) | Self::Delete(id) => id,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// How it is to be.
-    pub desired: Desired,
-    /// What is done.
+    pub id: StepId,
+    /// The name as a plan shows it.
+    pub name: String,
     pub action: Action,
-    /// How it stands.
-    pub actual: Option<ActualResource>,
+    /// The steps that must be done before this one.
+    pub depends_on: BTreeSet<StepId>,
 }
 
-/// What leads from what stands to what is desired, in the order in which a plan is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    Create(Desired),
+    Update {
+        desired: Desired,
+        actual: Box<ActualResource>,
+        changes: Vec<Change>,
+    },
+    Unchanged(Desired),
+    Teardown(Teardown),
+}
+
+impl Action {
+    /// The desired state; `None` for a teardown.
+    pub fn desired(&self) -> Option<&Desired> {
+        match self {
+            Self::Create(desired) | Self::Update { desired, .. } | Self::Unchanged(desired) => Some(desired),
+            Self::Teardown(_) => None,
+        }
+    }
+}
+
+/// How a resource is torn down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Teardown {
+    pub action: TeardownAction,
+    /// Empty for instances, which come and go: the step finds them again when it runs.
+    pub found: Vec<FoundResource>,
+    pub instances: InstanceDisposition,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TeardownAction {
+    Disable,
+    /// Terminates instances and removes all protection first.
+    Terminate,
+    /// Detaches instances from their group.
+    Detach,
+    /// Removes wekactl's tags and the termination protection from instances that keep running.
+    Untag,
+    Delete,
+    /// AWS deletes the resource after some days.
+    ScheduleDeletion,
+}
+
+/// The steps in the order in which a plan shows them.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
-    /// A step for each resource.
     pub steps: Vec<Step>,
-    /// The outputs of what stands.
+    /// The outputs of the resources that exist.
     pub outputs: Outputs,
+    /// What a teardown does not touch although it has a name or tag of the cluster.
+    pub skipped: Vec<Skipped>,
+    /// What a teardown could not find out, and the consequence.
+    pub unknown: Vec<String>,
 }
 
 /// Why there is no plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
-    /// A resource bears the name and is not the cluster's.
+    /// A resource has the name and is not the cluster's.
     #[error(
-        "{} '{name}' exists and {}: it is left alone; remove or rename it, or import under another name", kind.label(),
+        "{} '{name}' exists and {}: remove or rename it, or import under another name", kind.label(),
         owner.as_ref().map_or_else(|| format!("is not wekactl's (no tag {CLUSTER_NAME})"), |owner| format!("belongs to cluster '{owner}'"))
     )]
     Foreign {
-        /// Its kind.
         kind: Kind,
-        /// Its name.
         name: String,
-        /// The cluster that its tag names.
+        /// The cluster in its tag.
         owner: Option<String>,
     },
-    /// A field that cannot be changed differs.
-    #[error("{} '{name}' has {field} {from}, wekactl needs {to}, and AWS cannot change it: remove the resource, then run again", kind.label())]
+    /// A field differs that AWS cannot change.
+    #[error("{} '{name}' has {field} {from}, wekactl needs {to}, and AWS cannot change it: remove the resource and rerun the command", kind.label())]
     Fixed {
-        /// Its kind.
         kind: Kind,
-        /// Its name.
         name: String,
-        /// The field.
         field: String,
-        /// What it is.
         from: Json,
-        /// What it would have to be.
         to: Json,
     },
 }
 
 impl Plan {
-    /// Compares what is desired with what stands.
+    /// Compares the desired state with the actual one.
     ///
     /// # Errors
-    /// Every resource that stands in the way.
+    /// All conflicts together.
     pub fn new(
         cluster: &ClusterName,
         mut desired: Vec<Desired>,
@@ -126,34 +161,26 @@ impl Plan {
     ) -> Result<Self, Vec<Conflict>> {
         keep_seal_keys(&mut desired, &observed);
         let mut plan = Self::default();
-        for (&id, standing) in &observed {
-            plan.outputs.add(id, standing.outputs.iter().cloned());
+        for (&id, actual) in &observed {
+            plan.outputs.add(id, actual.outputs.iter().cloned());
         }
         let mut conflicts = Vec::new();
         desired.sort_by_key(|resource| resource.id);
         for mut desired in desired {
-            let standing = observed.remove(&desired.id);
-            let action = match &standing {
-                None => Action::Create,
-                Some(standing) => {
-                    conflicts.extend(foreign(cluster, desired.id, standing));
-                    desired.name.clone_from(&standing.name);
-                    let mut body = desired.body.clone();
-                    body.resolve(&plan.outputs);
-                    let mut changes = changes(&body, desired.tags.as_ref(), standing);
-                    changes.retain(|change| !is_more_than_wanted(desired.id.kind(), change));
-                    conflicts.extend(fixed(&desired, &changes));
-                    if changes.is_empty() {
-                        Action::Unchanged
-                    } else {
-                        Action::Update(changes)
-                    }
-                }
-            };
+            let (id, depends_on) = (desired.id, &desired.depends_on);
+            let depends_on = depends_on.iter().copied().map(StepId::Apply).collect();
+            let actual = observed.remove(&id);
+            if let Some(actual) = &actual {
+                desired.name.clone_from(&actual.name);
+            }
             plan.steps.push(Step {
-                desired,
-                action,
-                actual: standing,
+                id: StepId::Apply(id),
+                name: desired.name.clone(),
+                action: match actual {
+                    None => Action::Create(desired),
+                    Some(actual) => plan.compare(cluster, desired, actual, &mut conflicts),
+                },
+                depends_on,
             });
         }
         if conflicts.is_empty() {
@@ -163,43 +190,72 @@ impl Plan {
         }
     }
 
-    /// The part of the plan that these resources are, for support: everything else stays as it is.
-    ///
-    /// # Errors
-    /// What they need and what is not there: kind and name of each.
-    pub fn only(mut self, chosen: impl Fn(ResourceId) -> bool) -> Result<Self, BTreeSet<(Kind, String)>> {
-        let (kept, left): (Vec<_>, Vec<_>) = self.steps.into_iter().partition(|step| chosen(step.desired.id));
-        let needs: BTreeSet<_> = kept.iter().flat_map(|step| &step.desired.needs).collect();
-        let absent: BTreeSet<_> = left
-            .iter()
-            .filter(|step| step.action == Action::Create && needs.contains(&step.desired.id))
-            .map(|step| (step.desired.id.kind(), step.desired.name.clone()))
-            .collect();
-        if absent.is_empty() {
-            self.steps = kept;
-            Ok(self)
+    fn compare(
+        &self,
+        cluster: &ClusterName,
+        desired: Desired,
+        actual: ActualResource,
+        conflicts: &mut Vec<Conflict>,
+    ) -> Action {
+        conflicts.extend(check_owner(cluster, desired.id, &actual));
+        let mut body = desired.body.clone();
+        body.resolve(&self.outputs);
+        let mut changes = changes(&body, desired.tags.as_ref(), &actual);
+        changes.retain(|change| !has_additional_elements(desired.id.kind(), change));
+        conflicts.extend(check_fixed_fields(&desired, &changes));
+        if changes.is_empty() {
+            Action::Unchanged(desired)
         } else {
-            Err(absent)
+            Action::Update {
+                desired,
+                actual: Box::new(actual),
+                changes,
+            }
         }
     }
 
-    /// Whether it changes nothing.
+    /// The steps of these resources only, for support.
+    ///
+    /// # Errors
+    /// Kind and name of each missing dependency.
+    pub fn only(mut self, chosen: impl Fn(ResourceId) -> bool) -> Result<Self, BTreeSet<(Kind, String)>> {
+        let (kept, others): (Vec<_>, Vec<_>) = self
+            .steps
+            .into_iter()
+            .partition(|step| chosen(step.id.resource()));
+        let depends_on: BTreeSet<_> = kept.iter().flat_map(|step| &step.depends_on).collect();
+        let missing: BTreeSet<_> = others
+            .iter()
+            .filter(|step| matches!(step.action, Action::Create(_)) && depends_on.contains(&step.id))
+            .map(|step| (step.id.resource().kind(), step.name.clone()))
+            .collect();
+        if missing.is_empty() {
+            self.steps = kept;
+            Ok(self)
+        } else {
+            Err(missing)
+        }
+    }
+
+    /// Whether the plan changes nothing.
     pub fn is_empty(&self) -> bool {
-        self.steps.iter().all(|step| step.action == Action::Unchanged)
+        self.steps
+            .iter()
+            .all(|step| matches!(step.action, Action::Unchanged(_)))
     }
 }
 
-/// Both functions of a host group must have one seal key: that which stands, if both have it.
+/// Both functions of a host group must have the same seal key: keep the actual one if both have it.
 fn keep_seal_keys(desired: &mut [Desired], observed: &Observed) {
-    let standing = |group, function| match &observed.get(&ResourceId::Function(group, function))?.body {
+    let actual = |group, function| match &observed.get(&ResourceId::Function(group, function))?.body {
         Body::Function(Function { seal_key, .. }) => seal_key.as_ref(),
         _ => None,
     };
     for group in HostGroup::ALL {
-        let Some(key) = standing(group, FunctionType::Fetch) else {
+        let Some(key) = actual(group, FunctionType::Fetch) else {
             continue;
         };
-        if standing(group, FunctionType::Scale) != Some(key) {
+        if actual(group, FunctionType::Scale) != Some(key) {
             continue;
         }
         for resource in desired.iter_mut() {
@@ -213,21 +269,21 @@ fn keep_seal_keys(desired: &mut [Desired], observed: &Observed) {
     }
 }
 
-fn foreign(cluster: &ClusterName, id: ResourceId, standing: &ActualResource) -> Option<Conflict> {
-    let tags = standing.tags.as_ref()?;
-    // Lambda makes the log group of a function by itself, without tags, when the function first writes a line and there is
-    // none: those of the Go tool's functions, and one that a function wrote to while it was being destroyed.
+fn check_owner(cluster: &ClusterName, id: ResourceId, actual: &ActualResource) -> Option<Conflict> {
+    let tags = actual.tags.as_ref()?;
+    // Lambda creates the log group of a function without tags when the function first writes to it: for functions of
+    // wekactl 1.x, and for a function that ran while its cluster was destroyed.
     if matches!(id, ResourceId::LogGroup(_, Some(_))) && tags.get(CLUSTER_NAME).is_none() {
         return None;
     }
     (!tags.are_of(cluster)).then(|| Conflict::Foreign {
         kind: id.kind(),
-        name: standing.name.clone(),
+        name: actual.name.clone(),
         owner: tags.get(CLUSTER_NAME).map(str::to_owned),
     })
 }
 
-/// The fields that AWS does not let change.
+/// The fields that AWS cannot change.
 fn fixed_fields(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Table => &["hash_key"],
@@ -237,7 +293,7 @@ fn fixed_fields(kind: Kind) -> &'static [&'static str] {
     }
 }
 
-/// The lists to which users may add their own: what is wanted must be among them.
+/// The lists to which users may add elements: they must contain the desired ones.
 fn open_lists(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::AutoScalingGroup => &["suspended", "target_groups", "classic_load_balancers"],
@@ -245,14 +301,14 @@ fn open_lists(kind: Kind) -> &'static [&'static str] {
     }
 }
 
-fn is_more_than_wanted(kind: Kind, change: &Change) -> bool {
+fn has_additional_elements(kind: Kind, change: &Change) -> bool {
     let (Json::Array(from), Json::Array(to)) = (&change.from, &change.to) else {
         return false;
     };
-    open_lists(kind).contains(&change.field.as_str()) && to.iter().all(|wanted| from.contains(wanted))
+    open_lists(kind).contains(&change.field.as_str()) && to.iter().all(|element| from.contains(element))
 }
 
-fn fixed(desired: &Desired, changes: &[Change]) -> Vec<Conflict> {
+fn check_fixed_fields(desired: &Desired, changes: &[Change]) -> Vec<Conflict> {
     let kind = desired.id.kind();
     changes
         .iter()
@@ -267,12 +323,12 @@ fn fixed(desired: &Desired, changes: &[Change]) -> Vec<Conflict> {
         .collect()
 }
 
-fn changes(body: &Body, tags: Option<&Tags>, standing: &ActualResource) -> Vec<Change> {
+fn changes(body: &Body, tags: Option<&Tags>, actual: &ActualResource) -> Vec<Change> {
     let mut changes = Vec::new();
-    compare("", &standing.body.fields(), &body.fields(), &mut changes);
+    compare("", &actual.body.fields(), &body.fields(), &mut changes);
     let hidden = |secret: bool| if secret { Json::from(HIDDEN) } else { Json::Null };
-    for ((field, from), (_, to)) in standing.body.secrets().into_iter().zip(body.secrets()) {
-        // Where the field itself differs, the comparison above has said so.
+    for ((field, from), (_, to)) in actual.body.secrets().into_iter().zip(body.secrets()) {
+        // If the field itself differs, the comparison above has found it.
         if from != to && !changes.iter().any(|change| change.field == field) {
             changes.push(Change {
                 field: field.to_owned(),
@@ -281,17 +337,17 @@ fn changes(body: &Body, tags: Option<&Tags>, standing: &ActualResource) -> Vec<C
             });
         }
     }
-    if let (Some(tags), Some(standing)) = (tags, &standing.tags) {
-        changes.extend(tags.missing_in(standing).iter().map(|(key, value)| Change {
+    if let (Some(tags), Some(actual)) = (tags, &actual.tags) {
+        changes.extend(tags.missing_in(actual).iter().map(|(key, value)| Change {
             field: format!("tags.{key}"),
-            from: standing.get(key).map_or(Json::Null, Json::from),
+            from: actual.get(key).map_or(Json::Null, Json::from),
             to: Json::from(value),
         }));
     }
     changes
 }
 
-/// Adds each field that differs. Objects are compared level by level, lists as a whole.
+/// Adds each field that differs. Objects are compared recursively, lists as a whole.
 fn compare(field: &str, from: &Json, to: &Json, changes: &mut Vec<Change>) {
     if from == to {
         return;

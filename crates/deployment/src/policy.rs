@@ -1,11 +1,11 @@
-//! IAM policies: who may take on each role, and what the role may then do.
+//! IAM policies: which service may assume each role, and what the role may do.
 //!
-//! Least privilege: a resource is named wherever the action takes one. Where an action takes none (`Describe...`), the
-//! statement stands by itself, so that nothing else hides behind its `*`.
+//! Least privilege: a statement names its resources wherever the action takes one. Actions that take none (`Describe...`) have
+//! a statement of their own, so that no other action gets their `*`.
 
 use crate::account::Account;
+use crate::id::ResourceId;
 use crate::names::{FunctionType, HostGroup, Names, RoleUse};
-use crate::resource::ResourceId;
 use crate::tags;
 use crate::value::{Output, Outputs, Value};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -21,7 +21,7 @@ pub struct Policy {
     statement: Vec<Statement>,
 }
 
-/// A statement of a policy. What wekactl does not write is kept in `other`, so that it shows as a difference.
+/// A statement of a policy. Elements that wekactl does not write are kept in `other`, so that they show as a difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Statement {
@@ -46,7 +46,7 @@ struct Statement {
     other: Map<String, Json>,
 }
 
-/// IAM writes a list of one as the thing itself.
+/// IAM returns a list of one as the element itself.
 fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -68,15 +68,15 @@ impl Policy {
         }
     }
 
-    /// Reads a document as AWS gives it.
+    /// Reads a document as AWS returns it.
     ///
     /// # Errors
-    /// What of it is no policy document.
+    /// The text is not a policy document.
     pub fn parse(document: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(document)
     }
 
-    /// A policy without a statement, which allows nothing.
+    /// A policy without statements, which allows nothing.
     pub fn empty() -> Self {
         Self::new(Vec::new())
     }
@@ -86,7 +86,7 @@ impl Policy {
         json!(self).to_string()
     }
 
-    /// Puts outputs of other resources in place.
+    /// Replaces references by the outputs that are known.
     pub fn resolve(&mut self, outputs: &Outputs) {
         for value in self
             .statement
@@ -97,10 +97,15 @@ impl Policy {
         }
     }
 
-    /// The hex SHA-256 of the statements: the version that a role is tagged with. Outputs count by what they refer to,
-    /// so that the version is known before they are.
+    /// The hex SHA-256 of the statements: the version that a role is tagged with. A reference to an
+    /// output counts as a reference, so that the version is known before the output.
     pub fn version(&self) -> String {
-        hex::encode(Sha256::digest(json!(self.statement).to_string()))
+        // The version is stored in a tag. References keep the text of the first release, otherwise an update would change every
+        // role.
+        let statements = json!(self.statement)
+            .to_string()
+            .replace(" is created)", " is made)");
+        hex::encode(Sha256::digest(statements))
     }
 }
 
@@ -128,7 +133,8 @@ fn anything() -> [Value; 1] {
     [Value::from("*")]
 }
 
-/// Who may take on the role: one service, and only for this account, so that no other account can make the service act for it.
+/// The trust policy: one service, and only for this account. Otherwise another account could make the service use the role
+/// (the confused deputy problem).
 pub fn trust(account: &Account, user: RoleUse) -> Policy {
     let service = match user {
         RoleUse::Function(_) => "lambda.amazonaws.com",
@@ -137,14 +143,14 @@ pub fn trust(account: &Account, user: RoleUse) -> Policy {
     };
     let mut statement = allow(&["sts:AssumeRole"], []);
     statement.principal = Some(json!({ "Service": service }));
-    // Lambda does not send the source account when it takes on a function's role: with the condition it could not.
+    // Lambda does not send the source account when it assumes the role of a function: with the condition it would fail.
     if !matches!(user, RoleUse::Function(_)) {
         statement.condition = Some(json!({ "StringEquals": { "aws:SourceAccount": account.id } }));
     }
     Policy::new(vec![statement])
 }
 
-/// What the role may do.
+/// The inline policy of a role.
 pub fn permissions(account: &Account, names: &Names, group: HostGroup, user: RoleUse) -> Policy {
     Policy::new(match user {
         RoleUse::Function(function) => of_function(account, names, group, function),
@@ -171,7 +177,7 @@ fn of_function(account: &Account, names: &Names, group: HostGroup, function: Fun
             ));
         }
         FunctionType::Scale => {
-            // Lambda attaches the function to the VPC in the role's name; these actions take no resource that is known before.
+            // Lambda attaches the function to the VPC with this role. These actions take no resource that is known up front.
             statements.push(allow(
                 &[
                     "ec2:CreateNetworkInterface",
@@ -209,7 +215,7 @@ fn of_function(account: &Account, names: &Names, group: HostGroup, function: Fun
     statements
 }
 
-/// Reading the table, which is encrypted with the cluster's key: the key by way of DynamoDB only.
+/// Allows reading the table, which is encrypted with the cluster's key. The key can be used through DynamoDB only.
 fn credentials(account: &Account, names: &Names) -> [Statement; 2] {
     let dynamodb = format!("dynamodb.{}.{}", account.region, account.dns_suffix());
     [
@@ -246,7 +252,7 @@ fn of_state_machine(account: &Account, names: &Names, group: HostGroup) -> Vec<S
     ]
 }
 
-/// The policy of a private API: whoever comes from another VPC than the cluster's is turned away.
+/// The policy of a private API: it denies requests from other VPCs.
 pub fn private_api(vpc: &str) -> Policy {
     let everyone = Some(json!("*"));
     let mut invoke = allow(&["execute-api:Invoke"], [Value::from("execute-api:/*")]);
@@ -258,7 +264,6 @@ pub fn private_api(vpc: &str) -> Policy {
     Policy::new(vec![deny, invoke])
 }
 
-/// A function's ARN.
 pub fn function_arn(account: &Account, names: &Names, group: HostGroup, function: FunctionType) -> String {
     account.arn("lambda", &format!("function:{}", names.function(group, function)))
 }
@@ -267,7 +272,6 @@ fn state_machine(account: &Account, names: &Names, group: HostGroup) -> Value {
     state_machine_arn(account, names, group).into()
 }
 
-/// The state machine's ARN.
 pub fn state_machine_arn(account: &Account, names: &Names, group: HostGroup) -> String {
     account.arn("states", &format!("stateMachine:{}", names.state_machine(group)))
 }
@@ -298,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn only_actions_that_take_no_resource_stand_with_a_star() {
+    fn only_actions_without_resources_have_a_wildcard() {
         let names = Names::new("wk".parse().unwrap());
         for user in RoleUse::ALL {
             let policy = permissions(&account(), &names, HostGroup::Clients, user);
@@ -317,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_aws_gives_back_reads_as_the_same() {
+    fn policy_as_aws_returns_it_parses_to_the_same_policy() {
         let names = Names::new("wk".parse().unwrap());
         let policy = permissions(&account(), &names, HostGroup::Backends, RoleUse::Rule);
         let shortened = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"states:StartExecution",

@@ -1,9 +1,9 @@
-//! Values that nobody may read in a log, a plan or an error.
+//! Values that must not appear in a log, a plan or an error.
 
 use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
-/// What stands in place of a secret wherever something is printed.
+/// Shown in place of a secret.
 pub const HIDDEN: &str = "(hidden)";
 
 /// A secret: comparable, but neither printed nor serialized, and wiped when dropped.
@@ -11,12 +11,11 @@ pub const HIDDEN: &str = "(hidden)";
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Keeps `value` secret.
     pub fn new(value: impl Into<String>) -> Self {
         Self(Zeroizing::new(value.into()))
     }
 
-    /// The value itself, for the request that carries it and nothing else.
+    /// The value. Pass it only to the request that carries it.
     pub fn reveal(&self) -> &str {
         &self.0
     }

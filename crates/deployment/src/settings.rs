@@ -1,7 +1,6 @@
-//! The cluster's settings: what import found and was told, as the table keeps it.
+//! The cluster's settings: what import found and what the user chose, as stored in the table.
 //!
-//! Names and meaning of the fields are the Go tool's; fields were only added. A field that this version does not know is
-//! kept as it is.
+//! Names and meaning of the fields are those of wekactl 1.x (Go); fields were only added. Unknown fields are kept.
 
 use crate::names::HostGroup;
 use serde::de::DeserializeOwned;
@@ -9,9 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value as Json, json};
 use weka_types::WekaProtocol;
 
-/// The table's key of the settings.
+/// The item's key.
 pub const SETTINGS_KEY: &str = "cluster-settings";
-/// The table's key of the credentials.
+/// The item's key.
 pub const CREDENTIALS_KEY: &str = "cluster-creds";
 
 /// The settings of a cluster.
@@ -29,22 +28,20 @@ pub struct Settings {
     /// The load balancer's second subnet.
     #[serde(default, deserialize_with = "or_default")]
     pub additional_subnet: String,
-    /// The VPC.
     #[serde(default, deserialize_with = "or_default")]
     pub vpc_id: String,
-    /// The user's tags.
     #[serde(default, deserialize_with = "tags")]
     pub tags_map: crate::Tags,
     /// Whether the subnet is private: no public addresses, a private API.
     #[serde(default, deserialize_with = "or_default")]
     pub private_subnet: bool,
-    /// The stack's id, where the cluster comes from one.
+    /// The id of the stack that the cluster was imported from.
     #[serde(default)]
     pub stack_id: Option<String>,
-    /// The version of wekactl that wrote them.
+    /// The version of wekactl that wrote the settings.
     #[serde(default, deserialize_with = "or_default")]
     pub build_version: String,
-    /// The DNS name that stands for the load balancer.
+    /// The DNS alias of the load balancer.
     #[serde(default)]
     pub dns_alias: Option<String>,
     /// The hosted zone of that name.
@@ -53,13 +50,13 @@ pub struct Settings {
     /// Whether `scale` reads the credentials from the table itself, through an endpoint in the VPC.
     #[serde(default, rename = "UseDynamoDBEndpoint", deserialize_with = "or_default")]
     pub use_dynamodb_endpoint: bool,
-    /// How the backends' management API is spoken to. Not known to the Go tool, which takes any certificate.
+    /// The protocol of the backends' management API. wekactl 1.x does not know it, and accepts any certificate.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_default")]
     pub weka_protocol: WekaProtocol,
-    /// Certificates in PEM, of which a backend must show one or one that they vouch for. Not known to the Go tool.
+    /// Trusted certificates in PEM: a backend must present one of them or one that they issued. wekactl 1.x does not know it.
     #[serde(default, rename = "WekaCA", skip_serializing_if = "Option::is_none")]
     pub weka_ca: Option<String>,
-    /// The stack's classic load balancer, where there is one. Not known to the Go tool.
+    /// The stack's classic load balancer. wekactl 1.x does not know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classic_load_balancer: Option<String>,
     #[serde(flatten)]
@@ -70,25 +67,20 @@ pub struct Settings {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GroupSettings {
-    /// Security groups, by id.
     #[serde(default, deserialize_with = "or_default")]
     pub security_groups_ids: Vec<String>,
-    /// The image.
     #[serde(default, rename = "ImageID", deserialize_with = "or_default")]
     pub image_id: String,
-    /// The key pair, if the instances have one.
     #[serde(default)]
     pub key_name: Option<String>,
     /// The instance profile's ARN.
     #[serde(default, deserialize_with = "or_default")]
     pub iam_arn: String,
-    /// The instance type.
     #[serde(default, deserialize_with = "or_default")]
     pub instance_type: String,
-    /// The subnet.
     #[serde(default, deserialize_with = "or_default")]
     pub subnet: String,
-    /// The volumes, the root's first.
+    /// The root volume comes first.
     #[serde(default, deserialize_with = "or_default")]
     pub volumes_info: Vec<Volume>,
     /// The Auto Scaling group's maximum.
@@ -97,7 +89,7 @@ pub struct GroupSettings {
     /// The IMDS token mode: `optional` or `required`.
     #[serde(default, deserialize_with = "or_default")]
     pub http_tokens: String,
-    /// Cores and memory given with `--cores` and `--compute-memory`. Not known to the Go tool.
+    /// Cores and memory given with `--cores` and `--compute-memory`. wekactl 1.x does not know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<instances::Profile>,
     #[serde(flatten)]
@@ -108,11 +100,11 @@ pub struct GroupSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Volume {
-    /// The device name, such as `/dev/sda1`.
+    /// The device name, for example `/dev/sda1`.
     pub name: String,
-    /// The volume type, such as `gp3`.
+    /// For example `gp3`.
     pub r#type: String,
-    /// The size in GiB.
+    /// In GiB.
     pub size: u32,
 }
 
@@ -122,7 +114,7 @@ pub struct Volume {
 pub struct InvalidSettings(String);
 
 impl Settings {
-    /// Reads the table's item, in DynamoDB's JSON, as this version or the Go tool wrote it.
+    /// Reads the item in DynamoDB's JSON, as this version or wekactl 1.x wrote it.
     ///
     /// # Errors
     /// The field that is missing or of another type.
@@ -153,7 +145,7 @@ impl Settings {
         item
     }
 
-    /// The settings of a host group, if the cluster has it.
+    /// The settings of a host group; `None` if the cluster does not have it.
     pub fn group(&self, group: HostGroup) -> Option<&GroupSettings> {
         match group {
             HostGroup::Backends => Some(&self.backends),
@@ -170,8 +162,8 @@ impl Settings {
 }
 
 impl GroupSettings {
-    /// Cores and memory of the host group's instances: those given at import, else the instance type's; `None` for a
-    /// type that wekactl does not know.
+    /// Cores and memory of the instances: as given at import, else as defined for the instance type; `None` for an unknown
+    /// type.
     pub fn profile(&self) -> Option<instances::Profile> {
         self.profile
             .clone()
@@ -179,14 +171,14 @@ impl GroupSettings {
     }
 }
 
-/// A field that the Go tool writes as NULL when it is empty.
+/// A field that wekactl 1.x writes as NULL when it is empty.
 fn or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// The user's tags, of which one may be empty, too.
+/// The user's tags. A value can be NULL.
 fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<crate::Tags, D::Error> {
     let tags: std::collections::BTreeMap<String, Option<String>> = or_default(deserializer)?;
     let tags = tags.into_iter();
@@ -201,7 +193,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 /// Plain JSON from an attribute value in DynamoDB's JSON.
 fn from_attribute(attribute: &Json) -> Result<Json, String> {
-    let unreadable = || format!("is no attribute value: {attribute}");
+    let unreadable = || format!("is not an attribute value: {attribute}");
     let (kind, value) = attribute
         .as_object()
         .and_then(|o| o.iter().next())
@@ -220,7 +212,7 @@ fn from_attribute(attribute: &Json) -> Result<Json, String> {
     }
 }
 
-/// An attribute value in DynamoDB's JSON. An empty string is NULL, as the Go tool writes it.
+/// An attribute value in DynamoDB's JSON. An empty string is NULL, as in wekactl 1.x.
 fn to_attribute(plain: &Json) -> Json {
     match plain {
         Json::Null => json!({ "NULL": true }),

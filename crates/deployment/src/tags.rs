@@ -1,28 +1,26 @@
-//! The tags by which wekactl's resources are known, and those that the user adds.
+//! The tags that identify wekactl's resources, and the tags of the user.
 
 use crate::names::{ClusterName, HostGroup};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What every tag of wekactl begins with.
+/// The prefix of wekactl's tags.
 pub const PREFIX: &str = "wekactl.io/";
-/// Whose a resource is.
+/// The cluster that owns the resource.
 pub const CLUSTER_NAME: &str = "wekactl.io/cluster_name";
-/// Which host group's it is.
 pub const HOSTGROUP_NAME: &str = "wekactl.io/hostgroup_name";
-/// The role of the host group's instances.
+/// `backend` or `client`.
 pub const HOSTGROUP_TYPE: &str = "wekactl.io/hostgroup_type";
-/// What a role is for.
+/// The use of an IAM role.
 pub const USE: &str = "wekactl.io/use";
 /// The stack that the cluster was imported from (on the table only).
 pub const STACK_ID: &str = "wekactl.io/stack_id";
-/// The resource's own version.
 pub const VERSION: &str = "wekactl.io/version";
 
-/// How many tags AWS allows on a resource.
-const MOST: usize = 50;
-/// How many of those are wekactl's own on the resource that has most (a role: eight, with `use` and `Name` to spare).
-const OURS: usize = 8;
+/// The number of tags that AWS allows on a resource.
+const MAX_TAGS: usize = 50;
+/// The number reserved for wekactl: a resource has at most that many.
+const RESERVED: usize = 8;
 
 /// Tags, by key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +28,7 @@ const OURS: usize = 8;
 pub struct Tags(pub BTreeMap<String, String>);
 
 impl Tags {
-    /// The tags that every resource of a cluster has: wekactl's own over the user's.
+    /// The tags of every resource of a cluster. wekactl's tags replace the user's.
     pub fn managed(cluster: &ClusterName, group: Option<HostGroup>, version: &str, user: &Self) -> Self {
         let mut tags = user.clone();
         tags.set("wekactl.io/managed", "true");
@@ -47,59 +45,55 @@ impl Tags {
     /// Reads `key=value` arguments.
     ///
     /// # Errors
-    /// All that is wrong with them, a line each.
+    /// All errors together.
     pub fn from_arguments<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<Self, Vec<InvalidTag>> {
         let mut tags = Self::default();
-        let mut bad = Vec::new();
+        let mut errors = Vec::new();
         for argument in arguments {
             match parse(argument) {
-                // IAM tells no `Env` from `env`.
+                // IAM compares tag keys without case.
                 Ok((key, _)) if tags.iter().any(|(other, _)| other.eq_ignore_ascii_case(key)) => {
-                    bad.push(InvalidTag(format!("tag '{key}' is given twice")));
+                    errors.push(InvalidTag(format!("tag '{key}' is given twice")));
                 }
                 Ok((key, value)) => tags.set(key, value),
-                Err(error) => bad.push(error),
+                Err(error) => errors.push(error),
             }
         }
-        if tags.0.len() > MOST - OURS {
-            bad.push(InvalidTag(format!(
-                "{} tags are given, AWS leaves room for {}",
+        if tags.0.len() > MAX_TAGS - RESERVED {
+            errors.push(InvalidTag(format!(
+                "{} tags are given, at most {} are allowed",
                 tags.0.len(),
-                MOST - OURS
+                MAX_TAGS - RESERVED
             )));
         }
-        if bad.is_empty() { Ok(tags) } else { Err(bad) }
+        if errors.is_empty() { Ok(tags) } else { Err(errors) }
     }
 
-    /// The value of a tag.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }
 
-    /// Sets a tag.
     pub fn set(&mut self, key: &str, value: &str) {
         self.0.insert(key.to_owned(), value.to_owned());
     }
 
-    /// Whether a resource with these tags is `cluster`'s.
+    /// Whether a resource with these tags belongs to `cluster`.
     pub fn are_of(&self, cluster: &ClusterName) -> bool {
         self.get(CLUSTER_NAME) == Some(cluster.as_str())
     }
 
-    /// Key and value of each.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// Those of these that `standing` lacks or has with another value. Tags that only `standing` has are the user's own.
-    pub fn missing_in(&self, standing: &Self) -> Self {
+    /// The tags that `actual` lacks or has with another value. Tags that only `actual` has belong to the user.
+    pub fn missing_in(&self, actual: &Self) -> Self {
         self.iter()
-            .filter(|(key, value)| standing.get(key) != Some(value))
+            .filter(|(key, value)| actual.get(key) != Some(value))
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect()
     }
 
-    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -111,35 +105,37 @@ impl FromIterator<(String, String)> for Tags {
     }
 }
 
-/// What is wrong with a tag argument.
+/// Why a tag argument is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidTag(String);
 
 fn parse(argument: &str) -> Result<(&str, &str), InvalidTag> {
-    let bad = |reason: &str| Err(InvalidTag(format!("tag '{argument}' {reason}")));
+    let invalid = |reason: &str| Err(InvalidTag(format!("tag '{argument}' {reason}")));
     let Some((key, value)) = argument.split_once('=') else {
-        return bad("has no '=': write it as key=value");
+        return invalid("has no '=': use key=value");
     };
     if value.contains('=') {
-        return bad("has several '=': write it as key=value");
+        return invalid("has several '=': use key=value");
     }
     if key.is_empty() {
-        return bad("has no key: write it as key=value");
+        return invalid("has no key: use key=value");
     }
     let lower = key.to_ascii_lowercase();
     if lower.starts_with(PREFIX) || lower.starts_with("aws:") {
-        return bad("is reserved: a key may not begin with 'wekactl.io/' or 'aws:'");
+        return invalid("is reserved: a key may not begin with 'wekactl.io/' or 'aws:'");
     }
     if key.chars().count() > 128 {
-        return bad("has a key longer than 128 characters");
+        return invalid("has a key longer than 128 characters");
     }
     if value.chars().count() > 256 {
-        return bad("has a value longer than 256 characters");
+        return invalid("has a value longer than 256 characters");
     }
     let allowed = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/+-@".contains(c);
     if !argument.chars().all(|c| c == '=' || allowed(c)) {
-        return bad("has characters that AWS does not allow: letters, digits, spaces and _ . : / + - @ are");
+        return invalid(
+            "has characters that AWS does not allow: letters, digits, spaces and _ . : / + - @ are",
+        );
     }
     Ok((key, value))
 }
@@ -149,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wekactls_tags_stand_over_the_users() {
+    fn wekactl_tags_replace_user_tags() {
         let user = Tags::from_arguments(["env=prod", "team=storage"]).unwrap();
         let tags = Tags::managed(&"wk".parse().unwrap(), Some(HostGroup::Backends), "v3", &user);
         let text: Vec<_> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -171,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_said_at_once() {
+    fn all_invalid_tags_are_reported_together() {
         let long_key = format!("{}=v", "k".repeat(129));
         let long_value = format!("k={}", "v".repeat(257));
         let arguments = [
@@ -208,14 +204,14 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_42() {
+    fn at_most_42_user_tags_are_allowed() {
         let arguments: Vec<_> = (0..43).map(|n| format!("k{n}=v")).collect();
         assert!(Tags::from_arguments(arguments[..42].iter().map(String::as_str)).is_ok());
         assert!(Tags::from_arguments(arguments.iter().map(String::as_str)).is_err());
     }
 
     #[test]
-    fn only_what_differs_is_missing() {
+    fn missing_tags_are_those_that_differ() {
         let want: Tags = [("a".into(), "1".into()), ("b".into(), "2".into())]
             .into_iter()
             .collect();

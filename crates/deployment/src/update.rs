@@ -1,17 +1,19 @@
-//! A cluster that stands, brought to what this version makes.
+//! The settings and the desired state of an imported cluster in this version.
 
+use crate::actual::{ActualResource, Observed};
 use crate::desired::{Request, desired, instance_tags};
+use crate::id::ResourceId;
 use crate::names::{ClusterName, HostGroup, Names};
-use crate::plan::{ActualResource, Desired, Observed};
-use crate::resource::{Body, Mapping, PreparedInstances, ResourceId};
+use crate::plan::Desired;
+use crate::resource::{Body, Mapping, PreparedInstances};
 use crate::settings::{GroupSettings, Settings, Volume};
 use crate::tags::{self, Tags};
 use std::collections::BTreeSet;
 
-/// The settings of a standing cluster as this version keeps them.
+/// The settings of an imported cluster as this version stores them.
 ///
-/// What an older version (or the Go tool) did not store is taken from what stands, so that an update takes nothing away
-/// that import had set: the classic load balancer, the second subnet, how instance metadata is asked for.
+/// Settings that an older version (or wekactl 1.x) did not store are derived from the actual state, so that an update keeps what
+/// import had set: the classic load balancer, the second subnet, the token mode of instance metadata.
 #[must_use]
 pub fn settings(stored: Settings, observed: &Observed, version: &str) -> Settings {
     let mut settings = stored;
@@ -19,25 +21,25 @@ pub fn settings(stored: Settings, observed: &Observed, version: &str) -> Setting
     if settings.subnet.is_empty() {
         settings.subnet.clone_from(&settings.backends.subnet);
     }
-    if let Some(Body::LoadBalancer(standing)) = body(observed, ResourceId::LoadBalancer)
+    if let Some(Body::LoadBalancer(actual)) = body(observed, ResourceId::LoadBalancer)
         && settings.additional_subnet.is_empty()
     {
-        let other = standing.subnets.iter().find(|&subnet| *subnet != settings.subnet);
+        let other = actual.subnets.iter().find(|&subnet| *subnet != settings.subnet);
         settings.additional_subnet = other.cloned().unwrap_or_default();
     }
-    if let Some(Body::TargetGroup(standing)) = body(observed, ResourceId::TargetGroup)
+    if let Some(Body::TargetGroup(actual)) = body(observed, ResourceId::TargetGroup)
         && settings.vpc_id.is_empty()
     {
-        settings.vpc_id.clone_from(&standing.vpc);
+        settings.vpc_id.clone_from(&actual.vpc);
     }
-    if let Some(Body::AutoScalingGroup(standing)) =
+    if let Some(Body::AutoScalingGroup(actual)) =
         body(observed, ResourceId::AutoScalingGroup(HostGroup::Backends))
         && settings.classic_load_balancer.is_none()
     {
-        settings.classic_load_balancer = standing.classic_load_balancers.first().cloned();
+        settings.classic_load_balancer = actual.classic_load_balancers.first().cloned();
     }
     if settings.stack_id.is_none() {
-        // Where the Go tool keeps it.
+        // wekactl 1.x stored it in a tag.
         let tags = observed
             .get(&ResourceId::Table)
             .and_then(|table| table.tags.as_ref());
@@ -51,28 +53,28 @@ pub fn settings(stored: Settings, observed: &Observed, version: &str) -> Setting
 }
 
 fn body(observed: &Observed, id: ResourceId) -> Option<&Body> {
-    observed.get(&id).map(|standing| &standing.body)
+    observed.get(&id).map(|actual| &actual.body)
 }
 
 fn complete(settings: &mut GroupSettings, observed: &Observed, group: HostGroup) {
-    if let Some(Body::LaunchTemplate(standing)) = body(observed, ResourceId::LaunchTemplate(group))
+    if let Some(Body::LaunchTemplate(actual)) = body(observed, ResourceId::LaunchTemplate(group))
         && settings.http_tokens.is_empty()
     {
-        settings.http_tokens.clone_from(&standing.http_tokens);
+        settings.http_tokens.clone_from(&actual.http_tokens);
     }
-    if let Some(Body::LaunchTemplate(standing)) = body(observed, ResourceId::LaunchTemplate(group))
+    if let Some(Body::LaunchTemplate(actual)) = body(observed, ResourceId::LaunchTemplate(group))
         && settings.volumes_info.is_empty()
     {
-        settings.volumes_info = standing.volumes.iter().map(volume).collect();
+        settings.volumes_info = actual.volumes.iter().map(volume).collect();
     }
     if settings.http_tokens.is_empty() {
-        // What EC2 takes where nothing is said, and what every older cluster has.
+        // EC2's default, which every older cluster has.
         "optional".clone_into(&mut settings.http_tokens);
     }
-    if let Some(Body::AutoScalingGroup(standing)) = body(observed, ResourceId::AutoScalingGroup(group))
+    if let Some(Body::AutoScalingGroup(actual)) = body(observed, ResourceId::AutoScalingGroup(group))
         && settings.max_size == 0
     {
-        settings.max_size = u32::try_from(standing.max_size).unwrap_or_default();
+        settings.max_size = u32::try_from(actual.max_size).unwrap_or_default();
     }
 }
 
@@ -84,36 +86,36 @@ fn volume(mapping: &Mapping) -> Volume {
     }
 }
 
-/// The host groups in the settings of which something stands. The Go tool kept the clients' settings of clusters for which
-/// it made no such host group; adding one, which would be empty, is not what an update is for.
+/// The configured host groups that have resources. wekactl 1.x stored settings of clients also for clusters without a clients'
+/// host group; an update must not add an empty host group.
 pub fn actual_groups(settings: &Settings, observed: &Observed) -> BTreeSet<HostGroup> {
-    let mut standing: BTreeSet<_> = observed.keys().filter_map(|id| id.group()).collect();
-    standing.insert(HostGroup::Backends);
+    let mut with_resources: BTreeSet<_> = observed.keys().filter_map(|id| id.group()).collect();
+    with_resources.insert(HostGroup::Backends);
     settings
         .groups()
-        .filter(|group| standing.contains(group))
+        .filter(|group| with_resources.contains(group))
         .collect()
 }
 
-/// What is wanted of a standing cluster with these host groups: all that import makes, but that nothing is attached. Which
-/// instances are in the group is the user's and the loop's by now.
-pub fn wanted(request: &Request<'_>, groups: &BTreeSet<HostGroup>) -> Vec<Desired> {
-    let mut wanted = desired(request);
-    wanted.retain(|resource| !matches!(resource.id, ResourceId::AttachedInstances(_)));
-    wanted.retain(|resource| resource.id.group().is_none_or(|group| groups.contains(&group)));
-    for resource in &mut wanted {
+/// The desired state of an imported cluster with these host groups: that of an import, except that no instances are attached. After
+/// import, the user and the state machine decide which instances are members.
+pub fn desired_update(request: &Request<'_>, groups: &BTreeSet<HostGroup>) -> Vec<Desired> {
+    let mut resources = desired(request);
+    resources.retain(|resource| !matches!(resource.id, ResourceId::AttachedInstances(_)));
+    resources.retain(|resource| resource.id.group().is_none_or(|group| groups.contains(&group)));
+    for resource in &mut resources {
         if matches!(resource.id, ResourceId::PreparedInstances(_))
             && let Some(tags) = &mut resource.tags
         {
-            // An instance keeps the version of the template that it was launched from.
+            // An instance keeps the version of the launch template that it was launched from.
             tags.0.remove(tags::VERSION);
         }
     }
-    wanted
+    resources
 }
 
-/// What stands of a host group's instances, by id and tags: which of them lack a tag. Their termination protection is left
-/// as it is, because one that is on its way out has lost it on purpose.
+/// The actual state of the members of a host group, by id and tags: which of them lack a tag. Termination protection is not
+/// restored, because an instance that is being removed has lost it intentionally.
 pub fn actual_members<'a>(
     cluster: &ClusterName,
     group: HostGroup,
@@ -124,7 +126,7 @@ pub fn actual_members<'a>(
     tags.0.remove(tags::VERSION);
     let to_tag = members
         .into_iter()
-        .filter(|(_, standing)| !tags.missing_in(standing).is_empty())
+        .filter(|(_, actual)| !tags.missing_in(actual).is_empty())
         .map(|(id, _)| id.to_owned())
         .collect();
     let body = PreparedInstances {
@@ -148,22 +150,22 @@ mod tests {
     use crate::example::{cluster, resources, settings as stored};
     use crate::names::RoleUse;
 
-    /// What stands is what import made of these settings.
-    fn standing(settings: &Settings) -> Observed {
-        let standing = resources(settings).into_iter().map(|desired| {
-            let standing = ActualResource {
+    /// The actual state after an import with these settings.
+    fn observed(settings: &Settings) -> Observed {
+        let observed = resources(settings).into_iter().map(|desired| {
+            let actual = ActualResource {
                 name: desired.name,
                 body: desired.body,
                 tags: desired.tags,
                 outputs: Vec::new(),
             };
-            (desired.id, standing)
+            (desired.id, actual)
         });
-        standing.collect()
+        observed.collect()
     }
 
     #[test]
-    fn what_was_not_stored_is_taken_from_what_stands() {
+    fn missing_settings_are_derived_from_the_actual_state() {
         let whole = Settings {
             classic_load_balancer: Some("wk-elb".into()),
             build_version: "2.1.0".into(),
@@ -185,29 +187,29 @@ mod tests {
             group.max_size = 0;
             group.volumes_info.clear();
         }
-        assert_eq!(settings(older, &standing(&whole), "2.1.0"), whole);
+        assert_eq!(settings(older, &observed(&whole), "2.1.0"), whole);
     }
 
     #[test]
-    fn what_was_stored_stays() {
-        let standing = standing(&Settings {
+    fn stored_settings_are_kept() {
+        let observed = observed(&Settings {
             additional_subnet: "subnet-of-a-stranger".into(),
             vpc_id: "vpc-of-a-stranger".into(),
             ..stored()
         });
         let version = stored().build_version;
-        assert_eq!(settings(stored(), &standing, &version), stored());
+        assert_eq!(settings(stored(), &observed, &version), stored());
     }
 
     #[test]
-    fn a_host_group_of_which_nothing_stands_is_left_out() {
-        let whole = standing(&stored());
+    fn host_group_without_resources_is_omitted() {
+        let whole = observed(&stored());
         let backends = BTreeSet::from([HostGroup::Backends]);
         assert_eq!(actual_groups(&stored(), &whole), HostGroup::ALL.into());
         let mut without: Observed = whole.clone();
         without.retain(|id, _| id.group() != Some(HostGroup::Clients));
         assert_eq!(actual_groups(&stored(), &without), backends);
-        // Of an import that was broken off.
+        // Of an interrupted import.
         let role = ResourceId::Role(HostGroup::Clients, RoleUse::Rule);
         without.insert(role, whole[&role].clone());
         assert_eq!(actual_groups(&stored(), &without), HostGroup::ALL.into());
@@ -215,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_is_asked_for_as_by_default_where_nothing_tells() {
+    fn token_mode_has_a_default() {
         let mut older = stored();
         older.backends.http_tokens.clear();
         assert_eq!(
@@ -225,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn members_are_tagged_but_for_the_version_of_their_template() {
+    fn members_get_all_tags_except_the_version() {
         let user: Tags = [("team".to_owned(), "storage".to_owned())].into_iter().collect();
         let mut whole = instance_tags(&cluster(), HostGroup::Backends, &user);
         whole.set(tags::VERSION, "v3");
@@ -234,8 +236,8 @@ mod tests {
         let mut wrong = whole.clone();
         wrong.set("team", "networks");
         let members = [("i-1", &whole), ("i-2", &lacking), ("i-3", &wrong)];
-        let (_, standing) = actual_members(&cluster(), HostGroup::Backends, &user, members);
-        let fields = standing.body.fields();
+        let (_, actual) = actual_members(&cluster(), HostGroup::Backends, &user, members);
+        let fields = actual.body.fields();
         assert_eq!(fields["to_tag"], serde_json::json!(["i-2", "i-3"]));
         assert_eq!(fields["to_protect"], serde_json::json!([]));
     }

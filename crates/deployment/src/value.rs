@@ -1,40 +1,37 @@
-//! Values that are known only once AWS has made something, and how they travel from one resource to the next.
+//! Values that are known only after AWS has created a resource, and how other resources get them.
 
-use crate::resource::ResourceId;
+use crate::id::ResourceId;
 use crate::secret::Secret;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 
-/// What AWS gives a resource when it makes it, and others refer to.
+/// A value that AWS assigns to a resource and that other resources refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Output {
-    /// The resource's ARN.
     Arn,
-    /// Its id or, where AWS has given it one that wekactl did not choose, its name.
+    /// The id, or the name if AWS assigned the name.
     Id,
-    /// The URL under which the join API answers.
+    /// The URL of the join API.
     Url,
-    /// The ARN by which the join API calls its function.
+    /// The ARN with which the join API calls its function.
     ExecuteArn,
     /// The value of the join API's key.
     ApiKey,
     /// A load balancer's DNS name.
     DnsName,
-    /// The hosted zone in which a load balancer's DNS name stands.
+    /// The hosted zone of a load balancer's DNS name.
     HostedZoneId,
 }
 
 /// A value of a resource's body: known, or another resource's output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// Known now.
     Known(String),
-    /// Known once that resource is there.
+    /// Known once that resource exists.
     Of(ResourceId, Output),
 }
 
 impl Value {
-    /// The value, if it is known.
     pub fn known(&self) -> Option<&str> {
         match self {
             Self::Known(value) => Some(value),
@@ -42,7 +39,7 @@ impl Value {
         }
     }
 
-    /// Puts the output in place, if `outputs` has it.
+    /// Replaces a reference by the output, if `outputs` has it.
     pub fn resolve(&mut self, outputs: &Outputs) {
         if let Self::Of(id, output) = self
             && let Some(value) = outputs.get(*id, *output)
@@ -68,7 +65,7 @@ impl std::fmt::Display for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Known(value) => f.write_str(value),
-            Self::Of(id, _) => write!(f, "(known once the {} is made)", id.kind().label()),
+            Self::Of(id, _) => write!(f, "(known once the {} is created)", id.kind().label()),
         }
     }
 }
@@ -90,15 +87,14 @@ impl<'de> Deserialize<'de> for Value {
 pub struct Outputs(BTreeMap<(ResourceId, Output), Secret>);
 
 impl Outputs {
-    /// The output, if it is known.
     pub fn get(&self, id: ResourceId, output: Output) -> Option<&Secret> {
         self.0.get(&(id, output))
     }
 
-    /// Adds what a resource gave.
-    pub fn add(&mut self, id: ResourceId, given: impl IntoIterator<Item = (Output, String)>) {
+    /// Adds the outputs of a resource.
+    pub fn add(&mut self, id: ResourceId, outputs: impl IntoIterator<Item = (Output, String)>) {
         self.0.extend(
-            given
+            outputs
                 .into_iter()
                 .map(|(output, value)| ((id, output), Secret::new(value))),
         );

@@ -135,7 +135,11 @@ mod tests {
     #[test]
     fn invalid_variable_is_explained_without_showing_the_key() {
         for (name, value, reason) in [
-            ("LAMBDA", "jion", "'jion' is no function type: one of join"),
+            (
+                "LAMBDA",
+                "jion",
+                "'jion' is not a function type; it is one of join",
+            ),
             ("ROLE", "Backends", "'Backends' is neither backend nor client"),
             ("USE_DYNAMODB_ENDPOINT", "yes", "'yes' is neither true nor false"),
             ("SEAL_KEY", "c2VjcmV0", "not 32 bytes in base64"),

@@ -2,26 +2,26 @@ use super::*;
 use std::cell::RefCell;
 use tokio::task::yield_now;
 
-type Seen = Vec<Event<u32, &'static str>>;
+type Events = Vec<Event<u32, &'static str>>;
 
-fn graph(needs: &[(u32, &[u32])]) -> BTreeMap<u32, BTreeSet<u32>> {
-    needs
+fn graph(depends_on: &[(u32, &[u32])]) -> BTreeMap<u32, BTreeSet<u32>> {
+    depends_on
         .iter()
-        .map(|(key, needs)| (*key, needs.iter().copied().collect()))
+        .map(|(key, depends_on)| (*key, depends_on.iter().copied().collect()))
         .collect()
 }
 
-/// Lasts for so many turns of the runtime: what lasts less ends first, and no clock is waited for.
+/// Takes `count` turns of the runtime, so that tests need no clock.
 async fn turns(count: u32) {
     for _ in 0..count {
         yield_now().await;
     }
 }
 
-/// Runs it, every step lasting a while; `failing` ones then fail.
-async fn run_all(needs: BTreeMap<u32, BTreeSet<u32>>, failing: &[u32]) -> Seen {
+/// Runs the steps, each for some turns; the `failing` ones fail.
+async fn run_all(depends_on: BTreeMap<u32, BTreeSet<u32>>, failing: &[u32]) -> Events {
     let (_sender, interrupt) = watch::channel(false);
-    let mut seen = Vec::new();
+    let mut events = Vec::new();
     let work = |key| async move {
         turns(10).await;
         if failing.contains(&key) {
@@ -30,12 +30,12 @@ async fn run_all(needs: BTreeMap<u32, BTreeSet<u32>>, failing: &[u32]) -> Seen {
             Ok(())
         }
     };
-    run(needs, interrupt, work, |event| seen.push(event)).await;
-    seen
+    run(depends_on, interrupt, work, |event| events.push(event)).await;
+    events
 }
 
-/// How many steps were under way at once, at most.
-fn most_at_once(seen: &Seen) -> usize {
+/// The maximum number of steps in progress.
+fn max_in_progress(events: &Events) -> usize {
     let mut now = 0_usize;
     let count = |event| {
         match event {
@@ -44,46 +44,49 @@ fn most_at_once(seen: &Seen) -> usize {
         }
         now
     };
-    seen.iter().map(count).max().unwrap_or_default()
+    events.iter().map(count).max().unwrap_or_default()
 }
 
-/// When a step's event was reported.
-fn at(seen: &Seen, event: &Event<u32, &'static str>) -> Option<usize> {
-    seen.iter().position(|other| other == event)
+/// The position of an event.
+fn at(events: &Events, event: &Event<u32, &'static str>) -> Option<usize> {
+    events.iter().position(|other| other == event)
 }
 
 #[tokio::test]
-async fn an_empty_graph_ends_at_once() {
+async fn empty_graph_ends_immediately() {
     assert_eq!(run_all(BTreeMap::new(), &[]).await, []);
 }
 
 #[tokio::test]
-async fn what_is_independent_runs_side_by_side() {
-    let needs: BTreeMap<_, _> = (0..100).map(|key| (key, BTreeSet::new())).collect();
-    let seen = run_all(needs, &[]).await;
-    assert_eq!((seen.len(), most_at_once(&seen)), (200, 100));
-    // Two branches that meet: each goes on by itself.
-    let seen = run_all(
+async fn independent_steps_run_concurrently() {
+    let depends_on: BTreeMap<_, _> = (0..100).map(|key| (key, BTreeSet::new())).collect();
+    let events = run_all(depends_on, &[]).await;
+    assert_eq!((events.len(), max_in_progress(&events)), (200, 100));
+    // Two branches that join: each continues independently.
+    let events = run_all(
         graph(&[(1, &[]), (2, &[1]), (3, &[2]), (4, &[]), (5, &[3, 4])]),
         &[],
     )
     .await;
     assert!(
-        at(&seen, &Event::Done(4)) < at(&seen, &Event::Done(2)),
-        "{seen:?}"
+        at(&events, &Event::Done(4)) < at(&events, &Event::Done(2)),
+        "{events:?}"
     );
-    assert_eq!((seen.last(), most_at_once(&seen)), (Some(&Event::Done(5)), 2));
+    assert_eq!(
+        (events.last(), max_in_progress(&events)),
+        (Some(&Event::Done(5)), 2)
+    );
 }
 
 #[tokio::test]
-async fn what_is_no_key_counts_as_done() {
-    let seen = run_all(graph(&[(1, &[7])]), &[]).await;
-    assert_eq!(seen, [Event::Started(1), Event::Done(1)]);
+async fn dependency_that_is_not_a_key_counts_as_done() {
+    let events = run_all(graph(&[(1, &[7])]), &[]).await;
+    assert_eq!(events, [Event::Started(1), Event::Done(1)]);
 }
 
 #[tokio::test]
-async fn a_failure_keeps_back_only_what_needs_it() {
-    let needs = graph(&[
+async fn failure_skips_only_dependents() {
+    let depends_on = graph(&[
         (1, &[]),
         (2, &[1]),
         (3, &[2]),
@@ -92,12 +95,13 @@ async fn a_failure_keeps_back_only_what_needs_it() {
         (6, &[5]),
         (7, &[6]),
     ]);
-    let seen = run_all(needs, &[1]).await;
+    let events = run_all(depends_on, &[1]).await;
     let of = |key| {
-        seen.iter()
+        events
+            .iter()
             .filter(move |event| key_of(event) == key)
             .cloned()
-            .collect::<Seen>()
+            .collect::<Events>()
     };
     assert_eq!(of(1), [Event::Started(1), Event::Failed(1, "broken")]);
     assert_eq!(of(2), [Event::Skipped(2, 1)]);
@@ -109,9 +113,9 @@ async fn a_failure_keeps_back_only_what_needs_it() {
 }
 
 #[tokio::test]
-async fn what_needs_two_that_fail_is_skipped_once() {
-    let seen = run_all(graph(&[(1, &[]), (2, &[]), (3, &[1, 2]), (4, &[3])]), &[1, 2]).await;
-    let skipped: Vec<_> = seen
+async fn step_with_two_failed_dependencies_is_skipped_once() {
+    let events = run_all(graph(&[(1, &[]), (2, &[]), (3, &[1, 2]), (4, &[3])]), &[1, 2]).await;
+    let skipped: Vec<_> = events
         .iter()
         .filter(|event| matches!(event, Event::Skipped(..)))
         .map(key_of)
@@ -120,9 +124,9 @@ async fn what_needs_two_that_fail_is_skipped_once() {
 }
 
 #[tokio::test]
-async fn an_interrupt_lets_finish_what_is_under_way_and_begins_nothing_more() {
+async fn interrupt_finishes_steps_in_progress_and_starts_no_more() {
     let (sender, interrupt) = watch::channel(false);
-    let mut seen = Vec::new();
+    let mut events = Vec::new();
     let work = |key: u32| {
         let sender = sender.clone();
         async move {
@@ -133,8 +137,8 @@ async fn an_interrupt_lets_finish_what_is_under_way_and_begins_nothing_more() {
             if key == 3 { Err("broken") } else { Ok(()) }
         }
     };
-    // 1 interrupts while 2 and 3 are under way. 6 would be free by then; 5 has lost what it needs.
-    let needs = graph(&[
+    // 1 interrupts while 2 and 3 are in progress. 6 would be ready; a dependency of 5 fails.
+    let depends_on = graph(&[
         (1, &[]),
         (2, &[]),
         (3, &[]),
@@ -143,9 +147,9 @@ async fn an_interrupt_lets_finish_what_is_under_way_and_begins_nothing_more() {
         (6, &[1]),
         (7, &[6]),
     ]);
-    run(needs, interrupt, work, |event| seen.push(event)).await;
+    run(depends_on, interrupt, work, |event| events.push(event)).await;
     assert_eq!(
-        seen,
+        events,
         [
             Event::Started(1),
             Event::Started(2),
@@ -162,40 +166,40 @@ async fn an_interrupt_lets_finish_what_is_under_way_and_begins_nothing_more() {
 }
 
 #[tokio::test]
-async fn interrupted_before_it_begins_it_does_nothing() {
+async fn run_interrupted_before_start_does_nothing() {
     let (_sender, interrupt) = watch::channel(true);
-    let mut seen: Seen = Vec::new();
+    let mut events: Events = Vec::new();
     run(
         graph(&[(1, &[]), (2, &[1])]),
         interrupt,
         |_| async { Ok(()) },
-        |event| seen.push(event),
+        |event| events.push(event),
     )
     .await;
-    assert_eq!(seen, [Event::Interrupted(1), Event::Interrupted(2)]);
+    assert_eq!(events, [Event::Interrupted(1), Event::Interrupted(2)]);
 }
 
 #[tokio::test]
-async fn a_sender_that_is_gone_interrupts_nothing() {
+async fn dropped_sender_does_not_interrupt() {
     let (sender, interrupt) = watch::channel(false);
     drop(sender);
-    let mut seen: Seen = Vec::new();
+    let mut events: Events = Vec::new();
     let work = |_| async {
         turns(1).await;
         Ok(())
     };
     run(graph(&[(1, &[]), (2, &[1])]), interrupt, work, |event| {
-        seen.push(event)
+        events.push(event)
     })
     .await;
-    assert_eq!(seen.last(), Some(&Event::Done(2)));
+    assert_eq!(events.last(), Some(&Event::Done(2)));
 }
 
 #[tokio::test]
-async fn steps_that_wait_for_each_other_end_as_skipped() {
-    let seen = run_all(graph(&[(1, &[2]), (2, &[1]), (3, &[])]), &[]).await;
+async fn circular_steps_are_skipped() {
+    let events = run_all(graph(&[(1, &[2]), (2, &[1]), (3, &[])]), &[]).await;
     assert_eq!(
-        seen,
+        events,
         [
             Event::Started(3),
             Event::Done(3),
@@ -215,7 +219,7 @@ fn key_of(event: &Event<u32, &'static str>) -> u32 {
     }
 }
 
-/// Random numbers that are the same each time (xorshift).
+/// Reproducible random numbers (xorshift).
 struct Random(u64);
 
 impl Random {
@@ -228,18 +232,18 @@ impl Random {
 }
 
 #[tokio::test]
-async fn in_any_graph_each_step_waits_for_what_it_needs_and_runs_once() {
+async fn in_random_graphs_each_step_waits_for_its_dependencies_and_runs_once() {
     let random = RefCell::new(Random(0x9e37_79b9_7f4a_7c15));
     for _ in 0..200 {
         let below = |limit| random.borrow_mut().below(limit);
         let size = 1 + below(25);
-        // A step needs only steps of lower number: no circle.
-        let needs: BTreeMap<u32, BTreeSet<u32>> = (0..size)
+        // A step depends only on lower numbers: there are no circles.
+        let depends_on: BTreeMap<u32, BTreeSet<u32>> = (0..size)
             .map(|key| (key, (0..key).filter(|_| below(4) == 0).collect()))
             .collect();
         let failing: Vec<_> = (0..size).filter(|_| below(8) == 0).collect();
         let (_sender, interrupt) = watch::channel(false);
-        let mut seen: Seen = Vec::new();
+        let mut events: Events = Vec::new();
         let work = |key: u32| {
             let (lasts, fails) = (below(50), failing.contains(&key));
             async move {
@@ -247,31 +251,32 @@ async fn in_any_graph_each_step_waits_for_what_it_needs_and_runs_once() {
                 if fails { Err("broken") } else { Ok(()) }
             }
         };
-        run(needs.clone(), interrupt, work, |event| seen.push(event)).await;
-        // An oracle of its own: by number, a step is reached if all that it needs was reached and did not fail.
+        run(depends_on.clone(), interrupt, work, |event| events.push(event)).await;
+        // Independent oracle: a step runs if all its dependencies ran and did not fail.
         let mut done = BTreeSet::new();
-        for (key, needs) in &needs {
-            let events = seen.iter().filter(|event| key_of(event) == *key).count();
-            if !needs.is_subset(&done) {
-                assert_eq!(events, 1, "{key}: {seen:?}");
+        for (key, depends_on) in &depends_on {
+            let count = events.iter().filter(|event| key_of(event) == *key).count();
+            if !depends_on.is_subset(&done) {
+                assert_eq!(count, 1, "{key}: {events:?}");
                 assert!(
-                    seen.iter()
-                        .any(|e| matches!(e, Event::Skipped(k, n) if k == key && needs.contains(n)))
+                    events
+                        .iter()
+                        .any(|e| matches!(e, Event::Skipped(k, n) if k == key && depends_on.contains(n)))
                 );
                 continue;
             }
-            assert_eq!(events, 2, "{key}: {seen:?}");
-            let started = at(&seen, &Event::Started(*key)).unwrap();
-            for need in needs {
+            assert_eq!(count, 2, "{key}: {events:?}");
+            let started = at(&events, &Event::Started(*key)).unwrap();
+            for dependency in depends_on {
                 assert!(
-                    at(&seen, &Event::Done(*need)).unwrap() < started,
-                    "{key} before {need}: {seen:?}"
+                    at(&events, &Event::Done(*dependency)).unwrap() < started,
+                    "{key} before {dependency}: {events:?}"
                 );
             }
             if failing.contains(key) {
-                assert!(at(&seen, &Event::Failed(*key, "broken")).is_some());
+                assert!(at(&events, &Event::Failed(*key, "broken")).is_some());
             } else {
-                assert!(at(&seen, &Event::Done(*key)).is_some());
+                assert!(at(&events, &Event::Done(*key)).is_some());
                 done.insert(*key);
             }
         }
@@ -290,7 +295,7 @@ mod limit {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::sync::Semaphore;
 
-    /// Counts the requests under way.
+    /// Counts the requests in progress.
     #[derive(Debug, Default)]
     struct Counting {
         now: AtomicUsize,
@@ -317,7 +322,7 @@ mod limit {
     }
 
     #[tokio::test]
-    async fn no_more_requests_are_under_way_than_the_limit() {
+    async fn concurrent_requests_are_limited() {
         let count = Arc::new(Counting::default());
         let connector = SharedHttpConnector::new(Connector(Arc::clone(&count)));
         let config = aws_sdk_sts::Config::builder()

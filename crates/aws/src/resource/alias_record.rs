@@ -1,75 +1,64 @@
-use super::{From, Given, Left, Resource, Target, each, known};
+use super::{DeferredCleanup, Delete, Find, Outputs, Resource, Target, delete_each, resolved};
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result};
 use crate::error_codes::ignore_not_found;
-use crate::inventory::Inventory;
-use crate::leftovers::Alias;
+use crate::inventory::{Inventory, StoredAlias};
 use aws_sdk_route53::Client;
 use aws_sdk_route53::error::BuildError;
 use aws_sdk_route53::types::{AliasTarget, Change, ChangeAction, ChangeBatch, ResourceRecordSet, RrType};
 use deployment::Value;
-use deployment::plan::ActualResource;
-use deployment::removal::{Facts, Remnant, Step};
-use deployment::resource::{AliasRecord, ResourceId};
+use deployment::actual::Actual;
+use deployment::found::{Details, FoundResource};
+use deployment::plan::Teardown;
+use deployment::resource::AliasRecord;
 
 const CHANGE: &str = "route53 ChangeResourceRecordSets";
 
-/// What Route 53 answers of a hosted zone that is not there.
 impl Resource for AliasRecord {
-    async fn observe(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
-        let Some((zone, alias)) = inventory.alias() else {
-            return Ok(None);
-        };
-        let alias = alias.trim_end_matches('.');
-        let Some(record) = find(&inventory.clients.route53, zone, alias).await? else {
-            return Ok(None);
-        };
-        let target = record.alias_target();
-        Ok(Some(ActualResource {
-            name: alias.to_owned(),
-            body: Self {
-                zone_id: zone.to_owned(),
-                name: alias.to_owned(),
-                target: Value::from(target_of(&record)),
-                target_zone_id: Value::from(target.map(|target| target.hosted_zone_id()).unwrap_or_default()),
-            }
-            .into(),
-            tags: None,
-            outputs: Vec::new(),
-        }))
-    }
+    type Key = ();
 
-    async fn create(&self, cloud: &Cloud, _target: &Target<'_>) -> Result<Given> {
-        // CREATE and not UPSERT: a record that has come since the plan is somebody else's.
+    async fn create(&self, cloud: &Cloud, _target: &Target<'_, Self::Key>) -> Result<Outputs> {
+        // CREATE and not UPSERT: a record that was created after the plan is foreign.
         change(self, cloud, ChangeAction::Create).await
     }
 
-    async fn update(&self, cloud: &Cloud, _target: &Target<'_>, _from: &From<'_>) -> Result<Given> {
+    async fn update(
+        &self,
+        cloud: &Cloud,
+        _target: &Target<'_, Self::Key>,
+        _current: &Actual<Self>,
+    ) -> Result<Outputs> {
         change(self, cloud, ChangeAction::Upsert).await
     }
+}
 
-    /// The settings know the zone and the name.
-    async fn remnants(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Vec<Remnant>> {
-        let Alias::Of(zone, alias) = inventory.stored_alias().await? else {
+impl Find for AliasRecord {
+    /// Zone and name are in the settings.
+    async fn find(inventory: &Inventory<'_>, _key: Self::Key) -> Result<Vec<FoundResource>> {
+        let StoredAlias::Record(zone, alias) = inventory.stored_alias().await? else {
             return Ok(Vec::new());
         };
         let name = alias.trim_end_matches('.');
         let found = find(&inventory.clients.route53, zone, name).await?;
-        let remnant = |record: ResourceRecordSet| {
-            let target = Facts::Target(target_of(&record));
-            Remnant::named(name.to_owned(), None).by(zone).with(target)
+        let found_record = |record: ResourceRecordSet| {
+            let target = Details::Target(target_of(&record));
+            FoundResource::named(name.to_owned(), None)
+                .with_handle(zone)
+                .with(target)
         };
-        Ok(found.map(remnant).into_iter().collect())
+        Ok(found.map(found_record).into_iter().collect())
     }
+}
 
-    /// The record as it stands, if it still points where it pointed when it was taken for the cluster's.
-    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+impl Delete for AliasRecord {
+    /// Deletes the record if its target is still the one that identified it as the cluster's.
+    async fn delete(cloud: &Cloud, _key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
         let route53 = &cloud.clients.route53;
-        each(step, async |seen: &Remnant| {
-            let record = find(route53, &seen.handle, &seen.name).await?;
-            let is_it = |record: &ResourceRecordSet| Facts::Target(target_of(record)) == seen.facts;
-            match record.filter(is_it) {
-                Some(record) => send(route53, &seen.handle, ChangeAction::Delete, record).await,
+        delete_each(&teardown.found, async |found: &FoundResource| {
+            let record = find(route53, &found.handle, &found.name).await?;
+            let is_same = |record: &ResourceRecordSet| Details::Target(target_of(record)) == found.details;
+            match record.filter(is_same) {
+                Some(record) => send(route53, &found.handle, ChangeAction::Delete, record).await,
                 None => Ok(()),
             }
         })
@@ -77,18 +66,42 @@ impl Resource for AliasRecord {
     }
 }
 
-/// The `A` record of a name. A zone that is gone has taken it with it.
+/// Looks for the record `alias` in the hosted zone.
+pub(crate) async fn observe(
+    inventory: &Inventory<'_>,
+    zone: &str,
+    alias: &str,
+) -> Result<Option<Actual<AliasRecord>>> {
+    let alias = alias.trim_end_matches('.');
+    let Some(record) = find(&inventory.clients.route53, zone, alias).await? else {
+        return Ok(None);
+    };
+    let target = record.alias_target();
+    Ok(Some(Actual {
+        name: alias.to_owned(),
+        body: AliasRecord {
+            zone_id: zone.to_owned(),
+            name: alias.to_owned(),
+            target: Value::from(target_of(&record)),
+            target_zone_id: Value::from(target.map(|target| target.hosted_zone_id()).unwrap_or_default()),
+        },
+        tags: None,
+        outputs: Vec::new(),
+    }))
+}
+
+/// The `A` record of a name; `None` also if the zone does not exist.
 async fn find(route53: &Client, zone: &str, name: &str) -> Result<Option<ResourceRecordSet>> {
-    let ask = route53.list_resource_record_sets().hosted_zone_id(zone);
-    let ask = ask
+    let request = route53.list_resource_record_sets().hosted_zone_id(zone);
+    let request = request
         .start_record_name(name)
         .start_record_type(RrType::A)
         .max_items(1);
-    let found = ask.send().await.context("route53 ListResourceRecordSets");
+    let found = request.send().await.context("route53 ListResourceRecordSets");
     let Some(found) = ignore_not_found(found)? else {
         return Ok(None);
     };
-    // Without the record the list begins with the one that would come after it.
+    // If the record does not exist, the list starts with the next one.
     Ok(found.resource_record_sets.into_iter().next().filter(|record| {
         record.name().trim_end_matches('.').eq_ignore_ascii_case(name) && *record.r#type() == RrType::A
     }))
@@ -101,29 +114,32 @@ fn target_of(record: &ResourceRecordSet) -> String {
 
 async fn send(route53: &Client, zone: &str, action: ChangeAction, set: ResourceRecordSet) -> Result<()> {
     let change = Change::builder().action(action).resource_record_set(set);
-    let change = change.build().map_err(unbuilt)?;
-    let batch = ChangeBatch::builder().changes(change).build().map_err(unbuilt)?;
-    let ask = route53.change_resource_record_sets().hosted_zone_id(zone);
-    ask.change_batch(batch).send().await.context(CHANGE).map(drop)
+    let change = change.build().map_err(invalid_request)?;
+    let batch = ChangeBatch::builder()
+        .changes(change)
+        .build()
+        .map_err(invalid_request)?;
+    let request = route53.change_resource_record_sets().hosted_zone_id(zone);
+    request.change_batch(batch).send().await.context(CHANGE).map(drop)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn unbuilt(error: BuildError) -> Error {
+fn invalid_request(error: BuildError) -> Error {
     Error::bug(CHANGE, error.to_string())
 }
 
-async fn change(record: &AliasRecord, cloud: &Cloud, action: ChangeAction) -> Result<Given> {
+async fn change(record: &AliasRecord, cloud: &Cloud, action: ChangeAction) -> Result<Outputs> {
     let target = AliasTarget::builder()
-        .hosted_zone_id(known(&record.target_zone_id, CHANGE)?)
-        .dns_name(known(&record.target, CHANGE)?)
+        .hosted_zone_id(resolved(&record.target_zone_id, CHANGE)?)
+        .dns_name(resolved(&record.target, CHANGE)?)
         .evaluate_target_health(true)
         .build()
-        .map_err(unbuilt)?;
+        .map_err(invalid_request)?;
     let set = ResourceRecordSet::builder()
         .name(&record.name)
         .r#type(RrType::A)
         .alias_target(target);
-    let set = set.build().map_err(unbuilt)?;
+    let set = set.build().map_err(invalid_request)?;
     send(&cloud.clients.route53, &record.zone_id, action, set).await?;
     Ok(Vec::new())
 }

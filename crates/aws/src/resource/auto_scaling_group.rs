@@ -1,33 +1,35 @@
-use super::{From, Given, Left, Resource, Target, each, known, still_deleting, tags_from};
+use super::{
+    DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_each, resolved, still_deleting,
+};
 use crate::cloud::Cloud;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::error_codes::is_group_not_found;
 use crate::inventory::Inventory;
+use crate::tags::tags_from;
 use aws_sdk_autoscaling::types::{LaunchTemplateSpecification, Tag};
-use deployment::plan::ActualResource;
-use deployment::removal::{InstanceDisposition, Remnant, Step, Verb};
-use deployment::resource::{AutoScalingGroup, ResourceId};
-use deployment::{Output, Value};
+use deployment::actual::Actual;
+use deployment::found::FoundResource;
+use deployment::ownership::InstanceDisposition;
+use deployment::plan::{Teardown, TeardownAction};
+use deployment::resource::AutoScalingGroup;
+use deployment::{HostGroup, Output, Value};
 
-impl Resource for AutoScalingGroup {
-    async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
-        let group = id
-            .group()
-            .ok_or_else(|| Error::bug("autoscaling", "not of a host group"))?;
-        let name = inventory.names.of(group);
-        let ask = inventory
+impl Observe for AutoScalingGroup {
+    async fn observe(inventory: &Inventory<'_>, key: Self::Key) -> Result<Option<Actual<Self>>> {
+        let name = inventory.names.of(key);
+        let request = inventory
             .clients
             .autoscaling
             .describe_auto_scaling_groups()
             .auto_scaling_group_names(&name);
-        let answer = ask
+        let response = request
             .send()
             .await
             .context("autoscaling DescribeAutoScalingGroups")?;
-        let Some(found) = answer.auto_scaling_groups.unwrap_or_default().pop() else {
+        let Some(found) = response.auto_scaling_groups.unwrap_or_default().pop() else {
             return Ok(None);
         };
-        // It has a status only while it is being deleted.
+        // A group has a status only while it is being deleted.
         if found.status().is_some() {
             let what = format!("Auto Scaling group {name}");
             return Err(still_deleting("autoscaling DescribeAutoScalingGroups", &what));
@@ -39,7 +41,7 @@ impl Resource for AutoScalingGroup {
             .filter_map(|process| process.process_name().map(str::to_owned))
             .collect();
         suspended.sort();
-        Ok(Some(ActualResource {
+        Ok(Some(Actual {
             name,
             body: Self {
                 min_size: found.min_size().unwrap_or_default(),
@@ -58,8 +60,7 @@ impl Resource for AutoScalingGroup {
                     .map(|arn| Value::from(arn.as_str()))
                     .collect(),
                 classic_load_balancers: found.load_balancer_names().to_vec(),
-            }
-            .into(),
+            },
             tags: Some(tags_from(found.tags(), |tag| (tag.key(), tag.value()))),
             outputs: vec![(
                 Output::Arn,
@@ -67,9 +68,13 @@ impl Resource for AutoScalingGroup {
             )],
         }))
     }
+}
 
-    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
-        const ASK: &str = "autoscaling CreateAutoScalingGroup";
+impl Resource for AutoScalingGroup {
+    type Key = HostGroup;
+
+    async fn create(&self, cloud: &Cloud, target: &Target<'_, Self::Key>) -> Result<Outputs> {
+        const OPERATION: &str = "autoscaling CreateAutoScalingGroup";
         cloud
             .clients
             .autoscaling
@@ -81,107 +86,119 @@ impl Resource for AutoScalingGroup {
             .new_instances_protected_from_scale_in(self.protected_from_scale_in)
             .vpc_zone_identifier(&self.subnet)
             .launch_template(template(self))
-            .set_target_group_arns(not_empty(target_groups(self, ASK)?))
+            .set_target_group_arns(not_empty(target_groups(self, OPERATION)?))
             .set_load_balancer_names(not_empty(self.classic_load_balancers.clone()))
             .set_tags(Some(tags(target.name, target.tags())))
             .send()
             .await
-            .context(ASK)?;
+            .context(OPERATION)?;
         suspend(self, cloud, target.name).await?;
         Ok(Vec::new())
     }
 
-    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
+    async fn update(
+        &self,
+        cloud: &Cloud,
+        target: &Target<'_, Self::Key>,
+        current: &Actual<Self>,
+    ) -> Result<Outputs> {
         let autoscaling = &cloud.clients.autoscaling;
-        let fields = [
-            "min_size",
-            "max_size",
-            "protected_from_scale_in",
-            "subnet",
-            "launch_template",
-            "launch_template_version",
-        ];
-        if from.differs(&fields) {
-            let ask = autoscaling
+        // These have calls of their own.
+        let others = Self {
+            suspended: current.body.suspended.clone(),
+            target_groups: current.body.target_groups.clone(),
+            classic_load_balancers: current.body.classic_load_balancers.clone(),
+            ..self.clone()
+        };
+        if others != current.body {
+            let request = autoscaling
                 .update_auto_scaling_group()
                 .auto_scaling_group_name(target.name);
-            let ask = ask
+            let request = request
                 .min_size(self.min_size)
                 .max_size(self.max_size)
                 .vpc_zone_identifier(&self.subnet);
-            let ask = ask.new_instances_protected_from_scale_in(self.protected_from_scale_in);
-            let ask = ask.launch_template(template(self));
-            ask.send().await.context("autoscaling UpdateAutoScalingGroup")?;
-        }
-        if from.differs(&["suspended"]) {
-            suspend(self, cloud, target.name).await?;
-        }
-        if from.differs(&["target_groups"]) {
-            const ASK: &str = "autoscaling AttachLoadBalancerTargetGroups";
-            let ask = autoscaling
-                .attach_load_balancer_target_groups()
-                .auto_scaling_group_name(target.name);
-            ask.set_target_group_arns(Some(target_groups(self, ASK)?))
+            let request = request.new_instances_protected_from_scale_in(self.protected_from_scale_in);
+            let request = request.launch_template(template(self));
+            request
                 .send()
                 .await
-                .context(ASK)?;
+                .context("autoscaling UpdateAutoScalingGroup")?;
         }
-        if from.differs(&["classic_load_balancers"]) {
-            let ask = autoscaling
+        if !contains_all(&current.body.suspended, &self.suspended) {
+            suspend(self, cloud, target.name).await?;
+        }
+        if !contains_all(&current.body.target_groups, &self.target_groups) {
+            const OPERATION: &str = "autoscaling AttachLoadBalancerTargetGroups";
+            let request = autoscaling
+                .attach_load_balancer_target_groups()
+                .auto_scaling_group_name(target.name);
+            request
+                .set_target_group_arns(Some(target_groups(self, OPERATION)?))
+                .send()
+                .await
+                .context(OPERATION)?;
+        }
+        if !contains_all(&current.body.classic_load_balancers, &self.classic_load_balancers) {
+            let request = autoscaling
                 .attach_load_balancers()
                 .auto_scaling_group_name(target.name);
-            let ask = ask.set_load_balancer_names(Some(self.classic_load_balancers.clone()));
-            ask.send().await.context("autoscaling AttachLoadBalancers")?;
+            let request = request.set_load_balancer_names(Some(self.classic_load_balancers.clone()));
+            request.send().await.context("autoscaling AttachLoadBalancers")?;
         }
-        let new = from.new_tags(target);
+        let new = target.new_tags(current);
         if !new.is_empty() {
-            let ask = autoscaling
+            let request = autoscaling
                 .create_or_update_tags()
                 .set_tags(Some(tags(target.name, new.into_iter())));
-            ask.send().await.context("autoscaling CreateOrUpdateTags")?;
+            request.send().await.context("autoscaling CreateOrUpdateTags")?;
         }
-        Ok(from.given())
+        Ok(current.outputs.clone())
     }
+}
 
-    async fn remnants(inventory: &Inventory<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
-        let name = id.group().map(|group| inventory.names.of(group));
+impl Find for AutoScalingGroup {
+    async fn find(inventory: &Inventory<'_>, key: Self::Key) -> Result<Vec<FoundResource>> {
+        let name = inventory.names.of(key);
         let found = inventory.groups().await?.iter();
-        let found = found.filter(|group| group.auto_scaling_group_name() == name.as_deref());
-        let remnant = |group: &aws_sdk_autoscaling::types::AutoScalingGroup| Remnant {
-            // It has a status only while it is being deleted.
-            going: group.status().is_some(),
-            ..Remnant::named(
+        let found = found.filter(|group| group.auto_scaling_group_name() == Some(&name));
+        let found_group = |group: &aws_sdk_autoscaling::types::AutoScalingGroup| FoundResource {
+            // A group has a status only while it is being deleted.
+            is_deleting: group.status().is_some(),
+            ..FoundResource::named(
                 group.auto_scaling_group_name().unwrap_or_default().to_owned(),
                 Some(tags_from(group.tags(), |tag| (tag.key(), tag.value()))),
             )
         };
-        Ok(found.map(remnant).collect())
+        Ok(found.map(found_group).collect())
     }
+}
 
-    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+impl Delete for AutoScalingGroup {
+    async fn delete(cloud: &Cloud, _key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
         let autoscaling = &cloud.clients.autoscaling;
-        each(step, async |group: &Remnant| {
+        delete_each(&teardown.found, async |group: &FoundResource| {
             let name = &group.handle;
-            let answer = if step.verb == Verb::SwitchOff {
-                // All of them: nothing is launched, and nothing that may be kept is terminated.
-                let answer = autoscaling
+            let response = if teardown.action == TeardownAction::Disable {
+                // Suspends all processes: the group launches nothing and terminates nothing that may be kept.
+                let response = autoscaling
                     .suspend_processes()
                     .auto_scaling_group_name(name)
                     .send()
                     .await;
-                answer.context("autoscaling SuspendProcesses").map(drop)
+                response.context("autoscaling SuspendProcesses").map(drop)
             } else {
-                // Never by force where instances are to run on: AWS would terminate those that are still in the group.
-                let force = step.fate == InstanceDisposition::Terminate;
-                let ask = autoscaling
+                // Never force the deletion if instances are kept: AWS would terminate the members.
+                let force = teardown.instances == InstanceDisposition::Terminate;
+                let request = autoscaling
                     .delete_auto_scaling_group()
                     .auto_scaling_group_name(name);
-                let answer = ask.set_force_delete(force.then_some(true)).send().await;
-                answer.context("autoscaling DeleteAutoScalingGroup").map(drop)
+                let response = request.set_force_delete(force.then_some(true)).send().await;
+                response.context("autoscaling DeleteAutoScalingGroup").map(drop)
             };
-            match answer {
+            match response {
                 Err(error) if is_group_not_found(&error) => Ok(()),
-                answer => answer,
+                response => response,
             }
         })
         .await
@@ -189,13 +206,17 @@ impl Resource for AutoScalingGroup {
 }
 
 async fn suspend(group: &AutoScalingGroup, cloud: &Cloud, name: &str) -> Result<()> {
-    let ask = cloud
+    let request = cloud
         .clients
         .autoscaling
         .suspend_processes()
         .auto_scaling_group_name(name);
-    let ask = ask.set_scaling_processes(Some(group.suspended.clone()));
-    ask.send().await.context("autoscaling SuspendProcesses").map(drop)
+    let request = request.set_scaling_processes(Some(group.suspended.clone()));
+    request
+        .send()
+        .await
+        .context("autoscaling SuspendProcesses")
+        .map(drop)
 }
 
 fn template(group: &AutoScalingGroup) -> LaunchTemplateSpecification {
@@ -205,20 +226,25 @@ fn template(group: &AutoScalingGroup) -> LaunchTemplateSpecification {
         .build()
 }
 
-fn target_groups(group: &AutoScalingGroup, ask: &'static str) -> Result<Vec<String>> {
+fn target_groups(group: &AutoScalingGroup, operation: &'static str) -> Result<Vec<String>> {
     group
         .target_groups
         .iter()
-        .map(|value| known(value, ask))
+        .map(|value| resolved(value, operation))
         .collect()
 }
 
-/// AWS refuses an empty list where it takes none at all.
+/// Users may add their own elements to some lists.
+fn contains_all<T: PartialEq>(list: &[T], elements: &[T]) -> bool {
+    elements.iter().all(|element| list.contains(element))
+}
+
+/// AWS rejects an empty list, but accepts none.
 fn not_empty(list: Vec<String>) -> Option<Vec<String>> {
     (!list.is_empty()).then_some(list)
 }
 
-/// Not propagated: the launch template tags the instances.
+/// Not propagated: the launch template has the tags of the instances.
 fn tags<'a>(name: &str, tags: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<Tag> {
     tags.map(|(key, value)| {
         Tag::builder()

@@ -1,54 +1,17 @@
-use super::{From, Given, Resource, Target};
+use super::{Outputs, Resource, Target};
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result};
 use crate::error_codes::is_not_found;
 use crate::inventory::Inventory;
 use aws_sdk_elasticloadbalancing::types::HealthCheck;
-use deployment::plan::ActualResource;
-use deployment::resource::{ClassicHealthCheck, ResourceId};
+use deployment::actual::Actual;
+use deployment::resource::ClassicHealthCheck;
 
 impl Resource for ClassicHealthCheck {
-    async fn observe(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
-        let Some(name) = inventory.classic_load_balancer() else {
-            return Ok(None);
-        };
-        let answer = inventory
-            .clients
-            .elb
-            .describe_load_balancers()
-            .load_balancer_names(name)
-            .send()
-            .await;
-        let answer = answer.context("elasticloadbalancing DescribeLoadBalancers");
-        let answer = answer.map_err(|error| {
-            if is_not_found(&error) {
-                return error.with_subject(
-                    "the classic load balancer of the stack: import the cluster again if it is gone for good",
-                );
-            }
-            error
-        })?;
-        let found = answer
-            .load_balancer_descriptions()
-            .first()
-            .and_then(|found| found.health_check());
-        Ok(found.map(|check| ActualResource {
-            name: name.to_owned(),
-            body: Self {
-                target: check.target().to_owned(),
-                interval_seconds: check.interval(),
-                timeout_seconds: check.timeout(),
-                healthy_threshold: check.healthy_threshold(),
-                unhealthy_threshold: check.unhealthy_threshold(),
-            }
-            .into(),
-            tags: None,
-            outputs: Vec::new(),
-        }))
-    }
+    type Key = ();
 
-    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
-        const ASK: &str = "elasticloadbalancing ConfigureHealthCheck";
+    async fn create(&self, cloud: &Cloud, target: &Target<'_, Self::Key>) -> Result<Outputs> {
+        const OPERATION: &str = "elasticloadbalancing ConfigureHealthCheck";
         let check = HealthCheck::builder()
             .target(&self.target)
             .interval(self.interval_seconds)
@@ -56,18 +19,62 @@ impl Resource for ClassicHealthCheck {
             .healthy_threshold(self.healthy_threshold)
             .unhealthy_threshold(self.unhealthy_threshold)
             .build()
-            .map_err(|error| Error::bug(ASK, error.to_string()))?;
-        let ask = cloud
+            .map_err(|error| Error::bug(OPERATION, error.to_string()))?;
+        let request = cloud
             .clients
             .elb
             .configure_health_check()
             .load_balancer_name(target.name)
             .health_check(check);
-        ask.send().await.context(ASK)?;
+        request.send().await.context(OPERATION)?;
         Ok(Vec::new())
     }
 
-    async fn update(&self, cloud: &Cloud, target: &Target<'_>, _from: &From<'_>) -> Result<Given> {
+    async fn update(
+        &self,
+        cloud: &Cloud,
+        target: &Target<'_, Self::Key>,
+        _current: &Actual<Self>,
+    ) -> Result<Outputs> {
         self.create(cloud, target).await
     }
+}
+
+/// Reads the health check of the classic load balancer `name`.
+pub(crate) async fn observe(
+    inventory: &Inventory<'_>,
+    name: &str,
+) -> Result<Option<Actual<ClassicHealthCheck>>> {
+    let response = inventory
+        .clients
+        .elb
+        .describe_load_balancers()
+        .load_balancer_names(name)
+        .send()
+        .await;
+    let response = response.context("elasticloadbalancing DescribeLoadBalancers");
+    let response = response.map_err(|error| {
+        if is_not_found(&error) {
+            return error.with_subject(
+                "the classic load balancer of the stack: import the cluster again if it was deleted permanently",
+            );
+        }
+        error
+    })?;
+    let found = response
+        .load_balancer_descriptions()
+        .first()
+        .and_then(|found| found.health_check());
+    Ok(found.map(|check| Actual {
+        name: name.to_owned(),
+        body: ClassicHealthCheck {
+            target: check.target().to_owned(),
+            interval_seconds: check.interval(),
+            timeout_seconds: check.timeout(),
+            healthy_threshold: check.healthy_threshold(),
+            unhealthy_threshold: check.unhealthy_threshold(),
+        },
+        tags: None,
+        outputs: Vec::new(),
+    }))
 }

@@ -1,4 +1,7 @@
-use super::{From, Given, Left, Resource, Target, each, known};
+use super::{
+    DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_each, found_by_observing,
+    resolved,
+};
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result};
 use crate::error_codes::{ignore_not_found, is_not_ready, is_role_propagation_error};
@@ -10,25 +13,24 @@ use aws_sdk_lambda::types::{
     TracingConfig, TracingMode, VpcConfig,
 };
 use backon::Retryable;
-use deployment::plan::{ActualResource, Change};
-use deployment::removal::{Remnant, Step};
-use deployment::resource::{Function, ResourceId, Vpc};
-use deployment::{FunctionType, Output, Secret, Tags, Value};
+use deployment::actual::Actual;
+use deployment::found::FoundResource;
+use deployment::plan::Teardown;
+use deployment::resource::{Function, Vpc};
+use deployment::{FunctionType, HostGroup, Output, Secret, Tags, Value};
 use std::collections::HashMap;
 
-/// The environment variable of the key under which credentials are sealed.
+/// The environment variable with the key that seals the credentials.
 const SEAL_KEY: &str = "SEAL_KEY";
 
-impl Resource for Function {
-    async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
-        let ResourceId::Function(group, function) = id else {
-            return Err(Error::bug("lambda GetFunction", "not a function"));
-        };
-        let Some(answer) = inventory.function(group, function).await? else {
+impl Observe for Function {
+    async fn observe(inventory: &Inventory<'_>, key: Self::Key) -> Result<Option<Actual<Self>>> {
+        let (group, function) = key;
+        let Some(response) = inventory.function(group, function).await? else {
             return Ok(None);
         };
         let empty = FunctionConfiguration::builder().build();
-        let found = answer.configuration().unwrap_or(&empty);
+        let found = response.configuration().unwrap_or(&empty);
         let mut environment: HashMap<_, _> = found
             .environment()
             .and_then(|environment| environment.variables().cloned())
@@ -41,7 +43,7 @@ impl Resource for Function {
                 subnets: vpc.subnet_ids().iter().cloned().collect(),
                 security_groups: vpc.security_group_ids().iter().cloned().collect(),
             });
-        Ok(Some(ActualResource {
+        Ok(Some(Actual {
             body: Self {
                 description: found.description().unwrap_or_default().to_owned(),
                 runtime: found.runtime().map_or("", Runtime::as_str).to_owned(),
@@ -64,23 +66,29 @@ impl Resource for Function {
                     .and_then(|tracing| tracing.mode())
                     .map_or("PassThrough", TracingMode::as_str)
                     .to_owned(),
-            }
-            .into(),
+            },
             tags: Some(Tags(
-                answer.tags().cloned().unwrap_or_default().into_iter().collect(),
+                response.tags().cloned().unwrap_or_default().into_iter().collect(),
             )),
             outputs: vec![(Output::Arn, found.function_arn().unwrap_or_default().to_owned())],
             name: inventory.names.function(group, function),
         }))
     }
+}
 
-    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
-        const ASK: &str = "lambda CreateFunction";
-        let (role, key) = (known(&self.role, ASK)?, known(&self.kms_key, ASK)?);
+impl Resource for Function {
+    type Key = (HostGroup, FunctionType);
+
+    async fn create(&self, cloud: &Cloud, target: &Target<'_, Self::Key>) -> Result<Outputs> {
+        const OPERATION: &str = "lambda CreateFunction";
+        let (role, key) = (
+            resolved(&self.role, OPERATION)?,
+            resolved(&self.kms_key, OPERATION)?,
+        );
         let code = FunctionCode::builder()
             .zip_file(Blob::new(&*cloud.package))
             .build();
-        let ask = || async {
+        let request = || async {
             cloud
                 .clients
                 .lambda
@@ -100,67 +108,86 @@ impl Resource for Function {
                 .set_tags(Some(tags(target.tags())))
                 .send()
                 .await
-                .context(ASK)
+                .context(OPERATION)
         };
-        let made = ask
+        let created = request
             .retry(retry::role_propagation())
             .when(is_role_propagation_error)
             .await?;
-        if made.state != Some(State::Active) {
+        if created.state != Some(State::Active) {
             wait(cloud, target.name).await?;
         }
-        Ok(vec![(Output::Arn, made.function_arn.unwrap_or_default())])
+        Ok(vec![(Output::Arn, created.function_arn.unwrap_or_default())])
     }
 
-    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
+    async fn update(
+        &self,
+        cloud: &Cloud,
+        target: &Target<'_, Self::Key>,
+        current: &Actual<Self>,
+    ) -> Result<Outputs> {
         let lambda = &cloud.clients.lambda;
-        // Lambda refuses a change while another is under way; a broken off run may have left one.
-        if from.body_differs() {
+        // Lambda rejects a change while another is in progress, which an interrupted run may have left.
+        if *self != current.body {
             wait(cloud, target.name).await?;
         }
-        // The code last: ours needs the runtime and the environment that come with the configuration, and what stands, the Go
-        // tool's code too, runs with them as well. So every invocation in between finds what it needs.
-        let is_code = |field: &str| ["code_sha256", "architecture"].contains(&field);
-        let differs = |change: &Change| !change.field.starts_with("tags.") && !is_code(&change.field);
-        if from.changes.iter().any(differs) {
+        // The code comes last: it needs the new runtime and environment. The old code, also that of wekactl 1.x, runs with them
+        // as well, so invocations in between succeed.
+        let configuration = Self {
+            code_sha256: current.body.code_sha256.clone(),
+            architecture: current.body.architecture.clone(),
+            ..self.clone()
+        };
+        if configuration != current.body {
             self.configure(cloud, target).await?;
             wait(cloud, target.name).await?;
         }
-        if from.differs(&["code_sha256", "architecture"]) {
-            let ask = lambda.update_function_code().function_name(target.name);
-            let ask = ask.architectures(Architecture::from(self.architecture.as_str()));
-            let ask = ask.zip_file(Blob::new(&*cloud.package));
-            ask.send().await.context("lambda UpdateFunctionCode")?;
+        if self.code_sha256 != current.body.code_sha256 || self.architecture != current.body.architecture {
+            let request = lambda.update_function_code().function_name(target.name);
+            let request = request.architectures(Architecture::from(self.architecture.as_str()));
+            let request = request.zip_file(Blob::new(&*cloud.package));
+            request.send().await.context("lambda UpdateFunctionCode")?;
             wait(cloud, target.name).await?;
         }
-        let new = from.new_tags(target);
+        let new = target.new_tags(current);
         if !new.is_empty() {
-            let ask = lambda.tag_resource().resource(from.output(Output::Arn));
-            ask.set_tags(Some(tags(new.into_iter())))
+            let request = lambda.tag_resource().resource(current.output(Output::Arn));
+            request
+                .set_tags(Some(tags(new.into_iter())))
                 .send()
                 .await
                 .context("lambda TagResource")?;
         }
-        Ok(from.given())
+        Ok(current.outputs.clone())
     }
+}
 
-    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
-        each(step, async |function: &Remnant| {
-            let ask = cloud
+impl Find for Function {
+    async fn find(inventory: &Inventory<'_>, key: Self::Key) -> Result<Vec<FoundResource>> {
+        found_by_observing::<Self>(inventory, key).await
+    }
+}
+
+impl Delete for Function {
+    async fn delete(cloud: &Cloud, key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
+        delete_each(&teardown.found, async |function: &FoundResource| {
+            let request = cloud
                 .clients
                 .lambda
                 .delete_function()
                 .function_name(&function.name);
-            let answer = ask.send().await.context("lambda DeleteFunction");
-            ignore_not_found(answer).map(drop)
+            let response = request.send().await.context("lambda DeleteFunction");
+            ignore_not_found(response).map(drop)
         })
         .await?;
-        // Only scale is in the VPC.
-        let attached = matches!(step.id.resource(), ResourceId::Function(_, FunctionType::Scale));
-        Ok(attached.then(|| {
+        // Only scale is attached to a VPC.
+        let attached = (key.1 == FunctionType::Scale)
+            .then(|| teardown.found.first())
+            .flatten();
+        Ok(attached.map(|function| {
             format!(
                 "network interfaces of the function {}: AWS releases them within 20 to 45 minutes, and their security groups and subnets with them",
-                step.name
+                function.name
             )
         }))
     }
@@ -168,7 +195,7 @@ impl Resource for Function {
 
 trait Parts {
     fn variables(&self) -> Environment;
-    async fn configure(&self, cloud: &Cloud, target: &Target<'_>) -> Result<()>;
+    async fn configure(&self, cloud: &Cloud, target: &Target<'_, (HostGroup, FunctionType)>) -> Result<()>;
 }
 
 impl Parts for Function {
@@ -180,35 +207,42 @@ impl Parts for Function {
         Environment::builder().set_variables(Some(variables)).build()
     }
 
-    async fn configure(&self, cloud: &Cloud, target: &Target<'_>) -> Result<()> {
-        const ASK: &str = "lambda UpdateFunctionConfiguration";
-        let (role, key) = (known(&self.role, ASK)?, known(&self.kms_key, ASK)?);
-        let nowhere = || {
+    async fn configure(&self, cloud: &Cloud, target: &Target<'_, (HostGroup, FunctionType)>) -> Result<()> {
+        const OPERATION: &str = "lambda UpdateFunctionConfiguration";
+        let (role, key) = (
+            resolved(&self.role, OPERATION)?,
+            resolved(&self.kms_key, OPERATION)?,
+        );
+        let detached = || {
             VpcConfig::builder()
                 .set_subnet_ids(Some(vec![]))
                 .set_security_group_ids(Some(vec![]))
                 .build()
         };
-        let ask = || async {
-            let ask = cloud
+        let request = || async {
+            let request = cloud
                 .clients
                 .lambda
                 .update_function_configuration()
                 .function_name(target.name);
-            let ask = ask
+            let request = request
                 .description(&self.description)
                 .runtime(Runtime::from(self.runtime.as_str()));
-            let ask = ask
+            let request = request
                 .handler(&self.handler)
                 .memory_size(self.memory_mib)
                 .timeout(self.timeout_seconds);
-            let ask = ask.role(&role).kms_key_arn(&key).environment(self.variables());
-            let ask = ask.vpc_config(self.vpc.as_ref().map_or_else(nowhere, vpc_config));
+            let request = request
+                .role(&role)
+                .kms_key_arn(&key)
+                .environment(self.variables());
+            let request = request.vpc_config(self.vpc.as_ref().map_or_else(detached, vpc_config));
             let mode = TracingMode::from(self.tracing.as_str());
-            let ask = ask.tracing_config(TracingConfig::builder().mode(mode).build());
-            ask.send().await.context(ASK)
+            let request = request.tracing_config(TracingConfig::builder().mode(mode).build());
+            request.send().await.context(OPERATION)
         };
-        ask.retry(retry::role_propagation())
+        request
+            .retry(retry::role_propagation())
             .when(is_role_propagation_error)
             .await
             .map(drop)
@@ -222,33 +256,35 @@ fn vpc_config(vpc: &Vpc) -> VpcConfig {
         .build()
 }
 
-/// Waits until Lambda says that the function can be called and changed.
+/// Waits until the function can be invoked and changed.
 async fn wait(cloud: &Cloud, name: &str) -> Result<()> {
-    const ASK: &str = "lambda GetFunctionConfiguration";
-    let ask = || async {
-        let asked = cloud
+    const OPERATION: &str = "lambda GetFunctionConfiguration";
+    let request = || async {
+        let response = cloud
             .clients
             .lambda
             .get_function_configuration()
             .function_name(name)
             .send()
             .await;
-        let found = asked.context(ASK)?;
+        let found = response.context(OPERATION)?;
         let reason = |reason: Option<&str>| reason.unwrap_or("no reason given").to_owned();
         match (found.state(), found.last_update_status()) {
-            (Some(State::Failed), _) => Ok(Err(Error::invalid_state(ASK, reason(found.state_reason())))),
+            (Some(State::Failed), _) => {
+                Ok(Err(Error::invalid_state(OPERATION, reason(found.state_reason()))))
+            }
             (_, Some(LastUpdateStatus::Failed)) => Ok(Err(Error::invalid_state(
-                ASK,
+                OPERATION,
                 reason(found.last_update_status_reason()),
             ))),
             (Some(State::Pending), _) | (_, Some(LastUpdateStatus::InProgress)) => Err(Error::not_ready(
-                ASK,
+                OPERATION,
                 format!("function {name} is still being set up"),
             )),
             _ => Ok(Ok(())),
         }
     };
-    ask.retry(retry::minutes()).when(is_not_ready).await?
+    request.retry(retry::minutes()).when(is_not_ready).await?
 }
 
 fn tags<'a>(tags: impl Iterator<Item = (&'a str, &'a str)>) -> HashMap<String, String> {

@@ -1,34 +1,35 @@
-use super::{From, Given, Left, Resource, Target, tags_from};
+use super::{DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target};
 use crate::cloud::Cloud;
 use crate::error::{Context, Result, required_field};
 use crate::error_codes::{ignore, ignore_not_found, is_key_deleted, is_not_found};
 use crate::inventory::Inventory;
 use crate::retry;
+use crate::tags::tags_from;
 use aws_sdk_kms::types::{KeyState, Tag};
 use backon::Retryable;
 use deployment::Output;
-use deployment::plan::ActualResource;
-use deployment::removal::{Remnant, Step};
-use deployment::resource::{KmsKey, ResourceId};
+use deployment::actual::Actual;
+use deployment::found::FoundResource;
+use deployment::plan::Teardown;
+use deployment::resource::KmsKey;
 
-/// For how long a deletion can still be called off: the least that AWS takes.
+/// How long a deletion can be cancelled: the minimum of KMS.
 const DAYS_TO_DELETION: i32 = 7;
 
-/// A key that was made just now is not known everywhere in KMS yet.
-impl Resource for KmsKey {
-    async fn observe(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
+impl Observe for KmsKey {
+    async fn observe(inventory: &Inventory<'_>, _key: Self::Key) -> Result<Option<Actual<Self>>> {
         let kms = &inventory.clients.kms;
         let alias = inventory.names.key_alias();
-        let answer = kms
+        let response = kms
             .describe_key()
             .key_id(&alias)
             .send()
             .await
             .context("kms DescribeKey");
-        let Some(answer) = ignore_not_found(answer)? else {
+        let Some(response) = ignore_not_found(response)? else {
             return Ok(None);
         };
-        let key = required_field(answer.key_metadata, "kms DescribeKey", "key")?;
+        let key = required_field(response.key_metadata, "kms DescribeKey", "key")?;
         let id = key.key_id();
         let (tags, rotation) = tokio::try_join!(
             async {
@@ -46,13 +47,12 @@ impl Resource for KmsKey {
                     .context("kms GetKeyRotationStatus")
             },
         )?;
-        Ok(Some(ActualResource {
+        Ok(Some(Actual {
             name: alias,
             body: Self {
                 state: key.key_state().map_or("", KeyState::as_str).to_owned(),
                 rotation: rotation.key_rotation_enabled(),
-            }
-            .into(),
+            },
             tags: Some(tags_from(tags.tags(), |tag| {
                 (Some(tag.tag_key()), Some(tag.tag_value()))
             })),
@@ -62,10 +62,14 @@ impl Resource for KmsKey {
             ],
         }))
     }
+}
 
-    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
+impl Resource for KmsKey {
+    type Key = ();
+
+    async fn create(&self, cloud: &Cloud, target: &Target<'_, Self::Key>) -> Result<Outputs> {
         let kms = &cloud.clients.kms;
-        let made = kms
+        let created = kms
             .create_key()
             .description(format!(
                 "wekactl: settings of the Weka cluster {}",
@@ -75,19 +79,20 @@ impl Resource for KmsKey {
             .send()
             .await
             .context("kms CreateKey")?;
-        let key = required_field(made.key_metadata, "kms CreateKey", "key")?;
+        let key = required_field(created.key_metadata, "kms CreateKey", "key")?;
         let id = key.key_id;
-        let name = || async {
-            let ask = kms.create_alias().alias_name(target.name).target_key_id(&id);
-            ask.send().await.context("kms CreateAlias")
+        let set_alias = || async {
+            let request = kms.create_alias().alias_name(target.name).target_key_id(&id);
+            request.send().await.context("kms CreateAlias")
         };
+        // A new key is visible everywhere in KMS only after some seconds.
         let rotate = || enable_rotation(cloud, &id);
         let (named, rotated) = tokio::join!(
-            name.retry(retry::seconds()).when(is_not_found),
+            set_alias.retry(retry::seconds()).when(is_not_found),
             rotate.retry(retry::seconds()).when(is_not_found),
         );
         if let Err(error) = named {
-            // A key without its alias would never be found again: it is not left behind.
+            // Only the alias identifies the key. A key without it must not be left behind.
             let undo = kms
                 .schedule_key_deletion()
                 .key_id(&id)
@@ -97,7 +102,7 @@ impl Resource for KmsKey {
             return Err(match undo.context("kms ScheduleKeyDeletion") {
                 Ok(_) => error,
                 Err(undo) => error.with_subject(&format!(
-                    "the new key {id} got no alias and could not be deleted, delete it by hand ({undo})"
+                    "the new key {id} got no alias and could not be deleted; delete it manually ({undo})"
                 )),
             });
         }
@@ -108,11 +113,16 @@ impl Resource for KmsKey {
         ])
     }
 
-    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
+    async fn update(
+        &self,
+        cloud: &Cloud,
+        target: &Target<'_, Self::Key>,
+        current: &Actual<Self>,
+    ) -> Result<Outputs> {
         let kms = &cloud.clients.kms;
-        let id = from.output(Output::Id);
-        if from.differs(&["state"]) {
-            if from.standing.body.fields()["state"] == "PendingDeletion" {
+        let id = current.output(Output::Id);
+        if self.state != current.body.state {
+            if current.body.state == KeyState::PendingDeletion.as_str() {
                 kms.cancel_key_deletion()
                     .key_id(id)
                     .send()
@@ -125,10 +135,10 @@ impl Resource for KmsKey {
                 .await
                 .context("kms EnableKey")?;
         }
-        if from.differs(&["rotation"]) {
+        if self.rotation != current.body.rotation {
             enable_rotation(cloud, id).await?;
         }
-        let new = from.new_tags(target);
+        let new = target.new_tags(current);
         if !new.is_empty() {
             let new = tags(new.into_iter())?;
             kms.tag_resource()
@@ -138,43 +148,49 @@ impl Resource for KmsKey {
                 .await
                 .context("kms TagResource")?;
         }
-        Ok(from.given())
+        Ok(current.outputs.clone())
     }
+}
 
-    async fn remnants(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Vec<Remnant>> {
+impl Find for KmsKey {
+    async fn find(inventory: &Inventory<'_>, _key: Self::Key) -> Result<Vec<FoundResource>> {
         let kms = &inventory.clients.kms;
         let alias = inventory.names.key_alias();
-        let answer = kms.describe_key().key_id(&alias).send().await;
-        let Some(answer) = ignore_not_found(answer.context("kms DescribeKey"))? else {
+        let response = kms.describe_key().key_id(&alias).send().await;
+        let Some(response) = ignore_not_found(response.context("kms DescribeKey"))? else {
             return Ok(Vec::new());
         };
-        let key = required_field(answer.key_metadata, "kms DescribeKey", "key")?;
-        let ask = kms.list_resource_tags().key_id(key.key_id());
-        let tags = ask.send().await.context("kms ListResourceTags")?;
+        let key = required_field(response.key_metadata, "kms DescribeKey", "key")?;
+        let request = kms.list_resource_tags().key_id(key.key_id());
+        let tags = request.send().await.context("kms ListResourceTags")?;
         let tags = tags_from(tags.tags(), |tag| (Some(tag.tag_key()), Some(tag.tag_value())));
-        Ok(vec![Remnant::named(alias, Some(tags)).by(key.key_id)])
+        Ok(vec![
+            FoundResource::named(alias, Some(tags)).with_handle(key.key_id),
+        ])
     }
+}
 
-    /// The alias last: it is by the alias that the key is found again.
-    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+impl Delete for KmsKey {
+    /// Deletes the alias last: only the alias identifies the key.
+    async fn delete(cloud: &Cloud, _key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
         let kms = &cloud.clients.kms;
-        let mut left = None;
-        for key in &step.remnants {
-            let ask = kms.schedule_key_deletion().key_id(&key.handle);
-            let scheduled = ask.pending_window_in_days(DAYS_TO_DELETION).send().await;
-            // A key that waits for its deletion already is in a state that AWS refuses.
+        let mut deferred = None;
+        for key in &teardown.found {
+            let request = kms.schedule_key_deletion().key_id(&key.handle);
+            let scheduled = request.pending_window_in_days(DAYS_TO_DELETION).send().await;
+            // A key whose deletion is already scheduled is in an invalid state.
             let scheduled = ignore(scheduled.context("kms ScheduleKeyDeletion"), is_key_deleted)?;
-            let ask = kms.delete_alias().alias_name(&key.name).send().await;
-            ignore_not_found(ask.context("kms DeleteAlias"))?;
+            let request = kms.delete_alias().alias_name(&key.name).send().await;
+            ignore_not_found(request.context("kms DeleteAlias"))?;
             let date = scheduled.and_then(|scheduled| scheduled.deletion_date);
             let date = date.and_then(|date| jiff::Timestamp::from_second(date.secs()).ok());
             let when = date.map_or_else(
-                || "at the date that it has already".to_owned(),
+                || "on the date that is already set".to_owned(),
                 |date| format!("on {}", date.strftime("%Y-%m-%d")),
             );
-            left = Some(format!("KMS key {}: AWS deletes it {when}", key.handle));
+            deferred = Some(format!("KMS key {}: AWS deletes it {when}", key.handle));
         }
-        Ok(left)
+        Ok(deferred)
     }
 }
 

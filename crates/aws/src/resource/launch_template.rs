@@ -1,8 +1,9 @@
-use super::{From, Given, Left, Resource, Target, each, tags_from};
+use super::{DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_each};
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result, required_field};
 use crate::error_codes::ignore_not_found;
 use crate::inventory::Inventory;
+use crate::tags::tags_from;
 use aws_sdk_ec2::types::{
     InstanceType, LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest,
     LaunchTemplateHttpTokensState, LaunchTemplateIamInstanceProfileSpecificationRequest,
@@ -12,29 +13,27 @@ use aws_sdk_ec2::types::{
 };
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use deployment::plan::ActualResource;
-use deployment::removal::{Remnant, Step};
-use deployment::resource::{LaunchTemplate, Mapping, ResourceId, UserData};
-use deployment::{Output, Secret, Tags};
+use deployment::actual::Actual;
+use deployment::found::FoundResource;
+use deployment::plan::Teardown;
+use deployment::resource::{LaunchTemplate, Mapping, UserData};
+use deployment::{HostGroup, Output, Secret, Tags};
 
-impl Resource for LaunchTemplate {
-    async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
-        let group = id
-            .group()
-            .ok_or_else(|| Error::bug("ec2 DescribeLaunchTemplates", "not of a host group"))?;
-        let name = inventory.names.launch_template(group);
+impl Observe for LaunchTemplate {
+    async fn observe(inventory: &Inventory<'_>, key: Self::Key) -> Result<Option<Actual<Self>>> {
+        let name = inventory.names.launch_template(key);
         let ec2 = &inventory.clients.ec2;
         let (template, version) = tokio::join!(
             async {
-                let ask = ec2.describe_launch_templates().launch_template_names(&name);
-                ask.send().await.context("ec2 DescribeLaunchTemplates")
+                let request = ec2.describe_launch_templates().launch_template_names(&name);
+                request.send().await.context("ec2 DescribeLaunchTemplates")
             },
             async {
-                let ask = ec2
+                let request = ec2
                     .describe_launch_template_versions()
                     .launch_template_name(&name)
                     .versions("$Latest");
-                ask.send().await.context("ec2 DescribeLaunchTemplateVersions")
+                request.send().await.context("ec2 DescribeLaunchTemplateVersions")
             },
         );
         let template = ignore_not_found(template)?.and_then(|t| t.launch_templates.unwrap_or_default().pop());
@@ -46,16 +45,20 @@ impl Resource for LaunchTemplate {
             "ec2 DescribeLaunchTemplateVersions",
             "data",
         )?;
-        Ok(Some(ActualResource {
+        Ok(Some(Actual {
             name,
-            body: read(&data, is_default).into(),
+            body: read(&data, is_default),
             tags: Some(tags_from(template.tags(), |tag| (tag.key(), tag.value()))),
             outputs: vec![(Output::Id, template.launch_template_id.unwrap_or_default())],
         }))
     }
+}
 
-    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
-        let made = cloud
+impl Resource for LaunchTemplate {
+    type Key = HostGroup;
+
+    async fn create(&self, cloud: &Cloud, target: &Target<'_, Self::Key>) -> Result<Outputs> {
+        let created = cloud
             .clients
             .ec2
             .create_launch_template()
@@ -70,32 +73,41 @@ impl Resource for LaunchTemplate {
             .send()
             .await
             .context("ec2 CreateLaunchTemplate")?;
-        let template = required_field(made.launch_template, "ec2 CreateLaunchTemplate", "template")?;
+        let template = required_field(created.launch_template, "ec2 CreateLaunchTemplate", "template")?;
         Ok(vec![(
             Output::Id,
             template.launch_template_id.unwrap_or_default(),
         )])
     }
 
-    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
+    async fn update(
+        &self,
+        cloud: &Cloud,
+        target: &Target<'_, Self::Key>,
+        current: &Actual<Self>,
+    ) -> Result<Outputs> {
         let ec2 = &cloud.clients.ec2;
-        let newest = if from.body_differs_beside(&["is_default"]) {
-            let ask = ec2
+        let content = Self {
+            is_default: current.body.is_default,
+            ..self.clone()
+        };
+        let newest = if content != current.body {
+            let request = ec2
                 .create_launch_template_version()
                 .launch_template_name(target.name);
-            let made = ask.launch_template_data(self.data()?).send().await;
-            let made = made
+            let created = request.launch_template_data(self.data()?).send().await;
+            let created = created
                 .context("ec2 CreateLaunchTemplateVersion")?
                 .launch_template_version;
-            let number = made.and_then(|version| version.version_number);
+            let number = created.and_then(|version| version.version_number);
             Some(required_field(
                 number,
                 "ec2 CreateLaunchTemplateVersion",
                 "version number",
             )?)
-        } else if from.body_differs() {
-            let ask = ec2.describe_launch_templates().launch_template_names(target.name);
-            let found = ask
+        } else if *self != current.body {
+            let request = ec2.describe_launch_templates().launch_template_names(target.name);
+            let found = request
                 .send()
                 .await
                 .context("ec2 DescribeLaunchTemplates")?
@@ -111,43 +123,45 @@ impl Resource for LaunchTemplate {
             None
         };
         if let Some(number) = newest {
-            let ask = ec2.modify_launch_template().launch_template_name(target.name);
-            ask.default_version(number.to_string())
+            let request = ec2.modify_launch_template().launch_template_name(target.name);
+            request
+                .default_version(number.to_string())
                 .send()
                 .await
                 .context("ec2 ModifyLaunchTemplate")?;
         }
-        let new: Vec<_> = from.new_tags(target).into_iter().map(tag).collect();
+        let new: Vec<_> = target.new_tags(current).into_iter().map(tag).collect();
         if !new.is_empty() {
-            let ask = ec2
+            let request = ec2
                 .create_tags()
-                .resources(from.output(Output::Id))
+                .resources(current.output(Output::Id))
                 .set_tags(Some(new));
-            ask.send().await.context("ec2 CreateTags")?;
+            request.send().await.context("ec2 CreateTags")?;
         }
-        Ok(from.given())
+        Ok(current.outputs.clone())
     }
+}
 
-    async fn remnants(inventory: &Inventory<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
-        let group = id
-            .group()
-            .ok_or_else(|| Error::bug("ec2 DescribeLaunchTemplates", "not of a host group"))?;
-        let name = inventory.names.launch_template(group);
+impl Find for LaunchTemplate {
+    async fn find(inventory: &Inventory<'_>, key: Self::Key) -> Result<Vec<FoundResource>> {
+        let name = inventory.names.launch_template(key);
         let found = inventory.templates().await?.iter();
         let found = found.filter(|template| template.launch_template_name() == Some(&name));
-        let remnant = |template: &aws_sdk_ec2::types::LaunchTemplate| {
+        let found_template = |template: &aws_sdk_ec2::types::LaunchTemplate| {
             let tags = tags_from(template.tags(), |tag| (tag.key(), tag.value()));
             let id = template.launch_template_id().unwrap_or_default();
-            Remnant::named(name.clone(), Some(tags)).by(id)
+            FoundResource::named(name.clone(), Some(tags)).with_handle(id)
         };
-        Ok(found.map(remnant).collect())
+        Ok(found.map(found_template).collect())
     }
+}
 
-    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
-        each(step, async |template: &Remnant| {
-            let ask = cloud.clients.ec2.delete_launch_template();
-            let answer = ask.launch_template_id(&template.handle).send().await;
-            ignore_not_found(answer.context("ec2 DeleteLaunchTemplate")).map(drop)
+impl Delete for LaunchTemplate {
+    async fn delete(cloud: &Cloud, _key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
+        delete_each(&teardown.found, async |template: &FoundResource| {
+            let request = cloud.clients.ec2.delete_launch_template();
+            let response = request.launch_template_id(&template.handle).send().await;
+            ignore_not_found(response.context("ec2 DeleteLaunchTemplate")).map(drop)
         })
         .await
     }
@@ -163,7 +177,7 @@ fn read(data: &ResponseLaunchTemplateData, is_default: bool) -> LaunchTemplate {
         .iter()
         .find(|specification| specification.resource_type() == Some(&ResourceType::Instance));
     let instance_tags = instance.map(tags_of).unwrap_or_default();
-    // A specification for the template itself tags nothing that it launches.
+    // A specification for the template itself does not tag instances.
     let mut tagged: Vec<_> = specifications
         .iter()
         .filter(|specification| specification.resource_type() != Some(&ResourceType::LaunchTemplate))
@@ -230,7 +244,7 @@ impl Data for LaunchTemplate {
         let UserData::Script(script) = &self.user_data else {
             return Err(Error::bug(
                 "ec2 CreateLaunchTemplate",
-                "the join API that the user data needs was not made",
+                "the join API that the user data needs does not exist",
             ));
         };
         let interface = LaunchTemplateInstanceNetworkInterfaceSpecificationRequest::builder()

@@ -1,4 +1,6 @@
-use super::{From, Given, Left, Resource, Target, each};
+use super::{
+    DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_each, found_by_observing,
+};
 use crate::cloud::Cloud;
 use crate::elbv2;
 use crate::error::{Context, Result, required_field};
@@ -8,12 +10,13 @@ use aws_sdk_elasticloadbalancingv2::types::{
     LoadBalancer as Found, LoadBalancerSchemeEnum, LoadBalancerTypeEnum,
 };
 use deployment::Output;
-use deployment::plan::ActualResource;
-use deployment::removal::{Remnant, Step};
-use deployment::resource::{LoadBalancer, ResourceId};
+use deployment::actual::Actual;
+use deployment::found::FoundResource;
+use deployment::plan::Teardown;
+use deployment::resource::LoadBalancer;
 
-impl Resource for LoadBalancer {
-    async fn observe(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
+impl Observe for LoadBalancer {
+    async fn observe(inventory: &Inventory<'_>, _key: Self::Key) -> Result<Option<Actual<Self>>> {
         let Some(found) = inventory.load_balancer().await? else {
             return Ok(None);
         };
@@ -23,7 +26,7 @@ impl Resource for LoadBalancer {
             .filter_map(|zone| zone.subnet_id().map(str::to_owned))
             .collect();
         let arn = found.load_balancer_arn().unwrap_or_default();
-        Ok(Some(ActualResource {
+        Ok(Some(Actual {
             name: inventory.names.load_balancer(),
             body: Self {
                 scheme: found
@@ -32,15 +35,18 @@ impl Resource for LoadBalancer {
                     .to_owned(),
                 subnets,
                 security_groups: found.security_groups().iter().cloned().collect(),
-            }
-            .into(),
+            },
             tags: Some(elbv2::tags_of(&inventory.clients.elbv2, arn).await?),
-            outputs: given(found),
+            outputs: outputs(found),
         }))
     }
+}
 
-    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
-        let made = cloud
+impl Resource for LoadBalancer {
+    type Key = ();
+
+    async fn create(&self, cloud: &Cloud, target: &Target<'_, Self::Key>) -> Result<Outputs> {
+        let created = cloud
             .clients
             .elbv2
             .create_load_balancer()
@@ -53,57 +59,71 @@ impl Resource for LoadBalancer {
             .send()
             .await
             .context("elasticloadbalancing CreateLoadBalancer")?;
-        let made = made.load_balancers.unwrap_or_default().pop();
-        Ok(given(&required_field(
-            made,
+        let created = created.load_balancers.unwrap_or_default().pop();
+        Ok(outputs(&required_field(
+            created,
             "elasticloadbalancing CreateLoadBalancer",
             "load balancer",
         )?))
     }
 
-    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
+    async fn update(
+        &self,
+        cloud: &Cloud,
+        target: &Target<'_, Self::Key>,
+        current: &Actual<Self>,
+    ) -> Result<Outputs> {
         let client = &cloud.clients.elbv2;
-        let arn = from.output(Output::Arn);
-        if from.differs(&["subnets"]) {
-            let ask = client
+        let arn = current.output(Output::Arn);
+        if self.subnets != current.body.subnets {
+            let request = client
                 .set_subnets()
                 .load_balancer_arn(arn)
                 .set_subnets(Some(self.subnets.iter().cloned().collect()));
-            ask.send().await.context("elasticloadbalancing SetSubnets")?;
+            request.send().await.context("elasticloadbalancing SetSubnets")?;
         }
-        if from.differs(&["security_groups"]) {
-            let ask = client.set_security_groups().load_balancer_arn(arn);
-            let ask = ask.set_security_groups(Some(self.security_groups.iter().cloned().collect()));
-            ask.send()
+        if self.security_groups != current.body.security_groups {
+            let request = client.set_security_groups().load_balancer_arn(arn);
+            let request = request.set_security_groups(Some(self.security_groups.iter().cloned().collect()));
+            request
+                .send()
                 .await
                 .context("elasticloadbalancing SetSecurityGroups")?;
         }
-        elbv2::add_tags(client, arn, from.new_tags(target)).await?;
-        Ok(from.given())
+        elbv2::add_tags(client, arn, target.new_tags(current)).await?;
+        Ok(current.outputs.clone())
     }
+}
 
-    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
-        each(step, async |balancer: &Remnant| {
-            let ask = cloud
+impl Find for LoadBalancer {
+    async fn find(inventory: &Inventory<'_>, key: Self::Key) -> Result<Vec<FoundResource>> {
+        found_by_observing::<Self>(inventory, key).await
+    }
+}
+
+impl Delete for LoadBalancer {
+    async fn delete(cloud: &Cloud, _key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
+        delete_each(&teardown.found, async |balancer: &FoundResource| {
+            let request = cloud
                 .clients
                 .elbv2
                 .delete_load_balancer()
                 .load_balancer_arn(&balancer.handle);
-            let answer = ask
+            let response = request
                 .send()
                 .await
                 .context("elasticloadbalancing DeleteLoadBalancer");
-            ignore_not_found(answer).map(drop)
+            ignore_not_found(response).map(drop)
         })
         .await
     }
 }
 
-fn given(found: &Found) -> Given {
+fn outputs(found: &Found) -> Outputs {
     let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
     vec![
         (Output::Arn, text(found.load_balancer_arn())),
-        // With the name's capitals; Route 53 keeps none.
+        // AWS keeps the case of the name here, Route 53 does not.
         (Output::DnsName, text(found.dns_name()).to_ascii_lowercase()),
         (Output::HostedZoneId, text(found.canonical_hosted_zone_id())),
     ]

@@ -1,27 +1,28 @@
-use super::{From, Given, Left, Resource, Target, each};
+use super::{DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_each};
 use crate::cloud::Cloud;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::error_codes::ignore_not_found;
 use crate::inventory::Inventory;
-use deployment::plan::ActualResource;
-use deployment::removal::{Remnant, Step};
-use deployment::resource::{LogGroup, ResourceId};
-use deployment::{Output, Tags};
+use deployment::actual::Actual;
+use deployment::found::FoundResource;
+use deployment::plan::Teardown;
+use deployment::resource::LogGroup;
+use deployment::{FunctionType, HostGroup, Output, Tags};
 use std::collections::HashMap;
 
-impl Resource for LogGroup {
-    async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
-        let name = name_of(inventory, id)?;
+impl Observe for LogGroup {
+    async fn observe(inventory: &Inventory<'_>, key: Self::Key) -> Result<Option<Actual<Self>>> {
+        let name = name_of(inventory, key);
         let logs = &inventory.clients.logs;
-        // The ARN follows from the name: what stands and its tags are asked for side by side.
+        // The name determines the ARN, so the group and its tags are read concurrently.
         let arn = inventory
             .account()
             .await?
             .arn("logs", &format!("log-group:{name}"));
         let (found, tags) = tokio::join!(
             async {
-                let ask = logs.describe_log_groups().log_group_name_prefix(&name);
-                ask.send().await.context("logs DescribeLogGroups")
+                let request = logs.describe_log_groups().log_group_name_prefix(&name);
+                request.send().await.context("logs DescribeLogGroups")
             },
             async {
                 logs.list_tags_for_resource()
@@ -32,32 +33,35 @@ impl Resource for LogGroup {
             },
         );
         let found = found?;
-        // Groups come in the order of their names: the one that is the prefix itself comes first.
-        let Some(standing) = found
+        // Groups are ordered by name: the group whose name is the prefix comes first.
+        let Some(group) = found
             .log_groups()
             .iter()
             .find(|g| g.log_group_name() == Some(&name))
         else {
             return Ok(None);
         };
-        Ok(Some(ActualResource {
+        Ok(Some(Actual {
             body: Self {
-                retention_days: standing.retention_in_days().unwrap_or(0),
-            }
-            .into(),
+                retention_days: group.retention_in_days().unwrap_or(0),
+            },
             tags: Some(Tags(tags?.tags.unwrap_or_default().into_iter().collect())),
             outputs: vec![(Output::Arn, arn)],
             name,
         }))
     }
+}
 
-    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
+impl Resource for LogGroup {
+    type Key = (HostGroup, Option<FunctionType>);
+
+    async fn create(&self, cloud: &Cloud, target: &Target<'_, Self::Key>) -> Result<Outputs> {
         let logs = &cloud.clients.logs;
-        let ask = logs
+        let request = logs
             .create_log_group()
             .log_group_name(target.name)
             .set_tags(Some(tags(target.tags())));
-        ask.send().await.context("logs CreateLogGroup")?;
+        request.send().await.context("logs CreateLogGroup")?;
         set_retention(cloud, target.name, self.retention_days).await?;
         Ok(vec![(
             Output::Arn,
@@ -65,78 +69,85 @@ impl Resource for LogGroup {
         )])
     }
 
-    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
-        if from.body_differs() {
+    async fn update(
+        &self,
+        cloud: &Cloud,
+        target: &Target<'_, Self::Key>,
+        current: &Actual<Self>,
+    ) -> Result<Outputs> {
+        if *self != current.body {
             set_retention(cloud, target.name, self.retention_days).await?;
         }
-        let new = from.new_tags(target);
+        let new = target.new_tags(current);
         if !new.is_empty() {
-            let ask = cloud
+            let request = cloud
                 .clients
                 .logs
                 .tag_resource()
-                .resource_arn(from.output(Output::Arn));
-            ask.set_tags(Some(tags(new.into_iter())))
+                .resource_arn(current.output(Output::Arn));
+            request
+                .set_tags(Some(tags(new.into_iter())))
                 .send()
                 .await
                 .context("logs TagResource")?;
         }
-        Ok(from.given())
+        Ok(current.outputs.clone())
     }
+}
 
-    /// Its tags say whether it is there.
-    async fn remnants(inventory: &Inventory<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
-        let name = name_of(inventory, id)?;
+impl Find for LogGroup {
+    /// The request for its tags shows whether it exists.
+    async fn find(inventory: &Inventory<'_>, key: Self::Key) -> Result<Vec<FoundResource>> {
+        let name = name_of(inventory, key);
         let arn = inventory
             .account()
             .await?
             .arn("logs", &format!("log-group:{name}"));
-        let answer = inventory
+        let response = inventory
             .clients
             .logs
             .list_tags_for_resource()
             .resource_arn(arn)
             .send()
             .await;
-        let answer = ignore_not_found(answer.context("logs ListTagsForResource"))?;
-        let tags = answer.map(|answer| Tags(answer.tags.unwrap_or_default().into_iter().collect()));
+        let response = ignore_not_found(response.context("logs ListTagsForResource"))?;
+        let tags = response.map(|response| Tags(response.tags.unwrap_or_default().into_iter().collect()));
         Ok(tags
-            .map(|tags| Remnant::named(name, Some(tags)))
+            .map(|tags| FoundResource::named(name, Some(tags)))
             .into_iter()
             .collect())
     }
+}
 
-    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
-        each(step, async |group: &Remnant| {
-            let ask = cloud
+impl Delete for LogGroup {
+    async fn delete(cloud: &Cloud, _key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
+        delete_each(&teardown.found, async |group: &FoundResource| {
+            let request = cloud
                 .clients
                 .logs
                 .delete_log_group()
                 .log_group_name(&group.handle);
-            ignore_not_found(ask.send().await.context("logs DeleteLogGroup")).map(drop)
+            ignore_not_found(request.send().await.context("logs DeleteLogGroup")).map(drop)
         })
         .await
     }
 }
 
-fn name_of(inventory: &Inventory<'_>, id: ResourceId) -> Result<String> {
-    match id {
-        ResourceId::LogGroup(group, Some(function)) => {
-            Ok(inventory.names.function_log_group(group, function))
-        }
-        ResourceId::LogGroup(group, None) => Ok(inventory.names.state_machine_log_group(group)),
-        _ => Err(Error::bug("logs DescribeLogGroups", "not a log group")),
+fn name_of(inventory: &Inventory<'_>, (group, function): (HostGroup, Option<FunctionType>)) -> String {
+    match function {
+        Some(function) => inventory.names.function_log_group(group, function),
+        None => inventory.names.state_machine_log_group(group),
     }
 }
 
 async fn set_retention(cloud: &Cloud, name: &str, days: i32) -> Result<()> {
-    let ask = cloud
+    let request = cloud
         .clients
         .logs
         .put_retention_policy()
         .log_group_name(name)
         .retention_in_days(days);
-    ask.send().await.context("logs PutRetentionPolicy").map(drop)
+    request.send().await.context("logs PutRetentionPolicy").map(drop)
 }
 
 fn tags<'a>(tags: impl Iterator<Item = (&'a str, &'a str)>) -> HashMap<String, String> {

@@ -1,11 +1,11 @@
-//! Each kind of resource at AWS: how it is found, made and changed.
+//! The AWS calls of each kind of resource.
 //!
-//! A kind is one file with one `impl` of [`Resource`]. `observe` finds by name what stands, `create` and `update` bring
-//! it to the body that they are given, `delete` removes it; running any twice is the same as once.
+//! A kind is one file. `observe` reads the actual state, `create` and `update` set the desired one; `find` looks for what a
+//! teardown decides about, and `delete` deletes it. Running any of them twice has the same effect as once.
 
-mod alias_record;
+pub(crate) mod alias_record;
 mod auto_scaling_group;
-mod classic_health_check;
+pub(crate) mod classic_health_check;
 mod function;
 mod instances;
 mod invoke_permission;
@@ -22,177 +22,206 @@ mod state_machine;
 mod table;
 mod target_group;
 
-pub(crate) use crate::tags::tags_from;
-
 use crate::cloud::Cloud;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::inventory::Inventory;
-use deployment::plan::{ActualResource, Change};
-use deployment::removal::{Remnant, Step};
+use deployment::actual::{Actual, ActualResource};
+use deployment::found::FoundResource;
+use deployment::plan::{Desired, Teardown};
 use deployment::resource::*;
-use deployment::{Output, Tags};
+use deployment::{Output, ResourceId, Tags, Value};
+use futures::future::try_join_all;
 
-/// What a resource gives others once it is there.
-pub(crate) type Given = Vec<(Output, String)>;
+/// The outputs of a resource.
+pub(crate) type Outputs = Vec<(Output, String)>;
 
-/// A resource to be made or changed.
+/// What AWS finishes later, in one line for the user.
+pub(crate) type DeferredCleanup = String;
+
+/// The resource to create or update.
 #[derive(Debug)]
-pub(crate) struct Target<'a> {
-    /// Which one.
-    pub(crate) id: ResourceId,
-    /// Its name.
+pub(crate) struct Target<'a, K> {
+    pub(crate) key: K,
     pub(crate) name: &'a str,
-    /// The tags it is to have.
+    /// `None` for a kind without tags.
     pub(crate) tags: Option<&'a Tags>,
 }
 
-impl Target<'_> {
-    /// Its tags; none for a kind that bears none.
+impl<K> Target<'_, K> {
     pub(crate) fn tags(&self) -> impl Iterator<Item = (&str, &str)> {
         self.tags.into_iter().flat_map(Tags::iter)
     }
-}
 
-/// What a resource is changed from.
-#[derive(Debug)]
-pub(crate) struct From<'a> {
-    /// How it stands.
-    pub(crate) standing: &'a ActualResource,
-    /// The fields that differ.
-    pub(crate) changes: &'a [Change],
-}
-
-impl From<'_> {
-    /// Whether one of these fields, or one within them, differs.
-    pub(crate) fn differs(&self, fields: &[&str]) -> bool {
-        self.changes.iter().any(|change| {
-            fields.iter().any(|field| {
-                change
-                    .field
-                    .strip_prefix(field)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            })
-        })
-    }
-
-    /// Whether a field other than a tag differs.
-    pub(crate) fn body_differs(&self) -> bool {
-        self.body_differs_beside(&[])
-    }
-
-    /// Whether a field other than a tag and these differs.
-    pub(crate) fn body_differs_beside(&self, fields: &[&str]) -> bool {
-        let mut names = self.changes.iter().map(|change| change.field.as_str());
-        names.any(|name| !name.starts_with("tags.") && !fields.contains(&name))
-    }
-
-    /// The tags to set: those that differ.
-    pub(crate) fn new_tags<'t>(&self, target: &'t Target<'_>) -> Vec<(&'t str, &'t str)> {
-        let standing = self.standing.tags.as_ref();
-        target
-            .tags()
-            .filter(|(key, value)| standing.and_then(|tags| tags.get(key)) != Some(value))
-            .collect()
-    }
-
-    /// What it gave, as it was observed.
-    pub(crate) fn given(&self) -> Given {
-        self.standing.outputs.clone()
-    }
-
-    /// One of the outputs as it was observed; empty if it had none, which AWS refuses.
-    pub(crate) fn output(&self, output: Output) -> &str {
-        self.standing
-            .outputs
-            .iter()
-            .find(|(of, _)| *of == output)
-            .map_or("", |(_, value)| value)
+    /// The tags that `current` lacks or has with another value.
+    pub(crate) fn new_tags<B>(&self, current: &Actual<B>) -> Vec<(&str, &str)> {
+        let differs = |key: &str, value| current.tags.as_ref().and_then(|tags| tags.get(key)) != Some(value);
+        self.tags().filter(|(key, value)| differs(key, value)).collect()
     }
 }
 
-/// What is done about a kind of resource.
+/// A kind of resource.
 pub(crate) trait Resource: Sized {
-    /// Looks for it by its name. What stands under the name is returned whoever's it is: the plan compares the tags.
-    async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>>;
+    /// What identifies a resource among its kind.
+    type Key: Copy;
 
-    /// Makes it.
-    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given>;
+    async fn create(&self, cloud: &Cloud, target: &Target<'_, Self::Key>) -> Result<Outputs>;
 
-    /// Changes the fields that differ.
-    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given>;
-
-    /// Looks for what is to be removed: all that stands under its name, whoever's it is, and no more of each than its removal
-    /// needs.
-    async fn remnants(inventory: &Inventory<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
-        let standing = Self::observe(inventory, id).await?;
-        Ok(standing.map(Remnant::from).into_iter().collect())
-    }
-
-    /// Removes it; what is not there any more is fine. By itself, a kind goes with what it is part of.
-    async fn delete(_cloud: &Cloud, _step: &Step) -> Result<Left> {
-        Ok(None)
-    }
+    /// Changes the fields and tags in which `current` differs.
+    async fn update(
+        &self,
+        cloud: &Cloud,
+        target: &Target<'_, Self::Key>,
+        current: &Actual<Self>,
+    ) -> Result<Outputs>;
 }
 
-/// What a removal leaves to AWS, in a line for the user.
-pub(crate) type Left = Option<String>;
+/// A kind whose resources are found by the name of the cluster.
+pub(crate) trait Observe: Resource {
+    /// Returns whatever has the name: the plan checks the owner.
+    async fn observe(inventory: &Inventory<'_>, key: Self::Key) -> Result<Option<Actual<Self>>>;
+}
+
+/// A kind whose resources a teardown finds.
+pub(crate) trait Find: Resource {
+    /// Returns everything with the name, and reads no more than the teardown needs.
+    async fn find(inventory: &Inventory<'_>, key: Self::Key) -> Result<Vec<FoundResource>>;
+}
+
+/// A kind whose resources are deleted by a step of their own.
+pub(crate) trait Delete: Resource {
+    /// Disables or deletes the resources of a step. A resource that does not exist is not an error.
+    async fn delete(cloud: &Cloud, key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>>;
+}
+
+/// [`Find::find`] for a kind whose actual state is as easy to read as what a teardown needs.
+async fn found_by_observing<R: Observe>(
+    inventory: &Inventory<'_>,
+    key: R::Key,
+) -> Result<Vec<FoundResource>> {
+    let actual = R::observe(inventory, key).await?;
+    Ok(actual.map(FoundResource::from).into_iter().collect())
+}
+
+macro_rules! observe_if {
+    (by_name, $kind:ident, $inventory:expr, $key:expr) => {
+        Ok($kind::observe($inventory, $key).await?.map(Actual::into_resource))
+    };
+    (by_request, $kind:ident, $inventory:expr, $key:expr) => {{
+        let _ = $key;
+        Ok(None)
+    }};
+}
+
+macro_rules! find_if {
+    (own_step, $kind:ident, $inventory:expr, $key:expr) => {
+        $kind::find($inventory, $key).await
+    };
+    ($other:ident, $kind:ident, $inventory:expr, $key:expr) => {{
+        let _ = $key;
+        Ok(Vec::new())
+    }};
+}
+
+macro_rules! delete_if {
+    (own_step, $kind:ident, $cloud:expr, $key:expr, $teardown:expr) => {
+        $kind::delete($cloud, $key, $teardown).await
+    };
+    (as_instances, $kind:ident, $cloud:expr, $key:expr, $teardown:expr) => {
+        $kind::delete($cloud, $key, $teardown).await
+    };
+    ($other:ident, $kind:ident, $cloud:expr, $key:expr, $teardown:expr) => {{
+        let _ = $key;
+        Ok(None)
+    }};
+}
 
 macro_rules! dispatch {
-    ($($kind:ident: $label:literal, $version:literal;)*) => {
-        /// Looks for a resource.
+    ($($kind:ident $(($($part:ident: $type:ty),+))?: $label:literal, $version:expr, $lookup:ident, $teardown:ident;)*) => {
+        /// The actual state of a resource that is found by name.
         pub(crate) async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
-            match id.kind() { $(Kind::$kind => $kind::observe(inventory, id).await,)* }
+            match id {
+                $(ResourceId::$kind $(($($part),+))? => observe_if!($lookup, $kind, inventory, ($($($part),+)?)),)*
+            }
         }
 
-        /// Makes a resource.
-        pub(crate) async fn create(cloud: &Cloud, target: &Target<'_>, body: &Body) -> Result<Given> {
-            match body { $(Body::$kind(body) => body.create(cloud, target).await,)* }
+        /// Creates a resource with this body, in which all references are resolved.
+        pub(crate) async fn create(cloud: &Cloud, desired: &Desired, body: &Body) -> Result<Outputs> {
+            match (desired.id, body) {
+                $((ResourceId::$kind $(($($part),+))?, Body::$kind(body)) => {
+                    body.create(cloud, &target(desired, ($($($part),+)?))).await
+                })*
+                _ => Err(other_kind(desired)),
+            }
         }
 
-        /// Changes a resource.
+        /// Updates a resource to this body, in which all references are resolved.
         pub(crate) async fn update(
             cloud: &Cloud,
-            target: &Target<'_>,
+            desired: &Desired,
             body: &Body,
-            from: &From<'_>,
-        ) -> Result<Given> {
-            match body { $(Body::$kind(body) => body.update(cloud, target, from).await,)* }
+            current: &ActualResource,
+        ) -> Result<Outputs> {
+            match (desired.id, body, &current.body) {
+                $((ResourceId::$kind $(($($part),+))?, Body::$kind(body), Body::$kind(actual)) => {
+                    let current = current.with_body(actual.clone());
+                    body.update(cloud, &target(desired, ($($($part),+)?)), &current).await
+                })*
+                _ => Err(other_kind(desired)),
+            }
         }
 
-        /// Looks for what is left of a resource.
-        pub(crate) async fn remnants(inventory: &Inventory<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
-            match id.kind() { $(Kind::$kind => $kind::remnants(inventory, id).await,)* }
+        /// What exists under the name of a resource.
+        pub(crate) async fn find(inventory: &Inventory<'_>, id: ResourceId) -> Result<Vec<FoundResource>> {
+            match id {
+                $(ResourceId::$kind $(($($part),+))? => find_if!($teardown, $kind, inventory, ($($($part),+)?)),)*
+            }
         }
 
-        /// Carries out a step of a removal.
-        pub(crate) async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
-            match step.id.resource().kind() { $(Kind::$kind => $kind::delete(cloud, step).await,)* }
+        /// Executes a step of a teardown.
+        pub(crate) async fn delete(
+            cloud: &Cloud,
+            id: ResourceId,
+            teardown: &Teardown,
+        ) -> Result<Option<DeferredCleanup>> {
+            match id {
+                $(ResourceId::$kind $(($($part),+))? => delete_if!($teardown, $kind, cloud, ($($($part),+)?), teardown),)*
+            }
         }
     };
 }
 
 deployment::kinds!(dispatch);
 
-/// The value that a reference has got by the time its resource's turn comes.
-pub(crate) fn known(value: &deployment::Value, operation: &'static str) -> Result<String> {
-    value
-        .known()
-        .map(str::to_owned)
-        .ok_or_else(|| crate::Error::bug(operation, format!("{value}: it was not made")))
+fn target<K>(desired: &Desired, key: K) -> Target<'_, K> {
+    Target {
+        key,
+        name: &desired.name,
+        tags: desired.tags.as_ref(),
+    }
 }
 
-/// Why nothing can be made of what stands: a destroy was here, and AWS is not done.
-pub(crate) fn still_deleting(operation: &'static str, what: &str) -> crate::Error {
-    let message = format!("AWS is still deleting {what}: run this again in a minute");
-    crate::Error::not_ready(operation, message)
+fn other_kind(desired: &Desired) -> Error {
+    Error::bug("plan", format!("{:?} has a body of another kind", desired.id))
 }
 
-/// Runs a request for everything that stands of a resource, side by side.
-pub(crate) async fn each<'s, F: Future<Output = Result<()>>>(
-    step: &'s Step,
-    delete: impl Fn(&'s Remnant) -> F,
-) -> Result<Left> {
-    futures::future::try_join_all(step.remnants.iter().map(delete)).await?;
+/// A value that is resolved when its resource is created.
+pub(crate) fn resolved(value: &Value, operation: &'static str) -> Result<String> {
+    let known = value.known().map(str::to_owned);
+    known.ok_or_else(|| Error::bug(operation, format!("{value}: it was not created")))
+}
+
+/// A resource with this name is still being deleted.
+pub(crate) fn still_deleting(operation: &'static str, what: &str) -> Error {
+    let message = format!("AWS is still deleting {what}: rerun the command in a minute");
+    Error::not_ready(operation, message)
+}
+
+/// Runs a request for each resource, all concurrently.
+pub(crate) async fn delete_each<'f, F: Future<Output = Result<()>>>(
+    found: &'f [FoundResource],
+    delete: impl Fn(&'f FoundResource) -> F,
+) -> Result<Option<DeferredCleanup>> {
+    try_join_all(found.iter().map(delete)).await?;
     Ok(None)
 }
 

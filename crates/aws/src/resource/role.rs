@@ -1,44 +1,54 @@
 mod policies;
 mod removal;
 
-use super::{From, Given, Left, Resource, Target, each, tags_from};
+use super::{DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_each};
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result, required_field};
 use crate::inventory::Inventory;
+use crate::tags::tags_from;
 use aws_sdk_iam::types::Tag;
-use deployment::plan::ActualResource;
+use deployment::actual::Actual;
+use deployment::found::{FoundResource, role_key};
+use deployment::plan::Teardown;
 use deployment::policy::Policy;
-use deployment::removal::{Remnant, Step, role_id};
-use deployment::resource::{ResourceId, Role};
+use deployment::resource::Role;
 use deployment::{HostGroup, Output, RoleUse, Tags};
+use percent_encoding::percent_decode_str;
 use policies::Policies;
 
-impl Resource for Role {
-    async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
-        let (group, user) = of(id)?;
-        let Some(role) = inventory.role(group, user).await? else {
+impl Observe for Role {
+    async fn observe(inventory: &Inventory<'_>, key: Self::Key) -> Result<Option<Actual<Self>>> {
+        let (group, role_use) = key;
+        let Some(role) = inventory.role(group, role_use).await? else {
             return Ok(None);
         };
         let name = role.role_name();
-        let policies =
-            Policies::find(&inventory.clients.iam, name, &inventory.names.policy(group, user)).await?;
+        let policies = Policies::find(
+            &inventory.clients.iam,
+            name,
+            &inventory.names.policy(group, role_use),
+        )
+        .await?;
         let trust = role.assume_role_policy_document().unwrap_or_default();
-        Ok(Some(ActualResource {
+        Ok(Some(Actual {
             name: name.to_owned(),
             body: Self {
                 trust: document(trust),
                 permissions: document(&policies.ours),
                 other_policies: policies.others,
                 attached_policies: policies.attached,
-            }
-            .into(),
+            },
             tags: Some(tags_from(role.tags(), |tag| (Some(tag.key()), Some(tag.value())))),
             outputs: vec![(Output::Arn, role.arn().to_owned())],
         }))
     }
+}
 
-    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
-        let made = cloud
+impl Resource for Role {
+    type Key = (HostGroup, RoleUse);
+
+    async fn create(&self, cloud: &Cloud, target: &Target<'_, Self::Key>) -> Result<Outputs> {
+        let created = cloud
             .clients
             .iam
             .create_role()
@@ -49,98 +59,79 @@ impl Resource for Role {
             .send()
             .await
             .context("iam CreateRole")?;
-        let role = required_field(made.role, "iam CreateRole", "role")?;
+        let role = required_field(created.role, "iam CreateRole", "role")?;
         put_policy(cloud, target, &self.permissions).await?;
         Ok(vec![(Output::Arn, role.arn)])
     }
 
-    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
+    async fn update(
+        &self,
+        cloud: &Cloud,
+        target: &Target<'_, Self::Key>,
+        current: &Actual<Self>,
+    ) -> Result<Outputs> {
         let iam = &cloud.clients.iam;
-        if from.differs(&["permissions"]) {
+        if self.permissions != current.body.permissions {
             put_policy(cloud, target, &self.permissions).await?;
         }
-        let fields = from.standing.body.fields();
-        policies::remove_others(iam, target.name, &fields).await?;
-        if from.differs(&["trust"]) {
-            let ask = iam.update_assume_role_policy().role_name(target.name);
-            let ask = ask.policy_document(self.trust.document());
-            ask.send().await.context("iam UpdateAssumeRolePolicy")?;
+        policies::remove_others(iam, target.name, &current.body).await?;
+        if self.trust != current.body.trust {
+            let request = iam.update_assume_role_policy().role_name(target.name);
+            let request = request.policy_document(self.trust.document());
+            request.send().await.context("iam UpdateAssumeRolePolicy")?;
         }
-        let new = from.new_tags(target);
+        let new = target.new_tags(current);
         if !new.is_empty() {
-            let ask = iam
+            let request = iam
                 .tag_role()
                 .role_name(target.name)
                 .set_tags(Some(tags(new.into_iter())?));
-            ask.send().await.context("iam TagRole")?;
+            request.send().await.context("iam TagRole")?;
         }
-        Ok(from.given())
+        Ok(current.outputs.clone())
     }
+}
 
-    async fn remnants(inventory: &Inventory<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
+impl Find for Role {
+    async fn find(inventory: &Inventory<'_>, key: Self::Key) -> Result<Vec<FoundResource>> {
         let roles = inventory.roles().await?.iter().map(|role| {
             let tags = tags_from(role.tags(), |tag| (Some(tag.key()), Some(tag.value())));
-            Remnant::named(role.role_name().to_owned(), Some(tags))
+            FoundResource::named(role.role_name().to_owned(), Some(tags))
         });
-        let of = |role: &Remnant| {
-            role_id(
+        let of = |role: &FoundResource| {
+            role_key(
                 inventory.names,
                 &role.name,
                 role.tags.as_ref().unwrap_or(&Tags::default()),
             )
         };
-        Ok(roles.filter(|role| of(role) == id).collect())
+        Ok(roles.filter(|role| of(role) == key).collect())
     }
+}
 
-    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
-        let (group, user) = of(step.id.resource())?;
-        let policy = cloud.names.policy(group, user);
-        each(step, |role| {
+impl Delete for Role {
+    async fn delete(cloud: &Cloud, key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
+        let (group, role_use) = key;
+        let policy = cloud.names.policy(group, role_use);
+        delete_each(&teardown.found, |role| {
             removal::delete(&cloud.clients.iam, &role.handle, &policy)
         })
         .await
     }
 }
 
-async fn put_policy(cloud: &Cloud, target: &Target<'_>, policy: &Policy) -> Result<()> {
-    let (group, user) = of(target.id)?;
-    let ask = cloud.clients.iam.put_role_policy().role_name(target.name);
-    let ask = ask
-        .policy_name(cloud.names.policy(group, user))
+async fn put_policy(cloud: &Cloud, target: &Target<'_, (HostGroup, RoleUse)>, policy: &Policy) -> Result<()> {
+    let (group, role_use) = target.key;
+    let request = cloud.clients.iam.put_role_policy().role_name(target.name);
+    let request = request
+        .policy_name(cloud.names.policy(group, role_use))
         .policy_document(policy.document());
-    ask.send().await.context("iam PutRolePolicy").map(drop)
+    request.send().await.context("iam PutRolePolicy").map(drop)
 }
 
-fn of(id: ResourceId) -> Result<(HostGroup, RoleUse)> {
-    match id {
-        ResourceId::Role(group, user) => Ok((group, user)),
-        _ => Err(Error::bug("iam GetRole", "not a role")),
-    }
-}
-
-/// A document as IAM gives it, percent-encoded. One that is none of ours reads as an empty one: it differs, and is replaced.
+/// A document as IAM returns it, percent-encoded. An unreadable document becomes an empty one: it differs and is replaced.
 fn document(encoded: &str) -> Policy {
-    Policy::parse(&decoded(encoded)).unwrap_or_else(|_| Policy::empty())
-}
-
-fn decoded(encoded: &str) -> String {
-    let bytes = encoded.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let code = (bytes[at] == b'%').then(|| encoded.get(at + 1..at + 3)).flatten();
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(byte) => {
-                decoded.push(byte);
-                at += 3;
-            }
-            None => {
-                decoded.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
+    Policy::parse(&percent_decode_str(encoded).decode_utf8_lossy()).unwrap_or_else(|_| Policy::empty())
 }
 
 fn tags<'a>(tags: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Vec<Tag>> {
@@ -151,12 +142,18 @@ fn tags<'a>(tags: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Vec<Tag>> 
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
-    fn decodes_what_iam_encodes() {
-        assert_eq!(
-            super::decoded("%7B%22a%22%3A%20%22%C3%A9+%22%7D"),
-            "{\"a\": \"é+\"}"
-        );
-        assert_eq!(super::decoded("{\"plain\": 100%}"), "{\"plain\": 100%}");
+    fn policy_document_is_percent_decoded() {
+        let plain =
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"é+","Resource":"c"}]}"#;
+        let encoded = plain
+            .replace('"', "%22")
+            .replace('é', "%C3%A9")
+            .replace(' ', "%20");
+        assert_eq!(document(&encoded), Policy::parse(plain).unwrap());
+        assert_eq!(document(plain), Policy::parse(plain).unwrap());
+        assert_eq!(document("100%"), Policy::empty());
     }
 }

@@ -1,18 +1,20 @@
-use super::{From, Given, Left, Resource, Target, each, known, tags_from};
+use super::{DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_each, resolved};
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result};
 use crate::error_codes::ignore_not_found;
 use crate::inventory::Inventory;
+use crate::tags::tags_from;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::{RuleState, Tag, Target as RuleTarget};
-use deployment::plan::ActualResource;
-use deployment::removal::{Facts, Remnant, Step, Verb};
-use deployment::resource::{ResourceId, Rule};
+use deployment::actual::Actual;
+use deployment::found::{Details, FoundResource};
+use deployment::plan::{Teardown, TeardownAction};
+use deployment::resource::Rule;
 use deployment::{HostGroup, Output, Value};
 
-impl Resource for Rule {
-    async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
-        let (name, arn) = named(inventory, id).await?;
+impl Observe for Rule {
+    async fn observe(inventory: &Inventory<'_>, key: Self::Key) -> Result<Option<Actual<Self>>> {
+        let (name, arn) = named(inventory, key).await?;
         let events = &inventory.clients.events;
         let (rule, targets, tags) = tokio::join!(
             async {
@@ -23,7 +25,7 @@ impl Resource for Rule {
                     .await
                     .context("events DescribeRule")
             },
-            inventory.targets(group_of(id)?),
+            inventory.targets(key),
             async {
                 events
                     .list_tags_for_resource()
@@ -38,7 +40,7 @@ impl Resource for Rule {
         };
         let targets = targets?;
         let ours = targets.iter().find(|target| target.id() == OURS);
-        Ok(Some(ActualResource {
+        Ok(Some(Actual {
             name,
             body: Self {
                 schedule: rule.schedule_expression().unwrap_or_default().to_owned(),
@@ -51,56 +53,71 @@ impl Resource for Rule {
                     .map(|t| t.id().to_owned())
                     .filter(|id| id != OURS)
                     .collect(),
-            }
-            .into(),
+            },
             tags: Some(tags_from(tags?.tags(), |tag| {
                 (Some(tag.key()), Some(tag.value()))
             })),
             outputs: vec![(Output::Arn, arn)],
         }))
     }
+}
 
-    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
-        let made = put_rule(self, cloud, target.name, Some(tags(target.tags())?)).await?;
+impl Resource for Rule {
+    type Key = HostGroup;
+
+    async fn create(&self, cloud: &Cloud, target: &Target<'_, Self::Key>) -> Result<Outputs> {
+        let created = put_rule(self, cloud, target.name, Some(tags(target.tags())?)).await?;
         put_target(self, cloud, target.name).await?;
-        Ok(vec![(Output::Arn, made)])
+        Ok(vec![(Output::Arn, created)])
     }
 
-    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
+    async fn update(
+        &self,
+        cloud: &Cloud,
+        target: &Target<'_, Self::Key>,
+        current: &Actual<Self>,
+    ) -> Result<Outputs> {
         let events = &cloud.clients.events;
-        if from.differs(&["schedule", "state"]) {
+        if self.schedule != current.body.schedule || self.state != current.body.state {
             put_rule(self, cloud, target.name, None).await?;
         }
-        let fields = from.standing.body.fields();
-        let others = fields["other_targets"].as_array().into_iter().flatten();
-        let others: Vec<_> = others.filter_map(|id| id.as_str().map(str::to_owned)).collect();
-        // Ours first, then the others go: there is no minute without a target. Only those for which ours would be one too
-        // many go before, and the rest of them starts the state machine as well.
-        let most = if fields["target_id"] == OURS {
-            MOST
+        // The rule is never without a target: ours is added before the others are removed. Only targets that exceed the limit
+        // together with ours are removed first; the remaining ones start the state machine as well.
+        let others = &current.body.other_targets;
+        let limit = if current.body.target_id == OURS {
+            MAX_TARGETS
         } else {
-            MOST - 1
+            MAX_TARGETS - 1
         };
-        let (before, after) = others.split_at(others.len().saturating_sub(most));
+        let (before, after) = others.split_at(others.len().saturating_sub(limit));
         remove_targets(events, target.name, before.to_vec()).await?;
-        if from.differs(&["target_id", "target_arn", "role"]) {
+        if (&self.target_id, &self.target_arn, &self.role)
+            != (
+                &current.body.target_id,
+                &current.body.target_arn,
+                &current.body.role,
+            )
+        {
             put_target(self, cloud, target.name).await?;
         }
         remove_targets(events, target.name, after.to_vec()).await?;
-        let new = from.new_tags(target);
+        let new = target.new_tags(current);
         if !new.is_empty() {
-            let ask = events.tag_resource().resource_arn(from.output(Output::Arn));
-            ask.set_tags(Some(tags(new.into_iter())?))
+            let request = events.tag_resource().resource_arn(current.output(Output::Arn));
+            request
+                .set_tags(Some(tags(new.into_iter())?))
                 .send()
                 .await
                 .context("events TagResource")?;
         }
-        Ok(from.given())
+        Ok(current.outputs.clone())
     }
+}
 
-    /// Its tags say whether it is there.
-    async fn remnants(inventory: &Inventory<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
-        let (name, arn) = named(inventory, id).await?;
+impl Find for Rule {
+    /// The request for its tags shows whether it exists.
+    async fn find(inventory: &Inventory<'_>, key: Self::Key) -> Result<Vec<FoundResource>> {
+        let (name, arn) = named(inventory, key).await?;
         let events = &inventory.clients.events;
         let (targets, tags) = tokio::join!(
             events.list_targets_by_rule().rule(&name).send(),
@@ -110,81 +127,78 @@ impl Resource for Rule {
             return Ok(Vec::new());
         };
         let targets = ignore_not_found(targets.context("events ListTargetsByRule"))?;
-        let targets = targets.and_then(|answer| answer.targets).unwrap_or_default();
+        let targets = targets.and_then(|response| response.targets).unwrap_or_default();
         let targets = targets.iter().map(|target| target.id().to_owned()).collect();
         let tags = tags_from(tags.tags(), |tag| (Some(tag.key()), Some(tag.value())));
         Ok(vec![
-            Remnant::named(name, Some(tags)).with(Facts::Targets(targets)),
+            FoundResource::named(name, Some(tags)).with(Details::Targets(targets)),
         ])
     }
+}
 
-    /// Switched off, it has no target; that is asked for before it can be deleted in any case.
-    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+impl Delete for Rule {
+    /// Switched off, it has no target; that is response for before it can be deleted in any case.
+    async fn delete(cloud: &Cloud, _key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
         let events = &cloud.clients.events;
-        each(step, async |rule: &Remnant| {
-            if step.verb == Verb::SwitchOff {
-                let Facts::Targets(ids) = &rule.facts else {
+        delete_each(&teardown.found, async |rule: &FoundResource| {
+            if teardown.action == TeardownAction::Disable {
+                let Details::Targets(ids) = &rule.details else {
                     return Ok(());
                 };
                 return remove_targets(events, &rule.handle, ids.clone()).await;
             }
-            let answer = events.delete_rule().name(&rule.handle).send().await;
-            ignore_not_found(answer.context("events DeleteRule")).map(drop)
+            let response = events.delete_rule().name(&rule.handle).send().await;
+            ignore_not_found(response.context("events DeleteRule")).map(drop)
         })
         .await
     }
 }
 
-/// The id of our target; the Go tool gave its targets random ones.
+/// The id of our target. wekactl 1.x used random ids.
 const OURS: &str = "state-machine";
 
-/// How many targets a rule can have.
-const MOST: usize = 5;
-
-fn group_of(id: ResourceId) -> Result<HostGroup> {
-    id.group()
-        .ok_or_else(|| Error::bug("events DescribeRule", "not of a host group"))
-}
+/// Limit of EventBridge.
+const MAX_TARGETS: usize = 5;
 
 /// The name and the ARN.
-async fn named(inventory: &Inventory<'_>, id: ResourceId) -> Result<(String, String)> {
-    let name = inventory.names.rule(group_of(id)?);
+async fn named(inventory: &Inventory<'_>, group: HostGroup) -> Result<(String, String)> {
+    let name = inventory.names.rule(group);
     let arn = inventory.account().await?.arn("events", &format!("rule/{name}"));
     Ok((name, arn))
 }
 
 async fn remove_targets(events: &Client, rule: &str, ids: Vec<String>) -> Result<()> {
-    const ASK: &str = "events RemoveTargets";
+    const OPERATION: &str = "events RemoveTargets";
     if ids.is_empty() {
         return Ok(());
     }
     let removed = events.remove_targets().rule(rule).set_ids(Some(ids)).send().await;
-    let failed = ignore_not_found(removed.context(ASK))?.and_then(|answer| answer.failed_entries);
+    let failed = ignore_not_found(removed.context(OPERATION))?.and_then(|response| response.failed_entries);
     let failed = failed.unwrap_or_default();
-    none_failed(ASK, failed.first().and_then(|entry| entry.error_message()))
+    check_failed_entry(OPERATION, failed.first().and_then(|entry| entry.error_message()))
 }
 
 async fn put_rule(rule: &Rule, cloud: &Cloud, name: &str, tags: Option<Vec<Tag>>) -> Result<String> {
-    let ask = cloud
+    let request = cloud
         .clients
         .events
         .put_rule()
         .name(name)
         .schedule_expression(&rule.schedule);
-    let ask = ask.state(RuleState::from(rule.state.as_str())).set_tags(tags);
-    let made = ask.send().await.context("events PutRule")?;
-    Ok(made.rule_arn.unwrap_or_default())
+    let request = request.state(RuleState::from(rule.state.as_str())).set_tags(tags);
+    let created = request.send().await.context("events PutRule")?;
+    Ok(created.rule_arn.unwrap_or_default())
 }
 
 async fn put_target(rule: &Rule, cloud: &Cloud, name: &str) -> Result<()> {
-    const ASK: &str = "events PutTargets";
+    const OPERATION: &str = "events PutTargets";
     let target = RuleTarget::builder()
         .id(&rule.target_id)
         .arn(&rule.target_arn)
-        .role_arn(known(&rule.role, ASK)?)
+        .role_arn(resolved(&rule.role, OPERATION)?)
         .build()
-        .map_err(|error| Error::bug(ASK, error.to_string()))?;
-    let answer = cloud
+        .map_err(|error| Error::bug(OPERATION, error.to_string()))?;
+    let response = cloud
         .clients
         .events
         .put_targets()
@@ -192,10 +206,10 @@ async fn put_target(rule: &Rule, cloud: &Cloud, name: &str) -> Result<()> {
         .targets(target)
         .send()
         .await
-        .context(ASK)?;
-    none_failed(
-        ASK,
-        answer
+        .context(OPERATION)?;
+    check_failed_entry(
+        OPERATION,
+        response
             .failed_entries()
             .first()
             .and_then(|entry| entry.error_message()),
@@ -203,10 +217,10 @@ async fn put_target(rule: &Rule, cloud: &Cloud, name: &str) -> Result<()> {
 }
 
 /// EventBridge answers with success even where it refused an entry.
-fn none_failed(ask: &'static str, message: Option<&str>) -> Result<()> {
+fn check_failed_entry(request: &'static str, message: Option<&str>) -> Result<()> {
     message.map_or(Ok(()), |message| {
         Err(Error::Service {
-            operation: ask,
+            operation: request,
             code: None,
             message: message.to_owned(),
             request_id: None,

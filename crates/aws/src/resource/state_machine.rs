@@ -1,27 +1,31 @@
-use super::{From, Given, Left, Resource, Target, each, known, still_deleting, tags_from};
+use super::{
+    DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_each, resolved, still_deleting,
+};
 use crate::cloud::Cloud;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::error_codes::{ignore_not_found, is_role_propagation_error};
 use crate::inventory::Inventory;
 use crate::pages::all;
 use crate::retry;
+use crate::tags::tags_from;
 use aws_sdk_sfn::types::{
     CloudWatchLogsLogGroup, ExecutionStatus, LogDestination, LogLevel, LoggingConfiguration,
     StateMachineStatus, Tag,
 };
 use backon::Retryable;
-use deployment::plan::ActualResource;
-use deployment::removal::{Remnant, Step};
-use deployment::resource::{ResourceId, StateMachine};
+use deployment::actual::Actual;
+use deployment::found::FoundResource;
+use deployment::plan::Teardown;
+use deployment::resource::StateMachine;
 use deployment::{HostGroup, Output, Value};
 use futures::future::try_join_all;
 
-impl Resource for StateMachine {
-    async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
-        let (name, arn) = named(inventory, id).await?;
-        let (found, tags) = tokio::join!(inventory.state_machine(group_of(id)?), async {
-            let ask = inventory.clients.sfn.list_tags_for_resource().resource_arn(&arn);
-            ask.send().await.context("states ListTagsForResource")
+impl Observe for StateMachine {
+    async fn observe(inventory: &Inventory<'_>, key: Self::Key) -> Result<Option<Actual<Self>>> {
+        let (name, arn) = named(inventory, key).await?;
+        let (found, tags) = tokio::join!(inventory.state_machine(key), async {
+            let request = inventory.clients.sfn.list_tags_for_resource().resource_arn(&arn);
+            request.send().await.context("states ListTagsForResource")
         });
         let Some(found) = found? else {
             return Ok(None);
@@ -35,7 +39,7 @@ impl Resource for StateMachine {
             .and_then(|logging| logging.destinations().first())
             .and_then(|destination| destination.cloud_watch_logs_log_group())
             .and_then(|group| group.log_group_arn());
-        Ok(Some(ActualResource {
+        Ok(Some(Actual {
             name,
             body: Self {
                 definition: serde_json::from_str(&found.definition).unwrap_or_default(),
@@ -45,61 +49,72 @@ impl Resource for StateMachine {
                     .map_or("OFF", LogLevel::as_str)
                     .to_owned(),
                 log_group: log_group.map(str::to_owned),
-            }
-            .into(),
+            },
             tags: Some(tags_from(tags?.tags(), |tag| (tag.key(), tag.value()))),
             outputs: vec![(Output::Arn, arn)],
         }))
     }
+}
 
-    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
-        let role = known(&self.role, "states CreateStateMachine")?;
-        let ask = || async {
-            let ask = cloud
+impl Resource for StateMachine {
+    type Key = HostGroup;
+
+    async fn create(&self, cloud: &Cloud, target: &Target<'_, Self::Key>) -> Result<Outputs> {
+        let role = resolved(&self.role, "states CreateStateMachine")?;
+        let request = || async {
+            let request = cloud
                 .clients
                 .sfn
                 .create_state_machine()
                 .name(target.name)
                 .role_arn(&role);
-            let ask = ask
+            let request = request
                 .definition(self.definition.to_string())
                 .logging_configuration(self.logging());
-            let ask = ask.set_tags(Some(target.tags().map(tag).collect()));
-            ask.send().await.context("states CreateStateMachine")
+            let request = request.set_tags(Some(target.tags().map(tag).collect()));
+            request.send().await.context("states CreateStateMachine")
         };
-        let made = ask
+        let created = request
             .retry(retry::role_propagation())
             .when(is_role_propagation_error)
             .await?;
-        Ok(vec![(Output::Arn, made.state_machine_arn)])
+        Ok(vec![(Output::Arn, created.state_machine_arn)])
     }
 
-    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
+    async fn update(
+        &self,
+        cloud: &Cloud,
+        target: &Target<'_, Self::Key>,
+        current: &Actual<Self>,
+    ) -> Result<Outputs> {
         let sfn = &cloud.clients.sfn;
-        let arn = from.output(Output::Arn);
-        if from.body_differs() {
-            let role = known(&self.role, "states UpdateStateMachine")?;
-            let ask = || async {
-                let ask = sfn.update_state_machine().state_machine_arn(arn).role_arn(&role);
-                let ask = ask
+        let arn = current.output(Output::Arn);
+        if *self != current.body {
+            let role = resolved(&self.role, "states UpdateStateMachine")?;
+            let request = || async {
+                let request = sfn.update_state_machine().state_machine_arn(arn).role_arn(&role);
+                let request = request
                     .definition(self.definition.to_string())
                     .logging_configuration(self.logging());
-                ask.send().await.context("states UpdateStateMachine")
+                request.send().await.context("states UpdateStateMachine")
             };
-            ask.retry(retry::role_propagation())
+            request
+                .retry(retry::role_propagation())
                 .when(is_role_propagation_error)
                 .await?;
         }
-        let new: Vec<_> = from.new_tags(target).into_iter().map(tag).collect();
+        let new: Vec<_> = target.new_tags(current).into_iter().map(tag).collect();
         if !new.is_empty() {
-            let ask = sfn.tag_resource().resource_arn(arn).set_tags(Some(new));
-            ask.send().await.context("states TagResource")?;
+            let request = sfn.tag_resource().resource_arn(arn).set_tags(Some(new));
+            request.send().await.context("states TagResource")?;
         }
-        Ok(from.given())
+        Ok(current.outputs.clone())
     }
+}
 
-    async fn remnants(inventory: &Inventory<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
-        let (name, arn) = named(inventory, id).await?;
+impl Find for StateMachine {
+    async fn find(inventory: &Inventory<'_>, key: Self::Key) -> Result<Vec<FoundResource>> {
+        let (name, arn) = named(inventory, key).await?;
         let sfn = &inventory.clients.sfn;
         let (found, tags) = tokio::join!(
             sfn.describe_state_machine().state_machine_arn(&arn).send(),
@@ -109,47 +124,44 @@ impl Resource for StateMachine {
             return Ok(Vec::new());
         };
         let tags = ignore_not_found(tags.context("states ListTagsForResource"))?;
-        let tags = tags.and_then(|answer| answer.tags).unwrap_or_default();
+        let tags = tags.and_then(|response| response.tags).unwrap_or_default();
         let tags = tags_from(&tags, |tag| (tag.key(), tag.value()));
-        Ok(vec![Remnant {
-            going: found.status == Some(StateMachineStatus::Deleting),
-            ..Remnant::named(name, Some(tags)).by(arn)
+        Ok(vec![FoundResource {
+            is_deleting: found.status == Some(StateMachineStatus::Deleting),
+            ..FoundResource::named(name, Some(tags)).with_handle(arn)
         }])
     }
+}
 
-    /// With the run that may be under way: AWS lets runs of a deleted machine go on, and this one would scale a cluster whose
-    /// parts are going.
-    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
+impl Delete for StateMachine {
+    /// Also stops the execution in progress: executions of a deleted state machine continue, and this one would scale a cluster
+    /// that is being deleted.
+    async fn delete(cloud: &Cloud, _key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
         let sfn = &cloud.clients.sfn;
-        each(step, async |machine: &Remnant| {
-            let ask = sfn.list_executions().state_machine_arn(&machine.handle);
-            let ask = ask
+        delete_each(&teardown.found, async |machine: &FoundResource| {
+            let request = sfn.list_executions().state_machine_arn(&machine.handle);
+            let request = request
                 .status_filter(ExecutionStatus::Running)
                 .into_paginator()
                 .items();
-            let running = all(ask.send(), "states ListExecutions").await;
+            let running = all(request.send(), "states ListExecutions").await;
             let running = ignore_not_found(running)?.unwrap_or_default();
             let stop = running.iter().map(|run| async {
-                let ask = sfn.stop_execution().execution_arn(run.execution_arn());
-                let stopped = ask.cause("wekactl cluster destroy").send().await;
+                let request = sfn.stop_execution().execution_arn(run.execution_arn());
+                let stopped = request.cause("wekactl cluster destroy").send().await;
                 ignore_not_found(stopped.context("states StopExecution")).map(drop)
             });
             try_join_all(stop).await?;
-            let ask = sfn.delete_state_machine().state_machine_arn(&machine.handle);
-            ignore_not_found(ask.send().await.context("states DeleteStateMachine")).map(drop)
+            let request = sfn.delete_state_machine().state_machine_arn(&machine.handle);
+            ignore_not_found(request.send().await.context("states DeleteStateMachine")).map(drop)
         })
         .await
     }
 }
 
-fn group_of(id: ResourceId) -> Result<HostGroup> {
-    id.group()
-        .ok_or_else(|| Error::bug("states DescribeStateMachine", "not of a host group"))
-}
-
 /// The name and the ARN.
-async fn named(inventory: &Inventory<'_>, id: ResourceId) -> Result<(String, String)> {
-    let name = inventory.names.state_machine(group_of(id)?);
+async fn named(inventory: &Inventory<'_>, group: HostGroup) -> Result<(String, String)> {
+    let name = inventory.names.state_machine(group);
     let account = inventory.account().await?;
     let arn = account.arn("states", &format!("stateMachine:{name}"));
     Ok((name, arn))
@@ -160,7 +172,7 @@ trait Logging {
 }
 
 impl Logging for StateMachine {
-    /// Without the execution's data: it carries the credentials, sealed or not.
+    /// Without execution data, which contains the sealed credentials.
     fn logging(&self) -> LoggingConfiguration {
         let group = CloudWatchLogsLogGroup::builder()
             .set_log_group_arn(self.log_group.clone())

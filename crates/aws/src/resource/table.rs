@@ -1,22 +1,26 @@
-use super::{From, Given, Left, Resource, Target, each, known, still_deleting, tags_from};
+use super::{
+    DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_each, resolved, still_deleting,
+};
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result, required_field};
 use crate::error_codes::{ignore_not_found, is_backup_unavailable, is_not_found, is_not_ready};
 use crate::inventory::Inventory;
 use crate::retry;
+use crate::tags::tags_from;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, PointInTimeRecoverySpecification,
     ScalarAttributeType, SseSpecification, SseType, TableStatus, Tag,
 };
 use backon::Retryable;
-use deployment::plan::ActualResource;
-use deployment::removal::{Remnant, Step};
-use deployment::resource::{ResourceId, Table};
+use deployment::actual::Actual;
+use deployment::found::FoundResource;
+use deployment::plan::Teardown;
+use deployment::resource::Table;
 use deployment::{Output, Value};
 
-impl Resource for Table {
-    async fn observe(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
+impl Observe for Table {
+    async fn observe(inventory: &Inventory<'_>, _key: Self::Key) -> Result<Option<Actual<Self>>> {
         let dynamodb = &inventory.clients.dynamodb;
         let name = inventory.names.base();
         let arn = inventory
@@ -41,8 +45,8 @@ impl Resource for Table {
                     .context("dynamodb ListTagsOfResource")
             },
             async {
-                let ask = dynamodb.describe_continuous_backups().table_name(&name);
-                ask.send().await.context("dynamodb DescribeContinuousBackups")
+                let request = dynamodb.describe_continuous_backups().table_name(&name);
+                request.send().await.context("dynamodb DescribeContinuousBackups")
             },
         );
         let Some(table) = ignore_not_found(table)? else {
@@ -62,7 +66,7 @@ impl Resource for Table {
             .sse_description()
             .and_then(|sse| sse.kms_master_key_arn())
             .unwrap_or_default();
-        Ok(Some(ActualResource {
+        Ok(Some(Actual {
             body: Self {
                 hash_key: hash_key
                     .map(|key| key.attribute_name())
@@ -79,17 +83,20 @@ impl Resource for Table {
                     .and_then(|backups| backups.point_in_time_recovery_description())
                     .and_then(|recovery| recovery.point_in_time_recovery_status())
                     .is_some_and(|status| status.as_str() == "ENABLED"),
-            }
-            .into(),
+            },
             tags: Some(tags_from(tags.tags(), |tag| (Some(tag.key()), Some(tag.value())))),
             outputs: vec![(Output::Arn, arn)],
             name,
         }))
     }
+}
 
-    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
+impl Resource for Table {
+    type Key = ();
+
+    async fn create(&self, cloud: &Cloud, target: &Target<'_, Self::Key>) -> Result<Outputs> {
         let dynamodb = &cloud.clients.dynamodb;
-        let made = dynamodb
+        let created = dynamodb
             .create_table()
             .table_name(target.name)
             .attribute_definitions(
@@ -97,22 +104,22 @@ impl Resource for Table {
                     .attribute_name(&self.hash_key)
                     .attribute_type(ScalarAttributeType::S)
                     .build()
-                    .map_err(unbuilt)?,
+                    .map_err(invalid_request)?,
             )
             .key_schema(
                 KeySchemaElement::builder()
                     .attribute_name(&self.hash_key)
                     .key_type(KeyType::Hash)
                     .build()
-                    .map_err(unbuilt)?,
+                    .map_err(invalid_request)?,
             )
             .billing_mode(BillingMode::from(self.billing_mode.as_str()))
-            .sse_specification(encryption(&known(&self.kms_key, "dynamodb CreateTable")?))
+            .sse_specification(encryption(&resolved(&self.kms_key, "dynamodb CreateTable")?))
             .set_tags(Some(tags(target.tags())?))
             .send()
             .await
             .context("dynamodb CreateTable")?;
-        let table = required_field(made.table_description, "dynamodb CreateTable", "table")?;
+        let table = required_field(created.table_description, "dynamodb CreateTable", "table")?;
         let arn = required_field(table.table_arn, "dynamodb CreateTable", "ARN")?;
         if table.table_status != Some(TableStatus::Active) {
             wait(cloud, target.name).await?;
@@ -121,42 +128,48 @@ impl Resource for Table {
         Ok(vec![(Output::Arn, arn)])
     }
 
-    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
+    async fn update(
+        &self,
+        cloud: &Cloud,
+        target: &Target<'_, Self::Key>,
+        current: &Actual<Self>,
+    ) -> Result<Outputs> {
         let dynamodb = &cloud.clients.dynamodb;
-        // An import that was broken off may have left it CREATING.
-        if from.body_differs() {
+        // An interrupted import may have left it CREATING.
+        if *self != current.body {
             wait(cloud, target.name).await?;
         }
-        // One at a time: DynamoDB takes no other change beside one of the encryption.
-        let ask = || dynamodb.update_table().table_name(target.name);
-        let billing = from.differs(&["billing_mode"]);
-        let billing = billing.then(|| ask().billing_mode(BillingMode::from(self.billing_mode.as_str())));
-        let key = from.differs(&["kms_key"]);
-        let key = key
-            .then(|| known(&self.kms_key, "dynamodb UpdateTable"))
+        // One at a time: DynamoDB rejects other changes while the encryption changes.
+        let request = || dynamodb.update_table().table_name(target.name);
+        let billing = (self.billing_mode != current.body.billing_mode)
+            .then(|| request().billing_mode(BillingMode::from(self.billing_mode.as_str())));
+        let key = (self.kms_key != current.body.kms_key)
+            .then(|| resolved(&self.kms_key, "dynamodb UpdateTable"))
             .transpose()?;
-        let key = key.map(|key| ask().sse_specification(encryption(&key)));
+        let key = key.map(|key| request().sse_specification(encryption(&key)));
         for change in [billing, key].into_iter().flatten() {
             change.send().await.context("dynamodb UpdateTable")?;
             wait(cloud, target.name).await?;
         }
-        if from.differs(&["point_in_time_recovery"]) {
+        if self.point_in_time_recovery != current.body.point_in_time_recovery {
             self.set_recovery(cloud, target.name).await?;
         }
-        let new = from.new_tags(target);
+        let new = target.new_tags(current);
         if !new.is_empty() {
             dynamodb
                 .tag_resource()
-                .resource_arn(from.output(Output::Arn))
+                .resource_arn(current.output(Output::Arn))
                 .set_tags(Some(tags(new.into_iter())?))
                 .send()
                 .await
                 .context("dynamodb TagResource")?;
         }
-        Ok(from.given())
+        Ok(current.outputs.clone())
     }
+}
 
-    async fn remnants(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Vec<Remnant>> {
+impl Find for Table {
+    async fn find(inventory: &Inventory<'_>, _key: Self::Key) -> Result<Vec<FoundResource>> {
         let dynamodb = &inventory.clients.dynamodb;
         let name = inventory.names.base();
         let arn = inventory
@@ -171,19 +184,21 @@ impl Resource for Table {
             return Ok(Vec::new());
         };
         let tags = ignore_not_found(tags.context("dynamodb ListTagsOfResource"))?;
-        let tags = tags.and_then(|answer| answer.tags).unwrap_or_default();
+        let tags = tags.and_then(|response| response.tags).unwrap_or_default();
         let tags = tags_from(&tags, |tag| (Some(tag.key()), Some(tag.value())));
         let status = table.table.and_then(|table| table.table_status);
-        Ok(vec![Remnant {
-            going: status == Some(TableStatus::Deleting),
-            ..Remnant::named(name, Some(tags))
+        Ok(vec![FoundResource {
+            is_deleting: status == Some(TableStatus::Deleting),
+            ..FoundResource::named(name, Some(tags))
         }])
     }
+}
 
-    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
-        each(step, async |table: &Remnant| {
-            let ask = cloud.clients.dynamodb.delete_table().table_name(&table.handle);
-            ignore_not_found(ask.send().await.context("dynamodb DeleteTable")).map(drop)
+impl Delete for Table {
+    async fn delete(cloud: &Cloud, _key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
+        delete_each(&teardown.found, async |table: &FoundResource| {
+            let request = cloud.clients.dynamodb.delete_table().table_name(&table.handle);
+            ignore_not_found(request.send().await.context("dynamodb DeleteTable")).map(drop)
         })
         .await
     }
@@ -199,46 +214,48 @@ impl Recovery for Table {
         let recovery = PointInTimeRecoverySpecification::builder()
             .point_in_time_recovery_enabled(self.point_in_time_recovery)
             .build()
-            .map_err(unbuilt)?;
-        let ask = || async {
-            let ask = cloud
+            .map_err(invalid_request)?;
+        let request = || async {
+            let request = cloud
                 .clients
                 .dynamodb
                 .update_continuous_backups()
                 .table_name(name);
-            let ask = ask.point_in_time_recovery_specification(recovery.clone());
-            ask.send().await.context("dynamodb UpdateContinuousBackups")
+            let request = request.point_in_time_recovery_specification(recovery.clone());
+            request.send().await.context("dynamodb UpdateContinuousBackups")
         };
-        ask.retry(retry::minutes())
+        request
+            .retry(retry::minutes())
             .when(is_backup_unavailable)
             .await
             .map(drop)
     }
 }
 
-/// Waits until the table is active: for at most some minutes, asking more seldom as time passes.
+/// Waits until the table is active, for some minutes at most.
 async fn wait(cloud: &Cloud, name: &str) -> Result<()> {
-    let ask = || async {
-        let asked = cloud
+    let request = || async {
+        let response = cloud
             .clients
             .dynamodb
             .describe_table()
             .table_name(name)
             .send()
             .await;
-        let table = asked.context("dynamodb DescribeTable")?.table;
+        let table = response.context("dynamodb DescribeTable")?.table;
         match table.and_then(|table| table.table_status) {
             Some(TableStatus::Active) => Ok(()),
             status => Err(Error::not_ready(
                 "dynamodb DescribeTable",
                 format!(
                     "table {name} is {}",
-                    status.as_ref().map_or("not there", TableStatus::as_str)
+                    status.as_ref().map_or("missing", TableStatus::as_str)
                 ),
             )),
         }
     };
-    ask.retry(retry::minutes())
+    request
+        .retry(retry::minutes())
         .when(|error| is_not_ready(error) || is_not_found(error))
         .await
 }
@@ -252,11 +269,17 @@ fn encryption(key: &str) -> SseSpecification {
 }
 
 fn tags<'a>(tags: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Vec<Tag>> {
-    tags.map(|(key, value)| Tag::builder().key(key).value(value).build().map_err(unbuilt))
-        .collect()
+    tags.map(|(key, value)| {
+        Tag::builder()
+            .key(key)
+            .value(value)
+            .build()
+            .map_err(invalid_request)
+    })
+    .collect()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn unbuilt(error: BuildError) -> Error {
+fn invalid_request(error: BuildError) -> Error {
     Error::bug("dynamodb", error.to_string())
 }

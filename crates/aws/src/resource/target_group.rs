@@ -1,4 +1,6 @@
-use super::{From, Given, Left, Resource, Target, each};
+use super::{
+    DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_each, found_by_observing,
+};
 use crate::cloud::Cloud;
 use crate::elbv2;
 use crate::error::{Context, Result, required_field};
@@ -6,27 +8,28 @@ use crate::error_codes::ignore_not_found;
 use crate::inventory::Inventory;
 use aws_sdk_elasticloadbalancingv2::types::ProtocolEnum;
 use deployment::Output;
-use deployment::plan::ActualResource;
-use deployment::removal::{Remnant, Step};
-use deployment::resource::{ResourceId, TargetGroup};
+use deployment::actual::Actual;
+use deployment::found::FoundResource;
+use deployment::plan::Teardown;
+use deployment::resource::TargetGroup;
 
-impl Resource for TargetGroup {
-    async fn observe(inventory: &Inventory<'_>, _id: ResourceId) -> Result<Option<ActualResource>> {
+impl Observe for TargetGroup {
+    async fn observe(inventory: &Inventory<'_>, _key: Self::Key) -> Result<Option<Actual<Self>>> {
         let name = inventory.names.target_group();
-        let answer = inventory
+        let response = inventory
             .clients
             .elbv2
             .describe_target_groups()
             .names(&name)
             .send()
             .await;
-        let answer = ignore_not_found(answer.context("elasticloadbalancing DescribeTargetGroups"))?;
-        let Some(found) = answer.and_then(|a| a.target_groups.unwrap_or_default().pop()) else {
+        let response = ignore_not_found(response.context("elasticloadbalancing DescribeTargetGroups"))?;
+        let Some(found) = response.and_then(|a| a.target_groups.unwrap_or_default().pop()) else {
             return Ok(None);
         };
         let arn = found.target_group_arn().unwrap_or_default().to_owned();
         let protocol = |protocol: Option<&ProtocolEnum>| protocol.map_or("", ProtocolEnum::as_str).to_owned();
-        Ok(Some(ActualResource {
+        Ok(Some(Actual {
             name,
             body: Self {
                 protocol: protocol(found.protocol()),
@@ -34,15 +37,18 @@ impl Resource for TargetGroup {
                 vpc: found.vpc_id().unwrap_or_default().to_owned(),
                 health_check_protocol: protocol(found.health_check_protocol()),
                 health_check_path: found.health_check_path().unwrap_or_default().to_owned(),
-            }
-            .into(),
+            },
             tags: Some(elbv2::tags_of(&inventory.clients.elbv2, &arn).await?),
             outputs: vec![(Output::Arn, arn)],
         }))
     }
+}
 
-    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
-        let made = cloud
+impl Resource for TargetGroup {
+    type Key = ();
+
+    async fn create(&self, cloud: &Cloud, target: &Target<'_, Self::Key>) -> Result<Outputs> {
+        let created = cloud
             .clients
             .elbv2
             .create_target_group()
@@ -56,43 +62,61 @@ impl Resource for TargetGroup {
             .send()
             .await
             .context("elasticloadbalancing CreateTargetGroup")?;
-        let made = made
+        let created = created
             .target_groups
             .unwrap_or_default()
             .pop()
             .and_then(|group| group.target_group_arn);
         Ok(vec![(
             Output::Arn,
-            required_field(made, "elasticloadbalancing CreateTargetGroup", "ARN")?,
+            required_field(created, "elasticloadbalancing CreateTargetGroup", "ARN")?,
         )])
     }
 
-    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
+    async fn update(
+        &self,
+        cloud: &Cloud,
+        target: &Target<'_, Self::Key>,
+        current: &Actual<Self>,
+    ) -> Result<Outputs> {
         let client = &cloud.clients.elbv2;
-        let arn = from.output(Output::Arn);
-        if from.body_differs() {
-            let ask = client
+        let arn = current.output(Output::Arn);
+        if *self != current.body {
+            let request = client
                 .modify_target_group()
                 .target_group_arn(arn)
                 .health_check_path(&self.health_check_path);
-            let ask = ask.health_check_protocol(ProtocolEnum::from(self.health_check_protocol.as_str()));
-            ask.send()
+            let request =
+                request.health_check_protocol(ProtocolEnum::from(self.health_check_protocol.as_str()));
+            request
+                .send()
                 .await
                 .context("elasticloadbalancing ModifyTargetGroup")?;
         }
-        elbv2::add_tags(client, arn, from.new_tags(target)).await?;
-        Ok(from.given())
+        elbv2::add_tags(client, arn, target.new_tags(current)).await?;
+        Ok(current.outputs.clone())
     }
+}
 
-    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
-        each(step, async |group: &Remnant| {
-            let ask = cloud
+impl Find for TargetGroup {
+    async fn find(inventory: &Inventory<'_>, key: Self::Key) -> Result<Vec<FoundResource>> {
+        found_by_observing::<Self>(inventory, key).await
+    }
+}
+
+impl Delete for TargetGroup {
+    async fn delete(cloud: &Cloud, _key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
+        delete_each(&teardown.found, async |group: &FoundResource| {
+            let request = cloud
                 .clients
                 .elbv2
                 .delete_target_group()
                 .target_group_arn(&group.handle);
-            let answer = ask.send().await.context("elasticloadbalancing DeleteTargetGroup");
-            ignore_not_found(answer).map(drop)
+            let response = request
+                .send()
+                .await
+                .context("elasticloadbalancing DeleteTargetGroup");
+            ignore_not_found(response).map(drop)
         })
         .await
     }

@@ -1,42 +1,43 @@
-//! Each kind of resource against recorded answers: what stands is seen as it is, what does not stand as absent, and
-//! looking changes nothing.
+//! Each kind of resource against recorded responses: observing reads the actual state, reports a missing resource as missing,
+//! and changes nothing.
 
-mod absent;
-mod changes;
-mod deleting;
-mod making;
+mod create;
+mod delete;
+mod not_found;
+mod observe;
+mod partial_response;
 mod roles;
-mod standing;
-mod unclear;
+mod update;
 
 use crate::cloud::{Clients, Cloud};
 use crate::inventory::Inventory;
+use crate::observe::{Request, observe};
 use crate::test_support::{config, form_of, replay};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
-use deployment::plan::ActualResource;
+use deployment::actual::ActualResource;
 use deployment::{Account, Names, ResourceId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-/// An answer: to what, its status and its body.
-type Answer = (&'static str, u16, String);
+/// A response: the operation, the status and the body.
+type Response = (&'static str, u16, String);
 
-/// Answers by what is asked, because observing asks several things at once; remembers what was asked.
+/// Responds by operation, because observing sends several requests concurrently; records the operations.
 #[derive(Debug, Clone)]
 struct Router {
-    answers: Arc<BTreeMap<&'static str, (u16, String)>>,
-    asked: Arc<Mutex<Vec<String>>>,
+    responses: Arc<BTreeMap<&'static str, (u16, String)>>,
+    operations: Arc<Mutex<Vec<String>>>,
 }
 
 impl Router {
-    fn new(answers: &[Answer]) -> Self {
-        let mut map: BTreeMap<_, _> = answers
+    fn new(responses: &[Response]) -> Self {
+        let mut map: BTreeMap<_, _> = responses
             .iter()
-            .map(|(asked, status, body)| (*asked, (*status, body.clone())))
+            .map(|(operation, status, body)| (*operation, (*status, body.clone())))
             .collect();
         map.insert(
             "GetCallerIdentity",
@@ -49,8 +50,8 @@ impl Router {
             ),
         );
         Self {
-            answers: Arc::new(map),
-            asked: Arc::default(),
+            responses: Arc::new(map),
+            operations: Arc::default(),
         }
     }
 
@@ -62,10 +63,12 @@ impl Router {
 
 impl HttpConnector for Router {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let asked = asked(&request);
-        let answer = self.answers.get(asked.as_str());
-        let (status, body) = answer.unwrap_or_else(|| panic!("no answer to {asked}")).clone();
-        self.asked.lock().unwrap().push(asked);
+        let operation = operation(&request);
+        let response = self.responses.get(operation.as_str());
+        let (status, body) = response
+            .unwrap_or_else(|| panic!("no response to {operation}"))
+            .clone();
+        self.operations.lock().unwrap().push(operation);
         HttpConnectorFuture::ready(Ok(HttpResponse::new(
             status.try_into().unwrap(),
             SdkBody::from(body),
@@ -73,8 +76,8 @@ impl HttpConnector for Router {
     }
 }
 
-/// What a request asks: the operation, where the protocol names it, else method and path.
-fn asked(request: &HttpRequest) -> String {
+/// The operation of a request; if the protocol does not name it, method and path.
+fn operation(request: &HttpRequest) -> String {
     if let Some(target) = request.headers().get("x-amz-target") {
         return target.rsplit('.').next().unwrap().to_owned();
     }
@@ -96,12 +99,12 @@ fn asked(request: &HttpRequest) -> String {
     )
 }
 
-/// An answer of a service that takes forms.
+/// A response of a service with the Query protocol.
 fn xml(operation: &str, result: &str) -> String {
     format!("<{operation}Response><{operation}Result>{result}</{operation}Result></{operation}Response>")
 }
 
-/// The cluster `wk` in some account, by these clients.
+/// The cluster `wk`.
 fn cloud(clients: Clients) -> Cloud {
     Cloud {
         clients,
@@ -115,27 +118,39 @@ fn cloud(clients: Clients) -> Cloud {
     }
 }
 
-/// What is seen of a resource. Whatever is asked for must be a question.
-async fn observed(id: ResourceId, answers: &[Answer]) -> Option<ActualResource> {
-    looked(id, answers).await.unwrap()
+/// The actual state of a resource. Every request must be read-only.
+async fn observed(id: ResourceId, responses: &[Response]) -> Option<ActualResource> {
+    try_observe(id, responses).await.unwrap()
 }
 
-async fn looked(id: ResourceId, answers: &[Answer]) -> crate::error::Result<Option<ActualResource>> {
-    let router = Router::new(answers);
+async fn try_observe(id: ResourceId, responses: &[Response]) -> crate::error::Result<Option<ActualResource>> {
+    let router = Router::new(responses);
     let config = config(replay([]))
         .into_builder()
         .http_client(router.client())
         .build();
     let (clients, names) = (Clients::new(&config), Names::new("wk".parse().unwrap()));
     let inventory = Inventory::new(&clients, &names, "eu-west-1");
-    inventory.has_alias("Z1", "weka.example.com.");
-    inventory.has_classic_load_balancer("wk-elb");
-    let seen = super::observe(&inventory, id).await;
-    for asked in router.asked.lock().unwrap().iter() {
-        let question = ["Describe", "Get", "List", "GET "]
+    let request = match id {
+        ResourceId::AliasRecord => Request {
+            alias: Some(("Z1", "weka.example.com.")),
+            ..Request::default()
+        },
+        ResourceId::ClassicHealthCheck => Request {
+            classic_load_balancer: Some("wk-elb"),
+            ..Request::default()
+        },
+        id => Request {
+            ids: vec![id],
+            ..Request::default()
+        },
+    };
+    let observed = observe(&inventory, &request).await;
+    for operation in router.operations.lock().unwrap().iter() {
+        let is_read_only = ["Describe", "Get", "List", "GET "]
             .iter()
-            .any(|begin| asked.starts_with(begin));
-        assert!(question, "{id:?}: {asked} may change something");
+            .any(|begin| operation.starts_with(begin));
+        assert!(is_read_only, "{id:?}: {operation} may change something");
     }
-    seen
+    observed.map(|mut observed| observed.remove(&id))
 }

@@ -5,6 +5,7 @@ use crate::flags::ClusterFlag;
 use crate::printer::Printer;
 use crate::session::{Connect, Session};
 use aws::inventory::Inventory;
+use aws::observe::{Request, observe};
 use clap::Args;
 use deployment::{HostName, Names, Output, ResourceId};
 use instances::MountScript;
@@ -48,16 +49,15 @@ fn host_name(name: &str) -> Result<String, Failure> {
 /// The DNS name of the cluster's load balancer.
 async fn load_balancer(session: &Session, names: &Names) -> Result<String, Failure> {
     let inventory = Inventory::new(&session.clients, names, &session.region);
-    let actual = inventory.at([ResourceId::LoadBalancer]).await;
-    let mut actual = actual.map_err(|error| Failure::aws("reading the load balancer", &error))?;
-    let outputs = actual
-        .remove(&ResourceId::LoadBalancer)
-        .map(|load_balancer| load_balancer.outputs)
-        .unwrap_or_default();
-    let name = outputs
-        .into_iter()
-        .find(|(output, _)| *output == Output::DnsName)
-        .map(|(_, name)| name);
+    let load_balancer = Request {
+        ids: vec![ResourceId::LoadBalancer],
+        ..Request::default()
+    };
+    let actual = observe(&inventory, &load_balancer).await;
+    let actual = actual.map_err(|error| Failure::aws("reading the load balancer", &error))?;
+    let load_balancer = actual.get(&ResourceId::LoadBalancer);
+    let name = load_balancer.map(|load_balancer| load_balancer.output(Output::DnsName).to_owned());
+    let name = name.filter(|name| !name.is_empty());
     name.ok_or_else(|| {
         Failure::plain(format!(
             "cluster '{}' has no load balancer: rerun `wekactl cluster import` to create what is missing",

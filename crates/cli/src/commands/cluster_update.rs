@@ -11,9 +11,11 @@ use crate::{confirm, plan_view};
 use aws::cloud::Cloud;
 use aws::group;
 use aws::inventory::Inventory;
+use aws::observe::{self, Request as Observe};
 use clap::Args;
+use deployment::actual::Observed;
 use deployment::desired::Request;
-use deployment::plan::{Conflict, Observed, Plan};
+use deployment::plan::{Conflict, Plan};
 use deployment::{Account, HostGroup, Names, ResourceId, Settings, update};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -106,29 +108,30 @@ async fn observe(session: &Session, names: &Names) -> Result<Observation, Failur
     let failed = |error: aws::Error| Failure::aws("reading the state of the account", &error);
     let inventory = Inventory::new(&session.clients, names, &session.region);
     let by_name = ResourceId::found_by_name(None).chain(ResourceId::found_by_name(Some(HostGroup::Backends)));
+    let by_name = Observe {
+        ids: by_name.collect(),
+        ..Observe::default()
+    };
     let (stored, observed, members) = tokio::join!(
         session.settings(names),
-        inventory.at(by_name),
+        observe::observe(&inventory, &by_name),
         group::members(&session.clients, names)
     );
     // A cluster that is not imported causes the other errors too: report that one.
     let (stored, mut observed, members) = (stored?, observed.map_err(failed)?, members.map_err(failed)?);
     let settings = update::settings(stored, &observed, env!("CARGO_PKG_VERSION"));
     // Only the settings have the names of resources that wekactl did not create, and whether there are clients.
-    let mut more = Vec::new();
+    let mut more = Observe {
+        alias: settings.dns_zone_id.as_deref().zip(settings.dns_alias.as_deref()),
+        classic_load_balancer: settings.classic_load_balancer.as_deref(),
+        ..Observe::default()
+    };
     if settings.clients.is_some() {
-        more.extend(ResourceId::found_by_name(Some(HostGroup::Clients)));
-    }
-    if let Some((zone, alias)) = settings.dns_zone_id.as_ref().zip(settings.dns_alias.as_ref()) {
-        inventory.has_alias(zone, alias);
-        more.push(ResourceId::AliasRecord);
-    }
-    if let Some(name) = &settings.classic_load_balancer {
-        inventory.has_classic_load_balancer(name);
-        more.push(ResourceId::ClassicHealthCheck);
+        more.ids
+            .extend(ResourceId::found_by_name(Some(HostGroup::Clients)));
     }
     let account = inventory.account().await.map_err(failed)?.clone();
-    observed.extend(inventory.at(more).await.map_err(failed)?);
+    observed.extend(observe::observe(&inventory, &more).await.map_err(failed)?);
     let groups = update::actual_groups(&settings, &observed);
     for &group in &groups {
         let members = members.iter().filter(|member| member.host_group == group);
@@ -159,7 +162,7 @@ fn plan(names: &Names, observation: &Observation, package: &Package) -> Result<P
         uuids: &generated.uuids,
         seal_keys: &generated.seal_keys,
     };
-    let desired = update::wanted(&request, &observation.groups);
+    let desired = update::desired_update(&request, &observation.groups);
     Plan::new(names.cluster(), desired, observation.observed.clone())
         .map_err(|conflicts| Failure::all(FAILED, conflicts.iter().map(Conflict::to_string).collect()))
 }

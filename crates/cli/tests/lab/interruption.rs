@@ -89,7 +89,7 @@ async fn import_interrupted_at_any_step_can_be_destroyed() {
     let times = interrupted_at_every_step(&lab, import, async |copy, changes, ran| {
         let mut before = before.clone();
         // The only resource that remains is reported: a key without an alias that could not be deleted.
-        if ran.stderr.contains("delete it by hand") {
+        if ran.stderr.contains("delete it manually") {
             before.push("key of wekactl: settings of the Weka cluster wk".to_owned());
         }
         destroys_completely(
@@ -151,7 +151,7 @@ async fn import_interrupted_at_any_step_resumes_to_the_same_account() {
         let more = copy.import(&["--dry-run", "--detailed-exitcode"]);
         assert_eq!(more.status, 0, "after {changes} changes:\n{}", more.stderr);
         let mut whole = whole.clone();
-        if ran.stderr.contains("delete it by hand") {
+        if ran.stderr.contains("delete it manually") {
             whole.push("key of wekactl: settings of the Weka cluster wk".to_owned());
             whole.sort();
         }

@@ -54,7 +54,7 @@ fn invalid_arguments_are_reported_together_before_any_aws_call() {
         ],
         64,
         &[
-            "tag 'env' has no '=': write it as key=value",
+            "tag 'env' has no '=': use key=value",
             "tag 'a=b=c' has several '='",
             "tag 'wekactl.io/x=1' is reserved",
             "tag 'aws:x=1' is reserved",
@@ -74,7 +74,7 @@ fn invalid_arguments_are_reported_together_before_any_aws_call() {
         &lab,
         &["--dns-alias", "*.example.com", "--dns-zone-id", "Z1"],
         64,
-        &["--dns-alias: '*.example.com' is no host name: it has characters other than"],
+        &["--dns-alias: '*.example.com' is not a valid host name: it has characters other than"],
     );
     refused(
         &lab,
@@ -261,14 +261,14 @@ async fn alias_with_a_missing_zone_or_outside_its_zone_is_rejected() {
         &lab,
         &alias("Z1"),
         1,
-        &["there is no hosted zone Z1: --dns-zone-id takes"],
+        &["hosted zone Z1 does not exist: --dns-zone-id is"],
     );
     let zone = lab.clients().route53.create_hosted_zone();
     let zone = zone.name("example.org").caller_reference("1").send();
     let zone = zone.await.unwrap().hosted_zone.unwrap().id;
     let zone = zone.trim_start_matches("/hostedzone/");
     let line =
-        format!("--dns-alias weka.example.com is not within example.org, of which hosted zone {zone} is");
+        format!("--dns-alias weka.example.com is not within example.org, the domain of hosted zone {zone}");
     refused(&lab, &alias(zone), 1, &[&line]);
 }
 
@@ -283,7 +283,7 @@ fn mixed_and_unknown_instance_types_are_rejected() {
         &lab,
         &[],
         1,
-        &["the backend instances are of several instance types: i3en.2xlarge"],
+        &["the backend instances have different instance types: i3en.2xlarge"],
     );
     let (lab, _) = Lab::with(&StackOptions {
         backend_type: "m5.large".into(),
@@ -324,7 +324,7 @@ fn missing_instances_and_instances_of_another_cluster_are_rejected() {
         &lab,
         &["-i", &ids],
         1,
-        &["gone or never existed: leave them out of --instance-ids"],
+        &["gone or never existed: omit them from --instance-ids"],
     );
     lab.import(&[]).ok();
     let ids = stack.backends.join(",");

@@ -136,7 +136,7 @@ async fn untagged_resources_with_our_names_are_reported_and_skipped() {
     let ran = lab.destroy(&[]).ok();
     assert_eq!(lab.changes_since(calls), [""; 0]);
     for message in [
-        "DynamoDB table 'wekactl-wk' is not wekactl's (no tag wekactl.io/cluster_name): it is left alone",
+        "DynamoDB table 'wekactl-wk' is not wekactl's (no tag wekactl.io/cluster_name): skipped",
         "target group 'wekactl-wk-api' is not wekactl's",
         "EventBridge rule 'wekactl-wk-Backends' is not wekactl's",
         "IAM role 'mine' is not wekactl's",
@@ -250,7 +250,7 @@ print(json.dumps(zone)); raise SystemExit
     python(&taken, &point_elsewhere(&zone));
     let ran = taken.import(&alias);
     assert_eq!(ran.status, 1);
-    let message = "weka.example.com points at other.example.com already: remove that record, or choose another --dns-alias";
+    let message = "weka.example.com already points at other.example.com: remove that record, or choose another --dns-alias";
     assert!(ran.stderr.contains(message), "{}", ran.stderr);
     lab.import(&alias).ok();
     let copy = lab.fork().await;
@@ -282,7 +282,7 @@ async fn destroy_works_without_table_group_or_valid_settings() {
             r#"boto3.client("dynamodb").delete_table(TableName="wekactl-wk")"#,
             "",
         ),
-        (settings, "the settings cannot be read (DnsAlias is no text)"),
+        (settings, "the settings cannot be read (DnsAlias is not text)"),
     ] {
         let copy = lab.fork().await;
         python(&copy, program);

@@ -1,16 +1,16 @@
-//! The state machine of a host group, in the language of Step Functions.
+//! The definition of the state machine in the Amazon States Language.
 
 use crate::names::FunctionType;
 use serde_json::{Value as Json, json};
 
-/// The state machine: fetch, scale, terminate, and transient if there were transient errors. The output of each is the
-/// input of the next.
+/// Fetch, scale, terminate, and transient if there were transient errors. The output of each function is the input of the
+/// next.
 pub(super) fn definition(function_arn: impl Fn(FunctionType) -> String) -> Json {
     let task = |function, next: Option<&str>| {
         let mut state = json!({
             "Type": "Task",
             "Resource": function_arn(function),
-            // Lambda's own faults, which say nothing of the cluster. A run lasts less than its minute with them.
+            // Errors of Lambda itself, independent of the cluster. With these retries a run still takes less than a minute.
             "Retry": [{
                 "ErrorEquals": [
                     "Lambda.ClientExecutionTimeoutException",

@@ -1,13 +1,14 @@
-//! What a host group has: roles, functions, the join API, the template, the state machine, the group.
+//! The resources of a host group: roles, functions, join API, launch template, state machine, Auto Scaling group.
 
+use super::build::{Build, instance_tags};
 use super::definition::definition;
-use super::{Build, instance_tags};
+use crate::id::ResourceId;
 use crate::names::{FunctionType, HostGroup, RoleUse};
 use crate::plan::Desired;
 use crate::policy;
 use crate::resource::{
     AttachedInstances, AutoScalingGroup, Function, InvokePermission, LaunchTemplate, LogGroup, Mapping,
-    PreparedInstances, ResourceId, RestApi, Role, Rule, StateMachine, Throttle, UserData, Vpc,
+    PreparedInstances, RestApi, Role, Rule, StateMachine, Throttle, UserData, Vpc,
 };
 use crate::settings::GroupSettings;
 use crate::tags::{self, Tags};
@@ -17,13 +18,13 @@ use uuid::Uuid;
 
 /// The join API's stage.
 const STAGE: &str = "default";
-/// The target's id in the rule.
+/// The id of the rule's target.
 const TARGET_ID: &str = "state-machine";
-/// The id of the join API's statement in its function's policy.
+/// The id of the statement in the policy of the join function.
 const STATEMENT_ID: &str = "join-api";
-/// How many network interfaces a client gets beside its first: one for its one core.
+/// The number of additional network interfaces of a client: one for its only core.
 const CLIENT_IO_CORES: u32 = 1;
-/// How often the join API may be called: a group that grows by hundreds asks within seconds, and asks again later.
+/// Limits of the join API: a group that grows by hundreds of instances calls it within seconds, and retries later.
 const THROTTLE: Throttle = Throttle { rate: 50, burst: 100 };
 
 impl Build<'_> {
@@ -34,9 +35,9 @@ impl Build<'_> {
         uuids: &mut impl Iterator<Item = Uuid>,
     ) -> Vec<Desired> {
         let mut resources = Vec::new();
-        for user in RoleUse::ALL {
-            // Without a random id the name is only that of a role that stands: the plan puts its real name in place.
-            resources.push(self.role(group, user, uuids.next().unwrap_or_default()));
+        for role_use in RoleUse::ALL {
+            // Without a random id, the role exists: the plan uses its actual name.
+            resources.push(self.role(group, role_use, uuids.next().unwrap_or_default()));
         }
         resources.push(self.log_group(group, None));
         for function in FunctionType::ALL {
@@ -82,31 +83,31 @@ impl Build<'_> {
         resources
     }
 
-    fn role(&self, group: HostGroup, user: RoleUse, uuid: Uuid) -> Desired {
-        let permissions = policy::permissions(self.request.account, &self.names, group, user);
+    fn role(&self, group: HostGroup, role_use: RoleUse, uuid: Uuid) -> Desired {
+        let permissions = policy::permissions(self.request.account, &self.names, group, role_use);
         let mut tags = Tags::managed(
             self.names.cluster(),
             Some(group),
             &permissions.version(),
             &self.settings().tags_map,
         );
-        tags.set(tags::USE, user.name());
+        tags.set(tags::USE, role_use.name());
         let body = Role {
-            trust: policy::trust(self.request.account, user),
+            trust: policy::trust(self.request.account, role_use),
             permissions,
             other_policies: Vec::new(),
             attached_policies: Vec::new(),
         };
-        let needs: &[ResourceId] = match user {
+        let depends_on: &[ResourceId] = match role_use {
             RoleUse::Function(FunctionType::Join | FunctionType::Fetch | FunctionType::Scale) => {
                 &[ResourceId::KmsKey]
             }
             _ => &[],
         };
-        let name = self.names.role(group, user, uuid);
+        let name = self.names.role(group, role_use, uuid);
         Desired {
             tags: Some(tags),
-            ..self.resource(ResourceId::Role(group, user), name, body, needs)
+            ..self.resource(ResourceId::Role(group, role_use), name, body, depends_on)
         }
     }
 
@@ -138,7 +139,7 @@ impl Build<'_> {
             ),
         ];
         let sealing = matches!(function, FunctionType::Fetch | FunctionType::Scale);
-        // Only scale talks to the backends. The rest talk to AWS alone, to which a private subnet may have no way.
+        // Only scale calls the backends. The others call AWS, which may be unreachable from a private subnet.
         let backends = &self.settings().backends;
         let vpc = (function == FunctionType::Scale).then(|| Vpc {
             subnets: [backends.subnet.clone()].into(),
@@ -164,7 +165,7 @@ impl Build<'_> {
             vpc,
             tracing: "PassThrough".to_owned(),
         };
-        let needs = [
+        let depends_on = [
             role,
             ResourceId::KmsKey,
             ResourceId::LogGroup(group, Some(function)),
@@ -173,12 +174,12 @@ impl Build<'_> {
             ResourceId::Function(group, function),
             self.names.function(group, function),
             body,
-            &needs,
+            &depends_on,
         )
     }
 
-    /// Needs nothing: API Gateway takes the function's ARN whether the function is there or not, and calls it only by the
-    /// permission, which comes after both.
+    /// Depends on nothing: API Gateway accepts the ARN of a function that does not exist, and cannot call it before the
+    /// permission exists, which depends on both.
     fn rest_api(&self, group: HostGroup) -> Desired {
         let account = self.request.account;
         let function = policy::function_arn(account, &self.names, group, FunctionType::Join);
@@ -208,9 +209,9 @@ impl Build<'_> {
             source_arn: Value::Of(api, Output::ExecuteArn),
             others: Vec::new(),
         };
-        let needs = [api, ResourceId::Function(group, FunctionType::Join)];
+        let depends_on = [api, ResourceId::Function(group, FunctionType::Join)];
         let name = self.names.function(group, FunctionType::Join);
-        self.resource(ResourceId::InvokePermission(group), name, body, &needs)
+        self.resource(ResourceId::InvokePermission(group), name, body, &depends_on)
     }
 
     fn launch_template(&self, group: HostGroup, settings: &GroupSettings) -> Desired {
@@ -272,13 +273,14 @@ impl Build<'_> {
             log_level: "ERROR".to_owned(),
             log_group: Some(account.arn("logs", &log_group)),
         };
-        let mut needs = vec![role, logs];
-        needs.extend(FunctionType::OF_STATE_MACHINE.map(|function| ResourceId::Function(group, function)));
+        let mut depends_on = vec![role, logs];
+        depends_on
+            .extend(FunctionType::OF_STATE_MACHINE.map(|function| ResourceId::Function(group, function)));
         self.resource(
             ResourceId::StateMachine(group),
             self.names.state_machine(group),
             body,
-            &needs,
+            &depends_on,
         )
     }
 
@@ -292,8 +294,8 @@ impl Build<'_> {
             role: Value::Of(role, Output::Arn),
             other_targets: Vec::new(),
         };
-        let needs = [role, ResourceId::StateMachine(group)];
-        self.resource(ResourceId::Rule(group), self.names.rule(group), body, &needs)
+        let depends_on = [role, ResourceId::StateMachine(group)];
+        self.resource(ResourceId::Rule(group), self.names.rule(group), body, &depends_on)
     }
 
     fn auto_scaling_group(&self, group: HostGroup, settings: &GroupSettings) -> Desired {
@@ -319,8 +321,8 @@ impl Build<'_> {
                 .cloned()
                 .collect(),
         };
-        // The items too: an instance that the group launches asks for its join script, which is made of them.
-        let mut needs = vec![
+        // Instances that the group launches get their join script, which is built from the table items.
+        let mut depends_on = vec![
             ResourceId::LaunchTemplate(group),
             ResourceId::InvokePermission(group),
             ResourceId::StateMachine(group),
@@ -328,16 +330,16 @@ impl Build<'_> {
             ResourceId::SettingsItem,
         ];
         if self.request.credentials.is_some() {
-            needs.push(ResourceId::Credentials);
+            depends_on.push(ResourceId::Credentials);
         }
         if backends {
-            needs.push(ResourceId::TargetGroup);
+            depends_on.push(ResourceId::TargetGroup);
         }
         let mut resource = self.resource(
             ResourceId::AutoScalingGroup(group),
             self.names.of(group),
             body,
-            &needs,
+            &depends_on,
         );
         if let Some(tags) = &mut resource.tags {
             tags.set("Name", &format!("{}-{group}", self.names.cluster()));

@@ -1,9 +1,14 @@
 use super::*;
 use crate::example::{PASSWORD, cluster, resources, resources_with, seal_key, settings};
+use crate::id::{Kind, ResourceId};
 use crate::names::FunctionType;
-use crate::resource::Kind;
+use crate::resource::Body;
+use crate::secret::Secret;
+use crate::settings::Settings;
+use crate::tags;
+use crate::value::Output;
 use serde_json::{Value as Json, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn ids(resources: &[Desired]) -> BTreeSet<ResourceId> {
     resources.iter().map(|resource| resource.id).collect()
@@ -17,12 +22,12 @@ fn shown(resource: &Desired) -> Json {
     json!({
         "name": resource.name,
         "tags": resource.tags,
-        "needs": resource.needs.iter().map(|id| format!("{id:?}")).collect::<Vec<_>>(),
+        "depends_on": resource.depends_on.iter().map(|id| format!("{id:?}")).collect::<Vec<_>>(),
         "body": resource.body.fields(),
     })
 }
 
-/// The settings with everything that a user may ask for beside the usual.
+/// Settings with all optional features.
 fn full() -> Settings {
     Settings {
         private_subnet: true,
@@ -39,8 +44,8 @@ fn every_resource_by_snapshot() {
     let mut all = resources(&settings());
     all.sort_by_key(|resource| resource.id);
     let of = |group: Option<HostGroup>| -> BTreeMap<String, Json> {
-        let those = all.iter().filter(|resource| resource.id.group() == group);
-        those
+        let of_group = all.iter().filter(|resource| resource.id.group() == group);
+        of_group
             .map(|resource| (format!("{:?}", resource.id), shown(resource)))
             .collect()
     };
@@ -50,7 +55,7 @@ fn every_resource_by_snapshot() {
 }
 
 #[test]
-fn every_need_is_there_and_none_goes_in_a_circle() {
+fn dependencies_exist_and_are_acyclic() {
     for settings in [
         settings(),
         full(),
@@ -61,19 +66,20 @@ fn every_need_is_there_and_none_goes_in_a_circle() {
     ] {
         for credentials in [None, Some(("admin", &Secret::new(PASSWORD)))] {
             let resources = resources_with(&settings, credentials);
-            let mut waiting: BTreeMap<_, _> = resources.iter().map(|r| (r.id, r.needs.clone())).collect();
-            assert_eq!(waiting.len(), resources.len(), "an id stands twice");
+            let mut waiting: BTreeMap<_, _> =
+                resources.iter().map(|r| (r.id, r.depends_on.clone())).collect();
+            assert_eq!(waiting.len(), resources.len(), "duplicate id");
             while !waiting.is_empty() {
                 let ready: Vec<_> = waiting
                     .iter()
-                    .filter(|(_, needs)| needs.is_empty())
+                    .filter(|(_, depends_on)| depends_on.is_empty())
                     .map(|(id, _)| *id)
                     .collect();
-                assert!(!ready.is_empty(), "absent or circular: {waiting:?}");
+                assert!(!ready.is_empty(), "missing or circular: {waiting:?}");
                 for id in ready {
                     waiting.remove(&id);
-                    waiting.values_mut().for_each(|needs| {
-                        needs.remove(&id);
+                    waiting.values_mut().for_each(|depends_on| {
+                        depends_on.remove(&id);
                     });
                 }
             }
@@ -81,14 +87,14 @@ fn every_need_is_there_and_none_goes_in_a_circle() {
     }
 }
 
-/// What a body refers to must be made before it, directly: its output is read as soon as its needs are done.
+/// A body's references must be direct dependencies: it is resolved as soon as those are done.
 #[test]
-fn whatever_is_referred_to_is_needed() {
+fn every_reference_is_a_direct_dependency() {
     let all = resources(&full());
     for resource in &all {
         let mut outputs = crate::Outputs::default();
-        for &need in &resource.needs {
-            let of_need = [
+        for &dependency in &resource.depends_on {
+            let values = [
                 Output::Arn,
                 Output::Id,
                 Output::Url,
@@ -97,7 +103,7 @@ fn whatever_is_referred_to_is_needed() {
                 Output::DnsName,
                 Output::HostedZoneId,
             ];
-            outputs.add(need, of_need.map(|output| (output, "known".to_owned())));
+            outputs.add(dependency, values.map(|output| (output, "known".to_owned())));
         }
         let mut body = resource.body.clone();
         body.resolve(&outputs);
@@ -107,7 +113,7 @@ fn whatever_is_referred_to_is_needed() {
 }
 
 #[test]
-fn no_secret_is_in_what_is_shown() {
+fn secrets_are_never_shown() {
     for resource in resources(&full()) {
         let shown = format!("{}{resource:?}", shown(&resource));
         for secret in [
@@ -121,7 +127,7 @@ fn no_secret_is_in_what_is_shown() {
 }
 
 #[test]
-fn the_seal_key_is_that_of_the_host_group_and_only_where_it_is_used() {
+fn only_fetch_and_scale_have_the_seal_key_of_their_host_group() {
     for resource in resources(&settings()) {
         let (ResourceId::Function(group, function), Body::Function(body)) = (resource.id, resource.body)
         else {
@@ -142,7 +148,7 @@ fn the_seal_key_is_that_of_the_host_group_and_only_where_it_is_used() {
 }
 
 #[test]
-fn a_private_subnet_changes_the_apis_and_the_launch_templates_alone() {
+fn private_subnet_changes_only_apis_and_launch_templates() {
     let public = resources(&settings());
     let private = resources(&Settings {
         private_subnet: true,
@@ -175,7 +181,7 @@ fn a_private_subnet_changes_the_apis_and_the_launch_templates_alone() {
 }
 
 #[test]
-fn an_alias_and_a_classic_load_balancer_add_a_resource_each() {
+fn alias_and_classic_load_balancer_add_one_resource_each() {
     let (plain, full) = (resources(&settings()), resources(&full()));
     let added: BTreeSet<_> = ids(&full).difference(&ids(&plain)).copied().collect();
     assert_eq!(
@@ -214,7 +220,7 @@ fn an_alias_and_a_classic_load_balancer_add_a_resource_each() {
 }
 
 #[test]
-fn without_clients_all_else_is_the_same() {
+fn without_clients_the_other_resources_are_the_same() {
     let (with, without) = (
         resources(&settings()),
         resources(&Settings {
@@ -236,22 +242,22 @@ fn without_clients_all_else_is_the_same() {
 }
 
 #[test]
-fn without_credentials_the_item_is_left_as_it_is() {
+fn without_credentials_the_item_is_unchanged() {
     let resources = resources_with(&settings(), None);
     assert!(!ids(&resources).contains(&ResourceId::Credentials));
     for group in HostGroup::ALL {
         assert!(
             !find(&resources, ResourceId::AutoScalingGroup(group))
-                .needs
+                .depends_on
                 .contains(&ResourceId::Credentials)
         );
     }
 }
 
 #[test]
-fn each_resource_is_tagged_as_the_clusters_unless_its_kind_bears_no_tags() {
+fn every_resource_of_a_kind_with_tags_has_the_tags_of_the_cluster() {
     for resource in resources(&full()) {
-        let bare = [
+        let untagged = [
             Kind::Credentials,
             Kind::SettingsItem,
             Kind::InvokePermission,
@@ -261,7 +267,7 @@ fn each_resource_is_tagged_as_the_clusters_unless_its_kind_bears_no_tags() {
         ];
         assert_eq!(
             resource.tags.is_none(),
-            bare.contains(&resource.id.kind()),
+            untagged.contains(&resource.id.kind()),
             "{:?}",
             resource.id
         );
@@ -283,7 +289,7 @@ fn each_resource_is_tagged_as_the_clusters_unless_its_kind_bears_no_tags() {
 }
 
 #[test]
-fn the_state_machine_is_the_one_of_the_specification() {
+fn state_machine_runs_fetch_scale_and_terminate() {
     let all = resources(&settings());
     let definition = find(&all, ResourceId::StateMachine(HostGroup::Backends))
         .body

@@ -1,16 +1,18 @@
-//! Whether a DNS name is free for the cluster.
+//! Checks whether the cluster can use a DNS alias.
 
-use super::{ImportError, ImportRequest};
+use super::error::ImportError;
+use super::request::ImportRequest;
+use crate::actual::Observed;
 use crate::host_name::HostName;
-use crate::plan::Observed;
-use crate::resource::{AliasRecord, Body, ResourceId};
+use crate::id::ResourceId;
+use crate::resource::{AliasRecord, Body};
 use crate::settings::Settings;
 use crate::value::Output;
 
-/// The alias record that stands where the wish has one, if it is not this cluster's: a record bears no tag. It is the cluster's
-/// where the stored settings name it, which are written before it is made, or where it points at the cluster's load balancer.
+/// An error if the alias record exists and is not this cluster's. A record has no tags: it belongs to the cluster if the
+/// stored settings name it (they are written before it is created), or if it points at the cluster's load balancer.
 pub fn alias_ownership(
-    wish: &ImportRequest,
+    request: &ImportRequest,
     stored: Option<&Settings>,
     observed: &Observed,
 ) -> Option<ImportError> {
@@ -18,20 +20,20 @@ pub fn alias_ownership(
         return None;
     };
     let is_stored = stored.is_some_and(|stored| {
-        let alias = wish.dns_alias.as_ref().map(HostName::as_str);
-        (stored.dns_alias.as_deref(), &stored.dns_zone_id) == (alias, &wish.dns_zone_id)
+        let alias = request.dns_alias.as_ref().map(HostName::as_str);
+        (stored.dns_alias.as_deref(), &stored.dns_zone_id) == (alias, &request.dns_zone_id)
     });
-    let load_balancer = observed.get(&ResourceId::LoadBalancer).and_then(|standing| {
-        let name = standing
+    let load_balancer = observed.get(&ResourceId::LoadBalancer).and_then(|actual| {
+        let name = actual
             .outputs
             .iter()
             .find(|(output, _)| *output == Output::DnsName);
         name.map(|(_, name)| name.as_str())
     });
     let target = record.target.known().unwrap_or_default();
-    let is_ours =
+    let points_at_cluster =
         load_balancer.is_some_and(|name| AliasRecord::comparable(name) == AliasRecord::comparable(target));
-    (!is_stored && !is_ours).then(|| ImportError::AliasTaken {
+    (!is_stored && !points_at_cluster).then(|| ImportError::AliasTaken {
         alias: record.name.clone(),
         target: if target.is_empty() {
             "something else".to_owned()
@@ -41,9 +43,9 @@ pub fn alias_ownership(
     })
 }
 
-/// Why there can be no record of the alias in its hosted zone, of which `zone` is the name if there is such a zone.
-pub fn alias_outside_zone(wish: &ImportRequest, zone: Option<&str>) -> Option<ImportError> {
-    let (alias, zone_id) = wish.dns_alias.as_ref().zip(wish.dns_zone_id.clone())?;
+/// An error if the hosted zone cannot contain the alias. `zone` is the name of the zone, `None` if it does not exist.
+pub fn alias_outside_zone(request: &ImportRequest, zone: Option<&str>) -> Option<ImportError> {
+    let (alias, zone_id) = request.dns_alias.as_ref().zip(request.dns_zone_id.clone())?;
     match zone {
         None => Some(ImportError::NoZone { zone_id }),
         Some(zone) if alias.is_within(zone) => None,
@@ -58,12 +60,12 @@ pub fn alias_outside_zone(wish: &ImportRequest, zone: Option<&str>) -> Option<Im
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::import::tests::wish;
-    use crate::plan::ActualResource;
+    use crate::actual::ActualResource;
+    use crate::import::tests::request;
     use crate::resource::LoadBalancer;
     use std::collections::BTreeSet;
 
-    fn standing(body: Body, outputs: Vec<(Output, String)>) -> ActualResource {
+    fn actual(body: Body, outputs: Vec<(Output, String)>) -> ActualResource {
         ActualResource {
             name: "any".into(),
             body,
@@ -73,40 +75,40 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_stands_in_its_zone() {
-        let wish = ImportRequest {
+    fn alias_must_be_within_its_zone() {
+        let request = ImportRequest {
             dns_alias: Some("weka.example.com".parse().unwrap()),
             dns_zone_id: Some("Z1".into()),
-            ..wish()
+            ..request()
         };
-        assert_eq!(alias_outside_zone(&wish, Some("example.com.")), None);
+        assert_eq!(alias_outside_zone(&request, Some("example.com.")), None);
         assert_eq!(
             alias_outside_zone(
                 &ImportRequest {
                     dns_alias: None,
-                    ..wish.clone()
+                    ..request.clone()
                 },
                 None
             ),
             None
         );
-        let problem = |zone| alias_outside_zone(&wish, zone).unwrap().to_string();
+        let error = |zone| alias_outside_zone(&request, zone).unwrap().to_string();
         assert_eq!(
-            problem(None),
-            "there is no hosted zone Z1: --dns-zone-id takes the id of one of this account's, as Route 53 shows it"
+            error(None),
+            "hosted zone Z1 does not exist: --dns-zone-id is the id of a hosted zone of this account, as Route 53 shows it"
         );
         assert_eq!(
-            problem(Some("example.org.")),
-            "--dns-alias weka.example.com is not within example.org, of which hosted zone Z1 is: give a name within it, or another --dns-zone-id"
+            error(Some("example.org.")),
+            "--dns-alias weka.example.com is not within example.org, the domain of hosted zone Z1: use a name within it, or another --dns-zone-id"
         );
     }
 
     #[test]
-    fn a_record_is_the_clusters_where_it_points_at_it_or_the_settings_name_it() {
-        let wish = ImportRequest {
+    fn record_belongs_to_the_cluster_if_settings_or_target_match() {
+        let request = ImportRequest {
             dns_alias: Some("weka.example.com".parse().unwrap()),
             dns_zone_id: Some("Z1".into()),
-            ..wish()
+            ..request()
         };
         let record = AliasRecord {
             zone_id: "Z1".into(),
@@ -115,34 +117,31 @@ mod tests {
             target_zone_id: "Z2".into(),
         };
         let mut observed = Observed::new();
-        assert_eq!(alias_ownership(&wish, None, &observed), None);
-        observed.insert(
-            ResourceId::AliasRecord,
-            standing(record.clone().into(), Vec::new()),
-        );
-        let taken = alias_ownership(&wish, None, &observed).unwrap().to_string();
+        assert_eq!(alias_ownership(&request, None, &observed), None);
+        observed.insert(ResourceId::AliasRecord, actual(record.clone().into(), Vec::new()));
+        let taken = alias_ownership(&request, None, &observed).unwrap().to_string();
         assert_eq!(
             taken,
-            "weka.example.com points at www.example.com already: remove that record, or choose another --dns-alias"
+            "weka.example.com already points at www.example.com: remove that record, or choose another --dns-alias"
         );
         let other = Settings {
             dns_alias: Some("other.example.com".into()),
             dns_zone_id: Some("Z1".into()),
             ..Settings::default()
         };
-        assert!(alias_ownership(&wish, Some(&other), &observed).is_some());
+        assert!(alias_ownership(&request, Some(&other), &observed).is_some());
         let same = Settings {
             dns_alias: Some("weka.example.com".into()),
             ..other
         };
-        assert_eq!(alias_ownership(&wish, Some(&same), &observed), None);
+        assert_eq!(alias_ownership(&request, Some(&same), &observed), None);
         let load_balancer = LoadBalancer {
             scheme: "internal".into(),
             subnets: BTreeSet::new(),
             security_groups: BTreeSet::new(),
         };
         let name = vec![(Output::DnsName, "WWW.example.com.".to_owned())];
-        observed.insert(ResourceId::LoadBalancer, standing(load_balancer.into(), name));
-        assert_eq!(alias_ownership(&wish, None, &observed), None);
+        observed.insert(ResourceId::LoadBalancer, actual(load_balancer.into(), name));
+        assert_eq!(alias_ownership(&request, None, &observed), None);
     }
 }

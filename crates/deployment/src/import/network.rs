@@ -1,64 +1,53 @@
-use super::ImportError;
+use super::error::ImportError;
 use std::collections::BTreeSet;
 
-/// The network of the VPC.
+/// The network of a VPC.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Network {
-    /// The VPC's subnets.
     pub subnets: Vec<Subnet>,
-    /// Its route tables.
     pub route_tables: Vec<RouteTable>,
-    /// Its endpoints.
     pub endpoints: Vec<Endpoint>,
-    /// The VPC's own address ranges.
+    /// Address ranges of the VPC.
     pub cidrs: Vec<String>,
 }
 
-/// A subnet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subnet {
-    /// Its id.
     pub id: String,
-    /// Its VPC.
     pub vpc: String,
-    /// Its availability zone.
+    /// Availability zone.
     pub zone: String,
 }
 
-/// A route table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RouteTable {
-    /// Its id.
     pub id: String,
-    /// Its VPC.
     pub vpc: String,
-    /// Whether it is the VPC's main one.
+    /// Whether it is the main route table of the VPC.
     pub main: bool,
-    /// The subnets that are associated with it.
+    /// Associated subnets.
     pub subnets: BTreeSet<String>,
 }
 
 /// A VPC endpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Its id.
     pub id: String,
-    /// Its VPC.
     pub vpc: String,
-    /// Its service, such as `com.amazonaws.eu-west-1.execute-api`.
+    /// For example `com.amazonaws.eu-west-1.execute-api`.
     pub service: String,
     /// `Interface` or `Gateway`.
     pub kind: String,
-    /// `available` when it works.
+    /// `available` if it is in service.
     pub state: String,
-    /// The route tables of a gateway.
+    /// Route tables of a gateway endpoint.
     pub route_tables: BTreeSet<String>,
-    /// From where an interface lets HTTPS in: address ranges and security groups.
+    /// Address ranges and security groups from which an interface endpoint allows HTTPS.
     pub https_from: BTreeSet<String>,
 }
 
 impl Network {
-    /// The route table of a subnet: its own, else the VPC's main one.
+    /// The route table of a subnet: its own, else the main route table of the VPC.
     fn route_table(&self, subnet: &str, vpc: &str) -> Option<&RouteTable> {
         self.route_tables
             .iter()
@@ -70,8 +59,8 @@ impl Network {
             })
     }
 
-    /// The load balancer's second subnet: the one given, else the first by id in another availability zone that shares
-    /// the backends' route table.
+    /// The second subnet of the load balancer: as requested, else the first by id in another availability zone that has the
+    /// same route table as the backends.
     pub(super) fn second_subnet(
         &self,
         subnet: &str,
@@ -84,15 +73,15 @@ impl Network {
             .find(|s| s.id == subnet)
             .map(|s| s.zone.as_str());
         if let Some(wanted) = wanted {
-            let bad = |reason: &str| {
-                Err(ImportError::BadSecondSubnet {
+            let invalid = |reason: &str| {
+                Err(ImportError::InvalidSecondSubnet {
                     subnet: wanted.to_owned(),
                     reason: reason.to_owned(),
                 })
             };
             return match self.subnets.iter().find(|s| s.id == wanted) {
-                None => bad(&format!("is no subnet of the backends' VPC {vpc}")),
-                Some(found) if Some(found.zone.as_str()) == zone => bad(&format!(
+                None => invalid(&format!("is not a subnet of the backends' VPC {vpc}")),
+                Some(found) if Some(found.zone.as_str()) == zone => invalid(&format!(
                     "is in the backends' own availability zone {}: a load balancer needs two",
                     found.zone
                 )),
@@ -112,14 +101,14 @@ impl Network {
             })
     }
 
-    /// What a private API lacks: an interface endpoint, open to the backends' security groups or the whole VPC.
+    /// An error if a private API lacks an interface endpoint that is open to the backends' security groups or the whole VPC.
     pub(super) fn check_private_api(
         &self,
         region: &str,
         vpc: &str,
         groups: &[String],
     ) -> Option<ImportError> {
-        let open = |endpoint: &Endpoint| {
+        let is_open = |endpoint: &Endpoint| {
             groups.iter().all(|group| endpoint.https_from.contains(group))
                 || self.cidrs.iter().all(|cidr| endpoint.https_from.contains(cidr))
                 || endpoint.https_from.contains("0.0.0.0/0")
@@ -127,7 +116,7 @@ impl Network {
         let (service, found) = self.endpoints_of(region, vpc, "execute-api", &["Interface"]);
         let missing = match found.as_slice() {
             [] => "there is none; create it (VPC > Endpoints)".to_owned(),
-            found if found.iter().any(|endpoint| open(endpoint)) => return None,
+            found if found.iter().any(|endpoint| is_open(endpoint)) => return None,
             found => format!(
                 "{} does not let port 443 in from {} or the whole VPC; allow it in its security groups",
                 found.iter().map(|e| e.id.as_str()).collect::<Vec<_>>().join(", "),
@@ -141,7 +130,7 @@ impl Network {
         })
     }
 
-    /// What reading the table from within the VPC lacks: an endpoint on the route table of the backends' subnet.
+    /// An error if the table cannot be read from the VPC: it needs an endpoint on the route table of the backends' subnet.
     pub(super) fn check_dynamodb_endpoint(
         &self,
         region: &str,
@@ -170,7 +159,7 @@ impl Network {
         })
     }
 
-    /// The full name of a service in this region, and its endpoints that work.
+    /// The full name of a service in this region, and its available endpoints.
     fn endpoints_of(
         &self,
         region: &str,

@@ -1,12 +1,12 @@
 use super::*;
 use crate::example::{account, cluster};
-use crate::settings::Volume;
+use weka_types::WekaProtocol;
 
-mod problems;
+mod errors;
 
 const GROUP: &str = "sg-1";
 
-pub(super) fn wish() -> ImportRequest {
+pub(super) fn request() -> ImportRequest {
     ImportRequest {
         cluster: cluster(),
         tags: [("team".to_owned(), "storage".to_owned())].into_iter().collect(),
@@ -69,7 +69,7 @@ fn main_table() -> RouteTable {
     }
 }
 
-/// A cluster that can be imported as it is: six backends, so many clients.
+/// A valid cluster with six backends.
 fn good(clients: usize) -> DiscoveredCluster {
     DiscoveredCluster {
         source: Source::Stack {
@@ -107,19 +107,19 @@ fn endpoint(found: &mut DiscoveredCluster, kind: &str, service: &str) {
     });
 }
 
-fn import(wish: &ImportRequest, found: &DiscoveredCluster) -> Settings {
-    Settings::from_import(wish, found, &account(), None).unwrap()
+fn import(request: &ImportRequest, found: &DiscoveredCluster) -> Settings {
+    Settings::from_import(request, found, &account(), None).unwrap()
 }
 
-/// What is wrong, a line each.
-fn problems(wish: &ImportRequest, found: &DiscoveredCluster) -> Vec<String> {
-    let problems = Settings::from_import(wish, found, &account(), None).unwrap_err();
-    problems.iter().map(ToString::to_string).collect()
+/// All errors, one line each.
+fn errors(request: &ImportRequest, found: &DiscoveredCluster) -> Vec<String> {
+    let errors = Settings::from_import(request, found, &account(), None).unwrap_err();
+    errors.iter().map(ToString::to_string).collect()
 }
 
 #[test]
 fn settings_of_a_good_cluster() {
-    let settings = import(&wish(), &good(2));
+    let settings = import(&request(), &good(2));
     let volume = |name: &str, size| Volume {
         name: name.into(),
         r#type: "gp3".into(),
@@ -151,7 +151,7 @@ fn settings_of_a_good_cluster() {
             subnet: "subnet-a1".into(),
             additional_subnet: "subnet-b1".into(),
             vpc_id: "vpc-1".into(),
-            tags_map: wish().tags,
+            tags_map: request().tags,
             stack_id: Some("arn:aws:cloudformation:eu-west-1:123456789012:stack/wk/1".into()),
             build_version: "2.0.0".into(),
             classic_load_balancer: Some("wk-elb".into()),
@@ -161,20 +161,20 @@ fn settings_of_a_good_cluster() {
 }
 
 #[test]
-fn the_clients_maximum_is_a_multiple_of_500() {
+fn maximum_size_of_clients_is_a_multiple_of_500() {
     for (clients, max_size) in [(1, 500), (500, 500), (501, 1000)] {
         assert_eq!(
-            import(&wish(), &good(clients)).clients.unwrap().max_size,
+            import(&request(), &good(clients)).clients.unwrap().max_size,
             max_size,
             "{clients}"
         );
     }
-    assert_eq!(import(&wish(), &good(0)).clients, None);
+    assert_eq!(import(&request(), &good(0)).clients, None);
     assert_eq!(
         import(
             &ImportRequest {
                 clients: false,
-                ..wish()
+                ..request()
             },
             &good(2)
         )
@@ -184,17 +184,17 @@ fn the_clients_maximum_is_a_multiple_of_500() {
 }
 
 #[test]
-fn a_root_volume_that_is_large_enough_stays_and_isolated_partitions_get_gp2() {
+fn large_root_volume_keeps_its_size_and_isolated_partitions_get_gp2() {
     let mut found = good(0);
     for instance in &mut found.instances {
         instance.volumes[0].size = 48;
     }
-    assert_eq!(import(&wish(), &found).backends.volumes_info[0].size, 48);
+    assert_eq!(import(&request(), &found).backends.volumes_info[0].size, 48);
     let isolated = Account {
         partition: "aws-iso".into(),
         ..account()
     };
-    let settings = Settings::from_import(&wish(), &found, &isolated, None).unwrap();
+    let settings = Settings::from_import(&request(), &found, &isolated, None).unwrap();
     assert!(
         settings
             .backends
@@ -205,23 +205,23 @@ fn a_root_volume_that_is_large_enough_stays_and_isolated_partitions_get_gp2() {
 }
 
 #[test]
-fn what_an_earlier_import_stored_stays() {
-    let mut stored = import(&wish(), &good(2));
+fn settings_of_an_earlier_import_are_kept() {
+    let mut stored = import(&request(), &good(2));
     stored.backends.max_size = 70;
     stored.additional_subnet = "subnet-b2".into();
     stored.other.insert("Future".into(), true.into());
     let mut found = good(2);
     found.instances.remove(0);
-    let again = Settings::from_import(&wish(), &found, &account(), Some(&stored)).unwrap();
+    let again = Settings::from_import(&request(), &found, &account(), Some(&stored)).unwrap();
     assert_eq!(again, stored);
-    // A maximum that has become too small grows.
+    // A maximum that is too small grows.
     stored.backends.max_size = 7;
-    let again = Settings::from_import(&wish(), &found, &account(), Some(&stored)).unwrap();
+    let again = Settings::from_import(&request(), &found, &account(), Some(&stored)).unwrap();
     assert_eq!(again.backends.max_size, 35);
 }
 
 #[test]
-fn instances_given_by_their_ids_are_backends_unless_their_profile_says_clients() {
+fn instances_by_id_are_backends_unless_their_profile_is_that_of_clients() {
     let mut found = good(2);
     for instance in &mut found.instances[..6] {
         instance.profile_arn = Some("arn:aws:iam::123456789012:instance-profile/own".into());
@@ -231,10 +231,10 @@ fn instances_given_by_their_ids_are_backends_unless_their_profile_says_clients()
         .iter()
         .map(|instance| instance.id.clone())
         .collect();
-    let of_stack = problems(&wish(), &found);
+    let of_stack = errors(&request(), &found);
     assert_eq!(of_stack, ["0 backend instances found, minimum is 5"]);
     found.source = Source::InstanceIds(ids);
-    let settings = import(&wish(), &found);
+    let settings = import(&request(), &found);
     assert_eq!(
         (settings.backends.max_size, settings.clients.unwrap().max_size),
         (42, 500)
@@ -243,15 +243,15 @@ fn instances_given_by_their_ids_are_backends_unless_their_profile_says_clients()
 }
 
 #[test]
-fn what_has_terminated_is_no_member() {
+fn terminated_instances_are_not_members() {
     let mut found = good(0);
     found.instances[0].state = "terminated".into();
     found.instances[0].instance_type = "other".into();
-    assert_eq!(import(&wish(), &found).backends.max_size, 35);
+    assert_eq!(import(&request(), &found).backends.max_size, 35);
 }
 
 #[test]
-fn a_second_subnet_shares_the_route_table_of_the_backends() {
+fn second_subnet_has_the_route_table_of_the_backends() {
     let own = |subnets: &[&str]| RouteTable {
         id: "rtb-own".into(),
         vpc: "vpc-1".into(),
@@ -259,11 +259,11 @@ fn a_second_subnet_shares_the_route_table_of_the_backends() {
         subnets: subnets.iter().map(|id| (*id).to_owned()).collect(),
     };
     for (tables, second) in [
-        // All by the main table; the first by id.
+        // All use the main table: the first by id.
         (vec![main_table()], Some("subnet-b1")),
-        // The first by id has a table of its own.
+        // The first by id has its own table.
         (vec![own(&["subnet-b1"]), main_table()], Some("subnet-b2")),
-        // The backends' subnet has one, which only one other shares.
+        // The backends' subnet has its own table, and one other subnet uses it.
         (
             vec![main_table(), own(&["subnet-a1", "subnet-b2"])],
             Some("subnet-b2"),
@@ -273,7 +273,7 @@ fn a_second_subnet_shares_the_route_table_of_the_backends() {
     ] {
         let mut found = good(0);
         found.network.route_tables = tables;
-        let settings = Settings::from_import(&wish(), &found, &account(), None);
+        let settings = Settings::from_import(&request(), &found, &account(), None);
         assert_eq!(
             settings
                 .ok()
@@ -283,21 +283,21 @@ fn a_second_subnet_shares_the_route_table_of_the_backends() {
             "{found:?}"
         );
     }
-    // One that is named need not share it.
+    // A requested subnet may have another table.
     let mut found = good(0);
     found.network.route_tables = vec![main_table(), own(&["subnet-b2"])];
     let named = ImportRequest {
         additional_subnet: Some("subnet-b2".into()),
-        ..wish()
+        ..request()
     };
     assert_eq!(import(&named, &found).additional_subnet, "subnet-b2");
 }
 
 #[test]
-fn a_private_api_may_be_open_to_the_groups_to_the_vpc_or_to_all() {
-    let wish = ImportRequest {
+fn private_api_endpoint_must_be_open_to_groups_vpc_or_everyone() {
+    let request = ImportRequest {
         private_subnet: true,
-        ..wish()
+        ..request()
     };
     for (from, open) in [
         (GROUP, true),
@@ -310,52 +310,52 @@ fn a_private_api_may_be_open_to_the_groups_to_the_vpc_or_to_all() {
         endpoint(&mut found, "Interface", "execute-api");
         found.network.endpoints[0].https_from = [from.to_owned()].into();
         assert_eq!(
-            Settings::from_import(&wish, &found, &account(), None).is_ok(),
+            Settings::from_import(&request, &found, &account(), None).is_ok(),
             open,
             "{from}"
         );
-        for spoil in [
+        for invalidate in [
             |endpoint: &mut Endpoint| endpoint.state = "pending".into(),
             |endpoint: &mut Endpoint| endpoint.vpc = "vpc-2".into(),
             |endpoint: &mut Endpoint| endpoint.service = "com.amazonaws.eu-west-1.ec2".into(),
         ] {
             let mut found = found.clone();
-            spoil(&mut found.network.endpoints[0]);
-            assert!(problems(&wish, &found)[0].contains("there is none"), "{found:?}");
+            invalidate(&mut found.network.endpoints[0]);
+            assert!(errors(&request, &found)[0].contains("there is none"), "{found:?}");
         }
     }
 }
 
 #[test]
-fn an_endpoint_for_the_table_is_a_gateway_on_the_route_table_or_an_interface() {
-    let wish = ImportRequest {
+fn table_endpoint_is_a_gateway_on_the_route_table_or_an_interface() {
+    let request = ImportRequest {
         use_dynamodb_endpoint: true,
-        ..wish()
+        ..request()
     };
     let mut found = good(0);
     endpoint(&mut found, "Gateway", "dynamodb");
     found.network.endpoints[0].route_tables.insert("rtb-main".into());
-    assert!(import(&wish, &found).use_dynamodb_endpoint);
+    assert!(import(&request, &found).use_dynamodb_endpoint);
     found.network.endpoints[0].kind = "Interface".into();
     found.network.endpoints[0].route_tables.clear();
-    assert!(import(&wish, &found).use_dynamodb_endpoint);
+    assert!(import(&request, &found).use_dynamodb_endpoint);
 }
 
 #[test]
-fn only_what_is_not_yet_done_to_an_instance_is_left_to_do() {
+fn only_pending_changes_of_instances_are_planned() {
     let mut found = good(2);
-    let tags = instance_tags(&cluster(), HostGroup::Backends, &wish().tags);
+    let tags = instance_tags(&cluster(), HostGroup::Backends, &request().tags);
     for done in &mut found.instances[..3] {
         done.tags = tags.clone();
         done.auto_scaling_group = Some("wekactl-wk-Backends".into());
         done.protected_from_scale_in = true;
     }
-    // Attached but not protected yet, as one that was broken off later leaves it.
+    // Attached but not protected: import was interrupted.
     found.instances[2].protected_from_scale_in = false;
-    // Tagged but not attached yet, as an import that was broken off leaves it.
+    // Tagged but not attached: import was interrupted earlier.
     found.instances[3].tags = tags;
     let [(_, prepared), (_, attached)] =
-        actual_instances(&cluster(), HostGroup::Backends, &wish().tags, &found);
+        actual_instances(&cluster(), HostGroup::Backends, &request().tags, &found);
     let ids = |numbers: &[usize]| {
         numbers
             .iter()
@@ -375,6 +375,6 @@ fn only_what_is_not_yet_done_to_an_instance_is_left_to_do() {
         }
         .into()
     );
-    // One that the group has already is no other group's.
-    assert_eq!(import(&wish(), &found).backends.max_size, 42);
+    // A member of the cluster's own group is not a conflict.
+    assert_eq!(import(&request(), &found).backends.max_size, 42);
 }

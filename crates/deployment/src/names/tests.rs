@@ -8,14 +8,14 @@ fn names(cluster: &str) -> Names {
 }
 
 #[test]
-fn hashes_as_the_go_tool_does() {
+fn hash_equals_that_of_wekactl_1x() {
     assert_eq!(elf_hash("wekactl"), 230_783_708);
     assert_eq!(elf_hash("wekactl-wk"), 128_796_875);
     assert_eq!(elf_hash(""), 0);
 }
 
 #[test]
-fn cuts_as_the_go_tool_does() {
+fn truncated_names_equal_those_of_wekactl_1x() {
     assert_eq!(
         truncate_with_hash("wekactl-production-storage-cluster-01", 32),
         "wekactl-production-sto-229331185"
@@ -50,7 +50,7 @@ fn names_of_a_cluster() {
 }
 
 #[test]
-fn a_role_keeps_its_use_and_uuid() {
+fn truncated_role_name_keeps_use_and_uuid() {
     let uuid = Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
     for cluster in ["wk", "a", &"c".repeat(128)] {
         for group in HostGroup::ALL {
@@ -65,7 +65,7 @@ fn a_role_keeps_its_use_and_uuid() {
 }
 
 #[test]
-fn says_what_is_wrong_with_a_cluster_name() {
+fn invalid_cluster_name_is_rejected_with_a_reason() {
     for (name, reason) in [
         ("", "is empty"),
         ("1wk", "begin with a letter"),
@@ -80,14 +80,14 @@ fn says_what_is_wrong_with_a_cluster_name() {
     }
 }
 
-/// Names as users give them: a few words, so that long ones share beginnings.
+/// Realistic names of a few words, so that long names share prefixes.
 fn cluster() -> impl Strategy<Value = String> {
     "[a-zA-Z](prod|test|storage|-|[a-z0-9]){0,30}[a-z0-9]".prop_filter("too long", |name| name.len() <= 128)
 }
 
 proptest! {
     #[test]
-    fn a_fitted_name_keeps_its_beginning_and_its_limit(name in "[a-z-]{1,200}", limit in 24_usize..130) {
+    fn truncated_name_keeps_its_beginning_and_limit(name in "[a-z-]{1,200}", limit in 24_usize..130) {
         let fitted = truncate_with_hash(&name, limit);
         prop_assert!(fitted.len() <= limit);
         if name.len() < limit {
@@ -100,7 +100,7 @@ proptest! {
     }
 
     #[test]
-    fn every_name_is_within_its_services_limit(cluster in cluster()) {
+    fn names_are_within_the_limits_of_their_services(cluster in cluster()) {
         let names = names(&cluster);
         prop_assert!(names.load_balancer().len() <= 32);
         prop_assert!(names.target_group().len() <= 32);
@@ -118,8 +118,8 @@ proptest! {
 }
 
 #[test]
-fn different_names_stay_different_in_practice() {
-    // Clusters of one house, numbered: what would really stand side by side.
+fn different_clusters_get_different_names() {
+    // Numbered clusters of one organization.
     let mut seen = HashMap::new();
     for team in [
         "storage",

@@ -2,41 +2,42 @@ use super::*;
 use crate::example::{cluster, resources, settings};
 use crate::secret::Secret;
 use crate::settings::Settings;
+use crate::value::Output;
 use serde_json::json;
 
-mod any;
+mod strategies;
 
 #[test]
-fn a_part_of_a_plan_needs_what_it_does_not_make() {
+fn partial_plan_requires_its_dependencies() {
     let desired = resources(&full());
     let functions = |id: ResourceId| matches!(id, ResourceId::Function(HostGroup::Backends, _));
-    // Of nothing that stands, it lacks the roles, the key and the log groups.
-    let absent = plan(desired.clone(), Observed::new())
+    // If nothing exists, roles, key and log groups are missing.
+    let missing = plan(desired.clone(), Observed::new())
         .only(functions)
         .unwrap_err();
-    let kinds: BTreeSet<_> = absent.iter().map(|(kind, _)| *kind).collect();
+    let kinds: BTreeSet<_> = missing.iter().map(|(kind, _)| *kind).collect();
     assert_eq!(kinds, BTreeSet::from([Kind::KmsKey, Kind::Role, Kind::LogGroup]));
-    // Of a whole cluster but a function, it is that function.
-    let mut observed = made(&desired);
+    // If only a function is missing, the plan creates it.
+    let mut observed = created(&desired);
     observed.remove(&FETCH);
     observed.remove(&ResourceId::Rule(HostGroup::Backends));
     let part = plan(desired, observed).only(functions).unwrap();
-    let made: Vec<_> = part
+    let created: Vec<_> = part
         .steps
         .iter()
-        .filter(|step| step.action == Action::Create)
+        .filter(|step| matches!(step.action, Action::Create(_)))
         .collect();
     assert_eq!(
-        made.iter().map(|step| step.desired.id).collect::<Vec<_>>(),
+        created.iter().map(|step| step.id.resource()).collect::<Vec<_>>(),
         [FETCH]
     );
-    assert!(part.steps.iter().all(|step| functions(step.desired.id)));
+    assert!(part.steps.iter().all(|step| functions(step.id.resource())));
 }
 
 #[test]
-fn users_may_add_to_some_lists_of_a_group() {
+fn users_may_add_elements_to_some_lists_of_a_group() {
     let desired = resources(&full());
-    let mut observed = made(&desired);
+    let mut observed = created(&desired);
     let group = observed
         .get_mut(&ResourceId::AutoScalingGroup(HostGroup::Backends))
         .unwrap();
@@ -49,7 +50,7 @@ fn users_may_add_to_some_lists_of_a_group() {
     assert!(plan(desired.clone(), observed.clone()).is_empty());
     let Some(Body::AutoScalingGroup(body)) = observed
         .get_mut(&ResourceId::AutoScalingGroup(HostGroup::Backends))
-        .map(|standing| &mut standing.body)
+        .map(|actual| &mut actual.body)
     else {
         panic!("a group")
     };
@@ -70,8 +71,8 @@ fn full() -> Settings {
     }
 }
 
-/// What a resource gives once it stands: every output, each with a value of its own.
-fn given(id: ResourceId) -> Vec<(Output, String)> {
+/// Every output, each with a unique value.
+fn outputs_of(id: ResourceId) -> Vec<(Output, String)> {
     let all = [
         Output::Arn,
         Output::Id,
@@ -87,15 +88,15 @@ fn given(id: ResourceId) -> Vec<(Output, String)> {
 fn outputs(ids: impl IntoIterator<Item = ResourceId>) -> Outputs {
     let mut outputs = Outputs::default();
     for id in ids {
-        outputs.add(id, given(id));
+        outputs.add(id, outputs_of(id));
     }
     outputs
 }
 
-/// The resources as they stand after they were made.
-fn made(desired: &[Desired]) -> Observed {
+/// The actual state after the resources were created.
+fn created(desired: &[Desired]) -> Observed {
     let outputs = outputs(desired.iter().map(|resource| resource.id));
-    let standing = |resource: &Desired| {
+    let actual = |resource: &Desired| {
         let mut body = resource.body.clone();
         body.resolve(&outputs);
         let (name, tags) = (resource.name.clone(), resource.tags.clone());
@@ -105,11 +106,11 @@ fn made(desired: &[Desired]) -> Observed {
                 name,
                 body,
                 tags,
-                outputs: given(resource.id),
+                outputs: outputs_of(resource.id),
             },
         )
     };
-    desired.iter().map(standing).collect()
+    desired.iter().map(actual).collect()
 }
 
 fn plan(desired: Vec<Desired>, observed: Observed) -> Plan {
@@ -120,21 +121,24 @@ fn action(plan: &Plan, id: ResourceId) -> &Action {
     &plan
         .steps
         .iter()
-        .find(|step| step.desired.id == id)
+        .find(|step| step.id == StepId::Apply(id))
         .unwrap()
         .action
 }
 
+fn changes_of(plan: &Plan, id: ResourceId) -> &[Change] {
+    match action(plan, id) {
+        Action::Update { changes, .. } => changes,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn updated(plan: &Plan) -> Vec<(ResourceId, &[Change])> {
-    let update = |step| match step {
-        &Step {
-            ref desired,
-            action: Action::Update(ref changes),
-            ..
-        } => Some((desired.id, changes.as_slice())),
+    let updated = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Update { changes, .. } => Some((step.id.resource(), changes.as_slice())),
         _ => None,
-    };
-    plan.steps.iter().filter_map(update).collect()
+    });
+    updated.collect()
 }
 
 fn change(field: &str, from: impl Into<Json>, to: impl Into<Json>) -> Change {
@@ -153,39 +157,44 @@ fn function(observed: &mut Observed, id: ResourceId) -> &mut Function {
 }
 
 #[test]
-fn where_nothing_stands_everything_is_made_and_what_others_need_is_shown_first() {
+fn first_plan_creates_everything_in_order_of_dependencies() {
     let plan = plan(resources(&full()), Observed::new());
     assert!(
         plan.steps
             .iter()
-            .all(|step| step.action == Action::Create && step.actual.is_none())
+            .all(|step| matches!(step.action, Action::Create(_)))
     );
-    assert!(plan.steps.is_sorted_by_key(|step| step.desired.id));
+    assert!(plan.steps.is_sorted_by_key(|step| step.id));
     assert_eq!(plan.steps.len(), resources(&full()).len());
     assert!(!plan.is_empty());
 }
 
 #[test]
-fn a_second_plan_is_empty() {
-    let plan = plan(resources(&full()), made(&resources(&full())));
+fn second_plan_is_empty() {
+    let plan = plan(resources(&full()), created(&resources(&full())));
     assert_eq!(updated(&plan), []);
     assert!(plan.is_empty());
 }
 
 #[test]
-fn a_role_that_stands_keeps_its_name() {
-    let mut observed = made(&resources(&full()));
+fn existing_role_keeps_its_name() {
+    let mut observed = created(&resources(&full()));
     let id = ResourceId::Role(HostGroup::Backends, crate::RoleUse::Rule);
     observed.get_mut(&id).unwrap().name = "of an earlier import".into();
     let plan = plan(resources(&full()), observed);
     assert!(plan.is_empty());
-    let step = plan.steps.iter().find(|step| step.desired.id == id).unwrap();
-    assert_eq!(step.desired.name, "of an earlier import");
+    let step = plan
+        .steps
+        .iter()
+        .find(|step| step.id == StepId::Apply(id))
+        .unwrap();
+    assert_eq!(step.action.desired().unwrap().name, "of an earlier import");
+    assert_eq!(step.name, "of an earlier import");
 }
 
 #[test]
-fn a_field_that_differs_is_the_one_change() {
-    let mut observed = made(&resources(&full()));
+fn only_differing_fields_change() {
+    let mut observed = created(&resources(&full()));
     let join = function(&mut observed, JOIN);
     join.timeout_seconds = 3;
     join.environment.insert("ROLE".into(), "client".into());
@@ -200,10 +209,10 @@ fn a_field_that_differs_is_the_one_change() {
 }
 
 #[test]
-fn the_users_own_tags_are_left_alone_and_ours_are_put_back() {
-    let mut observed = made(&resources(&full()));
-    for standing in observed.values_mut() {
-        if let Some(tags) = &mut standing.tags {
+fn user_tags_are_kept_and_wekactl_tags_are_restored() {
+    let mut observed = created(&resources(&full()));
+    for actual in observed.values_mut() {
+        if let Some(tags) = &mut actual.tags {
             tags.set("cost-centre", "42");
         }
     }
@@ -225,8 +234,8 @@ fn the_users_own_tags_are_left_alone_and_ours_are_put_back() {
 }
 
 #[test]
-fn what_is_not_the_clusters_is_a_conflict_and_each_one_is_said() {
-    let mut observed = made(&resources(&full()));
+fn foreign_resources_are_conflicts_and_all_are_reported() {
+    let mut observed = created(&resources(&full()));
     observed.get_mut(&ResourceId::Table).unwrap().tags = Some(Tags::default());
     let group = ResourceId::AutoScalingGroup(HostGroup::Clients);
     observed
@@ -241,9 +250,9 @@ fn what_is_not_the_clusters_is_a_conflict_and_each_one_is_said() {
     assert_eq!(
         lines,
         [
-            "DynamoDB table 'wekactl-wk' exists and is not wekactl's (no tag wekactl.io/cluster_name): it is left alone; \
+            "DynamoDB table 'wekactl-wk' exists and is not wekactl's (no tag wekactl.io/cluster_name): \
          remove or rename it, or import under another name",
-            "Auto Scaling group 'wekactl-wk-Clients' exists and belongs to cluster 'other': it is left alone; \
+            "Auto Scaling group 'wekactl-wk-Clients' exists and belongs to cluster 'other': \
          remove or rename it, or import under another name",
         ]
     );
@@ -251,13 +260,13 @@ fn what_is_not_the_clusters_is_a_conflict_and_each_one_is_said() {
 }
 
 #[test]
-fn a_field_that_cannot_change_is_a_conflict() {
-    let mut observed = made(&resources(&full()));
-    for standing in observed.values_mut() {
-        match &mut standing.body {
+fn differing_immutable_field_is_a_conflict() {
+    let mut observed = created(&resources(&full()));
+    for actual in observed.values_mut() {
+        match &mut actual.body {
             Body::Table(body) => body.hash_key = "Id".into(),
             Body::LoadBalancer(body) => body.scheme = "internet-facing".into(),
-            // The path of the health check can be changed: no conflict.
+            // The path of the health check can change.
             Body::TargetGroup(body) => (body.port, body.health_check_path) = (80, "/".into()),
             _ => {}
         }
@@ -281,13 +290,13 @@ fn a_field_that_cannot_change_is_a_conflict() {
     assert_eq!(
         conflicts[2].to_string(),
         "target group 'wekactl-wk-api' has port 80, wekactl needs 14000, and AWS cannot change it: remove the \
-         resource, then run again"
+         resource and rerun the command"
     );
 }
 
 #[test]
-fn a_seal_key_that_both_functions_have_is_kept() {
-    let mut observed = made(&resources(&full()));
+fn seal_key_of_both_functions_is_kept() {
+    let mut observed = created(&resources(&full()));
     for id in [FETCH, SCALE] {
         function(&mut observed, id).seal_key = Some(Secret::new("of an earlier import"));
     }
@@ -296,9 +305,9 @@ fn a_seal_key_that_both_functions_have_is_kept() {
     for step in plan
         .steps
         .iter()
-        .filter(|step| [FETCH, SCALE].contains(&step.desired.id))
+        .filter(|step| [FETCH, SCALE].contains(&step.id.resource()))
     {
-        let Body::Function(function) = &step.desired.body else {
+        let Body::Function(function) = &step.action.desired().unwrap().body else {
             panic!("{step:?}")
         };
         assert_eq!(function.seal_key, Some(Secret::new("of an earlier import")));
@@ -306,8 +315,8 @@ fn a_seal_key_that_both_functions_have_is_kept() {
 }
 
 #[test]
-fn seal_keys_that_differ_are_both_set_anew_and_never_shown() {
-    let mut observed = made(&resources(&full()));
+fn differing_seal_keys_are_both_replaced_and_never_shown() {
+    let mut observed = created(&resources(&full()));
     function(&mut observed, FETCH).seal_key = Some(Secret::new("one"));
     function(&mut observed, SCALE).seal_key = None;
     let plan = plan(resources(&full()), observed);
@@ -322,10 +331,10 @@ fn seal_keys_that_differ_are_both_set_anew_and_never_shown() {
     let keys: BTreeSet<_> = plan
         .steps
         .iter()
-        .filter_map(|step| match &step.desired.body {
+        .filter_map(|step| match &step.action.desired()?.body {
             Body::Function(Function {
                 seal_key: Some(key), ..
-            }) => Some((step.desired.id.group(), key.reveal())),
+            }) => Some((step.id.resource().group(), key.reveal())),
             _ => None,
         })
         .collect();
@@ -337,8 +346,8 @@ fn seal_keys_that_differ_are_both_set_anew_and_never_shown() {
 }
 
 #[test]
-fn a_changed_password_is_a_change_without_its_value() {
-    let mut observed = made(&resources(&full()));
+fn changed_password_is_a_change_without_its_value() {
+    let mut observed = created(&resources(&full()));
     let body = crate::resource::Credentials {
         username: "admin".into(),
         password: Secret::new("old"),
@@ -351,38 +360,38 @@ fn a_changed_password_is_a_change_without_its_value() {
 }
 
 #[test]
-fn what_is_not_known_yet_says_on_what_it_waits() {
-    let mut observed = made(&resources(&full()));
+fn unknown_value_names_the_resource_that_it_depends_on() {
+    let mut observed = created(&resources(&full()));
     observed.remove(&ResourceId::TargetGroup);
     let plan = plan(resources(&full()), observed);
-    assert_eq!(action(&plan, ResourceId::TargetGroup), &Action::Create);
-    let to = "(known once the target group is made)";
+    assert!(matches!(
+        action(&plan, ResourceId::TargetGroup),
+        Action::Create(_)
+    ));
+    let to = "(known once the target group is created)";
     let changes = [change("forward_to", "Arn of TargetGroup", to)];
-    assert_eq!(
-        action(&plan, ResourceId::Listener),
-        &Action::Update(changes.into())
-    );
+    assert_eq!(changes_of(&plan, ResourceId::Listener), changes);
     let changes = [change(
         "target_groups",
         json!(["Arn of TargetGroup"]),
         json!([to]),
     )];
     let group = ResourceId::AutoScalingGroup(HostGroup::Backends);
-    assert_eq!(action(&plan, group), &Action::Update(changes.into()));
+    assert_eq!(changes_of(&plan, group), changes);
 }
 
 #[test]
-fn a_log_group_that_lambda_made_is_taken_in_and_nothing_else_without_a_tag() {
+fn only_untagged_log_groups_of_functions_are_adopted() {
     let desired = resources(&full());
     let of_function = ResourceId::LogGroup(HostGroup::Backends, Some(FunctionType::Join));
     let of_state_machine = ResourceId::LogGroup(HostGroup::Backends, None);
     let tagged = |id: ResourceId, tags: Tags| {
-        let mut observed = made(&desired);
+        let mut observed = created(&desired);
         observed.get_mut(&id).unwrap().tags = Some(tags);
         Plan::new(&cluster(), desired.clone(), observed)
     };
     let plan = tagged(of_function, Tags::default()).unwrap();
-    assert!(matches!(action(&plan, of_function), Action::Update(_)));
+    assert!(matches!(action(&plan, of_function), Action::Update { .. }));
     let others: Tags = [(CLUSTER_NAME.to_owned(), "wk-2".to_owned())]
         .into_iter()
         .collect();

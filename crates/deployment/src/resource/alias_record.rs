@@ -2,21 +2,19 @@ use super::Resolve;
 use crate::value::{Outputs, Value};
 use serde::Serialize;
 
-/// The DNS name that stands for the load balancer: an alias `A` record.
+/// The DNS name of the load balancer: an alias `A` record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AliasRecord {
-    /// The hosted zone it stands in.
     pub zone_id: String,
-    /// The name.
     pub name: String,
     /// The load balancer's DNS name.
     pub target: Value,
-    /// The zone of that name.
+    /// The hosted zone of the load balancer's DNS name.
     pub target_zone_id: Value,
 }
 
 impl AliasRecord {
-    /// A DNS name as names are compared: DNS knows no case, and a dot at the end says that nothing follows.
+    /// The name in the form in which DNS names are compared: without case and without the final dot.
     pub fn comparable(name: &str) -> String {
         name.trim_end_matches('.').to_ascii_lowercase()
     }

@@ -2,22 +2,19 @@ use super::Resolve;
 use crate::value::{Outputs, Value};
 use serde::Serialize;
 
-/// The Auto Scaling group. Its desired capacity is the user's and no part of the body.
+/// The Auto Scaling group. Its desired capacity belongs to the user and is not part of the body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AutoScalingGroup {
-    /// The least number of instances.
     pub min_size: i32,
-    /// The greatest.
     pub max_size: i32,
-    /// Whether new instances are protected from scale-in: only the loop removes them.
+    /// Protects new instances from scale-in: only the state machine removes instances.
     pub protected_from_scale_in: bool,
-    /// Suspended processes.
+    /// Names of suspended processes.
     pub suspended: Vec<String>,
-    /// The subnet.
     pub subnet: String,
     /// The launch template's name.
     pub launch_template: String,
-    /// Its version: `$Latest`.
+    /// `$Latest`.
     pub launch_template_version: String,
     /// The ARNs of the target groups.
     pub target_groups: Vec<Value>,

@@ -1,18 +1,16 @@
 use super::Resolve;
 use serde::Serialize;
 
-/// How the stack's own classic load balancer sees whether a backend is well.
+/// The health check of the stack's classic load balancer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClassicHealthCheck {
-    /// What it asks: `HTTP:14000/ui`.
+    /// `HTTP:14000/ui`.
     pub target: String,
-    /// How often, in seconds.
     pub interval_seconds: i32,
-    /// How long it waits for an answer, in seconds.
     pub timeout_seconds: i32,
-    /// After how many good answers an instance is well.
+    /// Number of successful checks after which an instance is healthy.
     pub healthy_threshold: i32,
-    /// After how many bad ones it is not.
+    /// Number of failed checks after which an instance is unhealthy.
     pub unhealthy_threshold: i32,
 }
 

@@ -2,12 +2,10 @@ use super::Resolve;
 use crate::secret::Secret;
 use serde::Serialize;
 
-/// The item of the credentials with which the functions log in to Weka.
+/// The table item with the credentials that the functions use to log in to Weka.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Credentials {
-    /// The user.
     pub username: String,
-    /// The password.
     pub password: Secret,
 }
 

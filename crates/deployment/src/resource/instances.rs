@@ -2,23 +2,23 @@ use super::Resolve;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// The imported instances as they must be before they are attached: tagged as the host group's, and protected from termination.
+/// The imported instances before they are attached: with the tags of their host group and protected from termination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PreparedInstances {
-    /// Those that lack a tag, or have one with another value.
+    /// Ids of instances that lack a tag or have it with another value.
     pub to_tag: BTreeSet<String>,
-    /// Those that are not in the group yet, and so are to be protected first.
+    /// Ids of instances that are not in the group yet: they are protected before they are attached.
     pub to_protect: BTreeSet<String>,
 }
 
 impl Resolve for PreparedInstances {}
 
-/// The imported instances that are not in their group yet, or not as they are to be there.
+/// The imported instances as members of their group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AttachedInstances {
-    /// The ids of those that are not in it.
+    /// Ids of instances that are not members yet.
     pub to_attach: BTreeSet<String>,
-    /// The ids of those whom the group could remove by itself: these, and members without scale-in protection.
+    /// Ids of instances that the group could terminate: these, and members without scale-in protection.
     pub to_protect_from_scale_in: BTreeSet<String>,
 }
 

@@ -2,14 +2,13 @@ use super::Resolve;
 use crate::value::{Outputs, Value};
 use serde::Serialize;
 
-/// The join API's right to call its function.
+/// The permission of the join API to call its function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InvokePermission {
-    /// The statement's id in the function's policy.
     pub statement_id: String,
     /// The API's ARN with stage, method and path.
     pub source_arn: Value,
-    /// The API that a permission is given to, in statements other than ours: leftovers of an earlier API.
+    /// Ids of other statements that allow API Gateway to call the function: left by an earlier API.
     pub others: Vec<String>,
 }
 

@@ -1,12 +1,12 @@
 use super::Resolve;
 use serde::Serialize;
 
-/// The key, found by its alias.
+/// The KMS key, found by its alias.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KmsKey {
-    /// `Enabled`, as KMS says.
+    /// The state as KMS returns it: `Enabled`.
     pub state: String,
-    /// Whether KMS makes new key material every year.
+    /// Whether KMS rotates the key material every year.
     pub rotation: bool,
 }
 

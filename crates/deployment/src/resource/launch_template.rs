@@ -4,71 +4,55 @@ use crate::tags::Tags;
 use crate::value::{Outputs, Value};
 use serde::Serialize;
 
-/// The launch template's newest version.
+/// The newest version of the launch template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LaunchTemplate {
-    /// The image.
     pub image_id: String,
-    /// The instance type.
     pub instance_type: String,
-    /// The key pair.
     pub key_name: Option<String>,
-    /// The instance profile's ARN.
+    /// The ARN of the instance profile.
     pub instance_profile: String,
-    /// Security groups of the first network interface, by id.
+    /// Ids of the security groups of the first network interface.
     pub security_groups: Vec<String>,
-    /// The subnet.
     pub subnet: String,
-    /// Whether instances get a public address.
     pub public_address: bool,
-    /// The volumes.
     pub volumes: Vec<Mapping>,
-    /// The IMDS token mode.
+    /// The IMDS token mode: `optional` or `required`.
     pub http_tokens: String,
-    /// Whether instances are protected from termination.
     pub termination_protection: bool,
-    /// The tags of instances, volumes and network interfaces.
+    /// Tags of instances, volumes and network interfaces.
     pub instance_tags: Tags,
-    /// What kinds of things are tagged, all of them so.
+    /// The resource types that have these tags.
     pub tagged: Vec<String>,
-    /// The script that runs at first boot; it holds the API key.
+    /// The script that runs at first boot. It contains the API key.
     pub user_data: UserData,
-    /// Whether it is the default version, too: the group uses the newest, people who launch by hand the default.
+    /// Whether it is also the default version: the group uses the newest, users who launch instances manually get the default.
     pub is_default: bool,
 }
 
-/// A volume.
+/// A block device mapping.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mapping {
-    /// The device name.
     pub device: String,
-    /// The volume type.
     pub volume_type: String,
-    /// The size in GiB.
     pub size_gib: u32,
-    /// Whether it goes with its instance.
     pub delete_on_termination: bool,
 }
 
-/// The user data: the script, or what it will be made of once the join API is there.
+/// The user data: the script, or its parts until the join API exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum UserData {
-    /// The script.
     Script(Secret),
-    /// The script's parts.
     Of {
-        /// The join API's URL.
         join_url: Value,
-        /// Its key.
         api_key: Value,
-        /// The region.
         region: String,
-        /// The subnet of the additional network interfaces.
+        /// Subnet of the additional network interfaces.
         subnet: String,
-        /// Their security groups.
+        /// Security groups of the additional network interfaces.
         security_groups: Vec<String>,
-        /// How many there are.
+        /// Number of additional network interfaces.
         io_cores: u32,
     },
 }

@@ -2,16 +2,16 @@ use super::Resolve;
 use crate::value::{Outputs, Value};
 use serde::Serialize;
 
-/// The load balancer's listener.
+/// The listener of the load balancer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Listener {
-    /// The ARN of its load balancer.
+    /// The ARN of the load balancer.
     pub load_balancer: Value,
     /// `HTTP`.
     pub protocol: String,
     /// The port of Weka's management API.
     pub port: i32,
-    /// The ARN of the target group that it forwards to.
+    /// The ARN of the target group.
     pub forward_to: Value,
 }
 

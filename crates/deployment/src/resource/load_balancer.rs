@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 pub struct LoadBalancer {
     /// `internal`.
     pub scheme: String,
-    /// Its subnets, by id.
+    /// Subnet ids.
     pub subnets: BTreeSet<String>,
-    /// Its security groups, by id.
+    /// Security group ids.
     pub security_groups: BTreeSet<String>,
 }
 

@@ -1,10 +1,10 @@
 use super::Resolve;
 use serde::Serialize;
 
-/// A log group.
+/// A CloudWatch Logs log group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogGroup {
-    /// For how many days lines are kept; 0 for ever.
+    /// Retention in days; 0: events never expire.
     pub retention_days: i32,
 }
 

@@ -3,44 +3,43 @@ use crate::policy::Policy;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-/// The join API: one path with `GET`, its stage, usage plan and key.
+/// The join API: one path with `GET`, a stage, a usage plan and an API key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RestApi {
     /// `REGIONAL` or `PRIVATE`.
     pub endpoint_type: String,
-    /// Who may reach a private API.
+    /// The resource policy of a private API.
     pub policy: Option<Policy>,
-    /// The one path, without its slash.
+    /// The path, without its slash.
     pub path: String,
-    /// Whether `GET` needs the key.
     pub api_key_required: bool,
-    /// The integration's kind: `AWS_PROXY`.
+    /// The integration type: `AWS_PROXY`.
     pub integration: String,
-    /// What it calls: Lambda's invocation path with the function's ARN.
+    /// Lambda's invocation path with the ARN of the function.
     pub integration_uri: String,
-    /// The stage: `default`.
+    /// `default`.
     pub stage: String,
-    /// Whether all of the above is what the stage serves: API Gateway takes it over only when it is deployed, by a request of
-    /// its own. Seen by [`RestApi::deployment`].
+    /// Whether the stage serves the fields above: API Gateway applies them only when they are deployed, which is a separate
+    /// request. Recognized by [`RestApi::deployment`].
     pub deployed: bool,
-    /// The limits of the usage plan.
+    /// Limits of the usage plan.
     pub throttle: Option<Throttle>,
-    /// Whether the usage plan covers the stage and holds the key, and the key is enabled.
+    /// Whether the usage plan covers the stage and contains the key, and the key is enabled.
     pub key_enabled: bool,
 }
 
-/// How often the API may be called.
+/// Rate limits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Throttle {
-    /// Requests a second.
+    /// Requests per second.
     pub rate: u32,
-    /// Requests at once.
+    /// Concurrent requests.
     pub burst: u32,
 }
 
 impl RestApi {
-    /// The fields that the stage serves only once they are deployed.
-    pub const DEPLOYED: [&str; 7] = [
+    /// The fields that the stage serves only after they are deployed.
+    const DEPLOYED: [&str; 7] = [
         "endpoint_type",
         "policy",
         "path",
@@ -50,13 +49,18 @@ impl RestApi {
         "stage",
     ];
 
-    /// The description of the deployment that puts these fields on the stage: their digest, by which it is known later whether
-    /// the stage serves what the API says.
+    /// The description of the deployment of these fields: their digest. It shows later whether the stage serves the fields of
+    /// the API.
     pub fn deployment(&self) -> String {
         let fields = serde_json::json!(self);
         let deployed = Self::DEPLOYED.map(|field| &fields[field]);
         let digest = Sha256::digest(serde_json::json!(deployed).to_string());
         format!("wekactl: {}", hex::encode(digest))
+    }
+
+    /// Whether a change from `current` must be deployed.
+    pub fn needs_deployment(&self, current: &Self) -> bool {
+        self.deployed != current.deployed || self.deployment() != current.deployment()
     }
 }
 

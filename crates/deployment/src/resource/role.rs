@@ -3,17 +3,17 @@ use crate::policy::Policy;
 use crate::value::Outputs;
 use serde::Serialize;
 
-/// A role with its one inline policy. Its name is no part of the body: a role that stands keeps the name it has, which for
-/// one of the Go tool is another.
+/// An IAM role with its inline policy. The name is not part of the body: an existing role keeps its name, and wekactl 1.x
+/// chose other names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Role {
-    /// Who may take it on.
+    /// The trust policy.
     pub trust: Policy,
-    /// What it may do.
+    /// The inline policy.
     pub permissions: Policy,
-    /// The names of inline policies beside ours. Whatever they allow, they would allow it beside what is meant.
+    /// Names of other inline policies, which would allow more than intended.
     pub other_policies: Vec<String>,
-    /// The ARNs of managed policies attached to it.
+    /// ARNs of attached managed policies.
     pub attached_policies: Vec<String>,
 }
 

@@ -2,20 +2,20 @@ use super::Resolve;
 use crate::value::{Outputs, Value};
 use serde::Serialize;
 
-/// The rule that starts the state machine.
+/// The EventBridge rule that starts the state machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rule {
     /// `rate(1 minute)`.
     pub schedule: String,
     /// `ENABLED`.
     pub state: String,
-    /// The target's id: a fixed one, so that an update replaces it and adds none.
+    /// The id of the target. It is fixed, so that an update replaces the target and does not add one.
     pub target_id: String,
-    /// What it starts.
+    /// The ARN of the state machine.
     pub target_arn: String,
-    /// The ARN of the role in whose name it does.
+    /// The ARN of the role.
     pub role: Value,
-    /// The ids of targets that are not ours (the Go tool gave them random ones).
+    /// Ids of other targets (wekactl 1.x used random ids).
     pub other_targets: Vec<String>,
 }
 

@@ -2,11 +2,11 @@ use super::Resolve;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-/// The item of the settings.
+/// The table item with the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct SettingsItem {
-    /// Its attributes, in DynamoDB's JSON.
+    /// Attributes in DynamoDB's JSON.
     pub attributes: Map<String, Json>,
 }
 

@@ -3,16 +3,16 @@ use crate::value::{Outputs, Value};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-/// The state machine.
+/// The Step Functions state machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StateMachine {
-    /// The definition, in the Amazon States Language.
+    /// In the Amazon States Language.
     pub definition: Json,
-    /// The role's ARN.
+    /// The ARN of the role.
     pub role: Value,
-    /// What is logged: `ERROR`.
+    /// `ERROR`.
     pub log_level: String,
-    /// The ARN of the log group, as Step Functions takes it (ending in `:*`).
+    /// The ARN of the log group as Step Functions takes it, ending in `:*`.
     pub log_group: Option<String>,
 }
 

@@ -8,11 +8,8 @@ pub struct TargetGroup {
     pub protocol: String,
     /// The port of Weka's management API.
     pub port: i32,
-    /// The VPC.
     pub vpc: String,
-    /// The protocol of the health check.
     pub health_check_protocol: String,
-    /// Its path.
     pub health_check_path: String,
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// The item as the Go wekactl 1.x wrote it for six backends and two clients.
+/// The item that wekactl 1.x (Go) wrote for six backends and two clients.
 const GO_ITEM: &str = include_str!("go_item.json");
 
 fn go_item() -> Map<String, Json> {
@@ -9,7 +9,7 @@ fn go_item() -> Map<String, Json> {
 }
 
 #[test]
-fn reads_what_the_go_tool_wrote() {
+fn item_of_wekactl_1x_is_read() {
     let settings = Settings::from_item(&go_item()).unwrap();
     assert_eq!(settings.backends.instance_type, "i3en.2xlarge");
     assert_eq!(settings.backends.max_size, 42);
@@ -26,12 +26,12 @@ fn reads_what_the_go_tool_wrote() {
 }
 
 #[test]
-fn writes_it_back_the_same() {
+fn item_of_wekactl_1x_is_written_back_unchanged() {
     assert_eq!(Settings::from_item(&go_item()).unwrap().to_item(), go_item());
 }
 
 #[test]
-fn reads_what_an_older_version_left_out() {
+fn missing_fields_of_an_older_version_get_defaults() {
     let mut item = go_item();
     for field in [
         "Clients",
@@ -49,7 +49,7 @@ fn reads_what_an_older_version_left_out() {
 }
 
 #[test]
-fn keeps_what_a_newer_version_added() {
+fn unknown_fields_of_a_newer_version_are_kept() {
     let mut item = go_item();
     item.insert(
         "Future".to_owned(),
@@ -59,7 +59,7 @@ fn keeps_what_a_newer_version_added() {
 }
 
 #[test]
-fn how_weka_is_spoken_to_is_https_unless_it_says_otherwise() {
+fn weka_protocol_is_https_by_default() {
     let read = |fields: Json| {
         let mut item = go_item();
         item.extend(fields.as_object().unwrap().clone());
@@ -88,7 +88,7 @@ fn how_weka_is_spoken_to_is_https_unless_it_says_otherwise() {
 }
 
 #[test]
-fn says_which_field_is_unreadable() {
+fn error_names_the_unreadable_field() {
     let mut item = go_item();
     item.insert("VpcId".to_owned(), json!({ "B": "AA==" }));
     let error = Settings::from_item(&item).unwrap_err().to_string();
@@ -123,7 +123,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn settings_come_back_as_they_went(backends in group(), clients in prop::option::of(group()),
+    fn settings_round_trip(backends in group(), clients in prop::option::of(group()),
             alias in prop::option::of(text()), private_subnet: bool, use_dynamodb_endpoint: bool,
             tags in prop::collection::btree_map(text(), "[ -~]{0,20}", 0..4)) {
         let settings = Settings {

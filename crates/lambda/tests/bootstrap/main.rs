@@ -170,7 +170,10 @@ async fn invalid_environment_is_an_init_error_that_names_the_variable() {
     let with = |name: &str, value: &str| environment(&account, &[("LAMBDA", "fetch"), (name, value)]);
     for (environment, reason) in [
         (without("LAMBDA"), "LAMBDA is not set"),
-        (with("LAMBDA", "destroy"), "LAMBDA: 'destroy' is no function type"),
+        (
+            with("LAMBDA", "destroy"),
+            "LAMBDA: 'destroy' is not a function type",
+        ),
         (without("TABLE_NAME"), "TABLE_NAME is not set"),
         (with("ROLE", "Backends"), "ROLE: 'Backends' is neither"),
         (

@@ -1,13 +1,13 @@
-//! Between what API Gateway says and what we say.
+//! Conversions between API Gateway's types and ours.
 
-use crate::resource::{Given, Target};
+use crate::resource::{Outputs, Target};
 use aws_sdk_apigateway::types::{Op, PatchOperation, ThrottleSettings};
 use deployment::policy::Policy;
 use deployment::resource::Throttle;
-use deployment::{Account, Output};
+use deployment::{Account, HostGroup, Output};
 use std::collections::HashMap;
 
-pub(super) fn given(account: &Account, name: &str, api: &str, key: &str) -> Given {
+pub(super) fn outputs(account: &Account, name: &str, api: &str, key: &str) -> Outputs {
     let url = format!(
         "https://{api}.execute-api.{}.{}/default/{name}",
         account.region,
@@ -24,7 +24,7 @@ pub(super) fn given(account: &Account, name: &str, api: &str, key: &str) -> Give
     ]
 }
 
-/// The ARN of an API, a usage plan or a key, which names no account.
+/// The ARN of an API, a usage plan or a key, which has no account id.
 pub(super) fn arn(account: &Account, part: &str) -> String {
     format!("arn:{}:apigateway:{}::/{part}", account.partition, account.region)
 }
@@ -33,7 +33,7 @@ pub(super) fn throttle(settings: &ThrottleSettings) -> Throttle {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "whole numbers that we set; another shows as a difference"
+        reason = "we set whole numbers; another number is a difference"
     )]
     let rate = settings.rate_limit() as u32;
     Throttle {
@@ -42,8 +42,8 @@ pub(super) fn throttle(settings: &ThrottleSettings) -> Throttle {
     }
 }
 
-/// A policy as API Gateway gives it: with its quotes escaped, and the API's ARN where `execute-api:` was said for short. One that
-/// is none of ours reads as an empty one and differs.
+/// A policy as API Gateway returns it: with escaped quotes, and with the ARN of the API instead of the short form
+/// `execute-api:`. An unreadable policy becomes an empty one and differs.
 pub(super) fn read_policy(account: &Account, api: &str, policy: &str) -> Policy {
     let arn = account.arn("execute-api", &format!("{api}/"));
     let policy = policy.replace("\\\"", "\"").replace("\\/", "/");
@@ -54,7 +54,7 @@ pub(super) fn patch(op: Op, path: &str, value: &str) -> PatchOperation {
     PatchOperation::builder().op(op).path(path).value(value).build()
 }
 
-pub(super) fn tags(target: &Target<'_>) -> HashMap<String, String> {
+pub(super) fn tags(target: &Target<'_, HostGroup>) -> HashMap<String, String> {
     target
         .tags()
         .map(|(key, value)| (key.to_owned(), value.to_owned()))

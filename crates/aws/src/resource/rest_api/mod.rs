@@ -4,24 +4,25 @@ mod convert;
 mod parts;
 mod removal;
 
-use super::{From, Given, Left, Resource, Target};
+use super::{DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target};
 use crate::cloud::Cloud;
-use crate::error::{Context, Error, Result, required_field};
+use crate::error::{Context, Result, required_field};
 use crate::inventory::Inventory;
 use aws_sdk_apigateway::types::{
     ApiStage, EndpointConfiguration, EndpointType, IntegrationType, Op, ThrottleSettings,
 };
-use convert::{arn, given, patch, read_policy, tags, throttle};
-use deployment::plan::ActualResource;
+use convert::{arn, outputs, patch, read_policy, tags, throttle};
+use deployment::actual::Actual;
+use deployment::found::FoundResource;
+use deployment::plan::Teardown;
 use deployment::policy::Policy;
-use deployment::removal::{Remnant, Step};
-use deployment::resource::{ResourceId, RestApi};
+use deployment::resource::RestApi;
 use deployment::{HostGroup, Tags};
 use parts::Parts;
 
-impl Resource for RestApi {
-    async fn observe(inventory: &Inventory<'_>, id: ResourceId) -> Result<Option<ActualResource>> {
-        let name = inventory.names.of(group_of(id)?);
+impl Observe for RestApi {
+    async fn observe(inventory: &Inventory<'_>, key: Self::Key) -> Result<Option<Actual<Self>>> {
+        let name = inventory.names.of(key);
         let (parts, account) = tokio::try_join!(
             Parts::find(&inventory.clients.apigateway, &name, inventory.names.cluster()),
             inventory.account()
@@ -35,7 +36,7 @@ impl Resource for RestApi {
         let (integration, integration_uri) = parts.integration();
         let tags = Tags(api.tags().cloned().unwrap_or_default().into_iter().collect());
         let outputs = match &parts.key {
-            Some(key) => given(account, &name, api_id, key.value().unwrap_or_default()),
+            Some(key) => outputs(account, &name, api_id, key.value().unwrap_or_default()),
             None => Vec::new(),
         };
         let mut body = Self {
@@ -55,17 +56,21 @@ impl Resource for RestApi {
             key_enabled: parts.key_is_enabled(&tags),
         };
         body.deployed = parts.deployment == Some(body.deployment());
-        Ok(Some(ActualResource {
-            body: body.into(),
+        Ok(Some(Actual {
+            body,
             name,
             tags: Some(tags),
             outputs,
         }))
     }
+}
 
-    async fn create(&self, cloud: &Cloud, target: &Target<'_>) -> Result<Given> {
+impl Resource for RestApi {
+    type Key = HostGroup;
+
+    async fn create(&self, cloud: &Cloud, target: &Target<'_, Self::Key>) -> Result<Outputs> {
         let gateway = &cloud.clients.apigateway;
-        let made = async {
+        let created = async {
             gateway
                 .create_rest_api()
                 .name(target.name)
@@ -81,8 +86,9 @@ impl Resource for RestApi {
                 .await
                 .context("apigateway CreateRestApi")
         };
-        // Plan and key may be there already, from an API that was made and removed: they are used again.
-        let (parts, api) = tokio::try_join!(Parts::find(gateway, target.name, cloud.names.cluster()), made)?;
+        // Usage plan and key of a deleted API are used again.
+        let (parts, api) =
+            tokio::try_join!(Parts::find(gateway, target.name, cloud.names.cluster()), created)?;
         let id = required_field(api.id, "apigateway CreateRestApi", "id")?;
         let root = required_field(api.root_resource_id, "apigateway CreateRestApi", "root resource")?;
         let (staged, key) = tokio::try_join!(
@@ -92,37 +98,38 @@ impl Resource for RestApi {
         let () = staged;
         self.set_plan(cloud, target, &id, Some(&parts), &key.0).await?;
         tag(cloud, target, parts.untagged(target.tags)).await?;
-        Ok(given(&cloud.account, target.name, &id, &key.1))
+        Ok(outputs(&cloud.account, target.name, &id, &key.1))
     }
 
-    async fn update(&self, cloud: &Cloud, target: &Target<'_>, from: &From<'_>) -> Result<Given> {
+    async fn update(
+        &self,
+        cloud: &Cloud,
+        target: &Target<'_, Self::Key>,
+        current: &Actual<Self>,
+    ) -> Result<Outputs> {
         let gateway = &cloud.clients.apigateway;
         let parts = Parts::find(gateway, target.name, cloud.names.cluster()).await?;
         let api = required_field(parts.api.as_ref(), "apigateway GetRestApis", "API")?;
         let id = required_field(api.id(), "apigateway GetRestApis", "id")?;
         let mut patches = Vec::new();
-        if from.differs(&["endpoint_type"]) {
-            // The path names the type that stands.
-            let standing = from.standing.body.fields();
-            let path = format!(
-                "/endpointConfiguration/types/{}",
-                standing["endpoint_type"].as_str().unwrap_or_default()
-            );
+        if self.endpoint_type != current.body.endpoint_type {
+            // The path has the current type.
+            let path = format!("/endpointConfiguration/types/{}", current.body.endpoint_type);
             patches.push(patch(Op::Replace, &path, &self.endpoint_type));
         }
-        if from.differs(&["policy"]) {
+        if self.policy != current.body.policy {
             let document = self.policy.as_ref().map(Policy::document).unwrap_or_default();
             patches.push(patch(Op::Replace, "/policy", &document));
         }
         if !patches.is_empty() {
-            let ask = gateway
+            let request = gateway
                 .update_rest_api()
                 .rest_api_id(id)
                 .set_patch_operations(Some(patches));
-            ask.send().await.context("apigateway UpdateRestApi")?;
+            request.send().await.context("apigateway UpdateRestApi")?;
         }
-        // A policy and another type of endpoint are in force once the API is deployed again.
-        if from.differs(&["deployed"]) || from.differs(&Self::DEPLOYED) {
+        // A policy and an endpoint type take effect when the API is deployed.
+        if self.needs_deployment(&current.body) {
             let root = required_field(
                 parts.root_id.as_deref(),
                 "apigateway GetResources",
@@ -133,37 +140,41 @@ impl Resource for RestApi {
         let (key, value) = self.set_key(cloud, target, parts.key.as_ref()).await?;
         self.set_plan(cloud, target, id, Some(&parts), &key).await?;
         let mut of = vec![];
-        if !from.new_tags(target).is_empty() {
+        if !target.new_tags(current).is_empty() {
             of.push(format!("restapis/{id}"));
         }
         of.extend(parts.untagged(target.tags));
         tag(cloud, target, of).await?;
-        Ok(given(&cloud.account, target.name, id, &value))
+        Ok(outputs(&cloud.account, target.name, id, &value))
     }
+}
 
-    async fn remnants(inventory: &Inventory<'_>, id: ResourceId) -> Result<Vec<Remnant>> {
-        removal::remnants(inventory, &inventory.names.of(group_of(id)?)).await
+impl Find for RestApi {
+    async fn find(inventory: &Inventory<'_>, key: Self::Key) -> Result<Vec<FoundResource>> {
+        removal::find(inventory, &inventory.names.of(key)).await
     }
+}
 
-    async fn delete(cloud: &Cloud, step: &Step) -> Result<Left> {
-        removal::delete(&cloud.clients.apigateway, &step.remnants).await?;
+impl Delete for RestApi {
+    async fn delete(cloud: &Cloud, _key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
+        removal::delete(&cloud.clients.apigateway, &teardown.found).await?;
         Ok(None)
     }
 }
 
-/// The steps that making and changing share: each does what is missing in `parts`.
+/// Steps of create and update. Each creates or changes what `parts` lacks.
 trait Ensure {
     async fn set_method(&self, cloud: &Cloud, api: &str, root: &str, parts: Option<&Parts>) -> Result<()>;
     async fn set_key(
         &self,
         cloud: &Cloud,
-        target: &Target<'_>,
+        target: &Target<'_, HostGroup>,
         key: Option<&aws_sdk_apigateway::types::ApiKey>,
     ) -> Result<(String, String)>;
     async fn set_plan(
         &self,
         cloud: &Cloud,
-        target: &Target<'_>,
+        target: &Target<'_, HostGroup>,
         api: &str,
         parts: Option<&Parts>,
         key: &str,
@@ -171,49 +182,50 @@ trait Ensure {
 }
 
 impl Ensure for RestApi {
-    /// Path, method, integration, and a deployment that puts them on the stage.
+    /// Path, method and integration, and their deployment to the stage.
     async fn set_method(&self, cloud: &Cloud, api: &str, root: &str, parts: Option<&Parts>) -> Result<()> {
         let gateway = &cloud.clients.apigateway;
         let resource = match parts.and_then(|parts| parts.resource_id.clone()) {
             Some(id) => id,
             None => {
-                let ask = gateway
+                let request = gateway
                     .create_resource()
                     .rest_api_id(api)
                     .parent_id(root)
                     .path_part(&self.path);
-                let made = ask.send().await.context("apigateway CreateResource")?;
-                required_field(made.id, "apigateway CreateResource", "id")?
+                let created = request.send().await.context("apigateway CreateResource")?;
+                required_field(created.id, "apigateway CreateResource", "id")?
             }
         };
         match parts.and_then(|parts| parts.method.as_ref()) {
             Some(method) if method.api_key_required() == Some(self.api_key_required) => {}
             Some(_) => {
                 let required = patch(Op::Replace, "/apiKeyRequired", &self.api_key_required.to_string());
-                let ask = gateway
+                let request = gateway
                     .update_method()
                     .rest_api_id(api)
                     .resource_id(&resource)
                     .http_method("GET");
-                ask.patch_operations(required)
+                request
+                    .patch_operations(required)
                     .send()
                     .await
                     .context("apigateway UpdateMethod")?;
             }
             None => {
-                let ask = gateway
+                let request = gateway
                     .put_method()
                     .rest_api_id(api)
                     .resource_id(&resource)
                     .http_method("GET");
-                let ask = ask
+                let request = request
                     .authorization_type("NONE")
                     .api_key_required(self.api_key_required);
-                ask.send().await.context("apigateway PutMethod")?;
+                request.send().await.context("apigateway PutMethod")?;
             }
         }
-        let standing = parts.map(Parts::integration);
-        if standing != Some((self.integration.as_str(), self.integration_uri.as_str())) {
+        let integration = parts.map(Parts::integration);
+        if integration != Some((self.integration.as_str(), self.integration_uri.as_str())) {
             gateway
                 .put_integration()
                 .rest_api_id(api)
@@ -226,11 +238,12 @@ impl Ensure for RestApi {
                 .await
                 .context("apigateway PutIntegration")?;
         }
-        let ask = gateway
+        let request = gateway
             .create_deployment()
             .rest_api_id(api)
             .stage_name(&self.stage);
-        ask.description(self.deployment())
+        request
+            .description(self.deployment())
             .send()
             .await
             .context("apigateway CreateDeployment")?;
@@ -241,39 +254,39 @@ impl Ensure for RestApi {
     async fn set_key(
         &self,
         cloud: &Cloud,
-        target: &Target<'_>,
+        target: &Target<'_, HostGroup>,
         key: Option<&aws_sdk_apigateway::types::ApiKey>,
     ) -> Result<(String, String)> {
-        const ASK: &str = "apigateway CreateApiKey";
+        const OPERATION: &str = "apigateway CreateApiKey";
         let gateway = &cloud.clients.apigateway;
         let (id, value) = match key {
             Some(key) => {
-                let id = required_field(key.id.clone(), ASK, "id")?;
+                let id = required_field(key.id.clone(), OPERATION, "id")?;
                 if !key.enabled() {
                     let enabled = patch(Op::Replace, "/enabled", "true");
-                    let ask = gateway.update_api_key().api_key(&id).patch_operations(enabled);
-                    ask.send().await.context("apigateway UpdateApiKey")?;
+                    let request = gateway.update_api_key().api_key(&id).patch_operations(enabled);
+                    request.send().await.context("apigateway UpdateApiKey")?;
                 }
                 (id, key.value.clone())
             }
             None => {
-                let ask = gateway
+                let request = gateway
                     .create_api_key()
                     .name(target.name)
                     .enabled(true)
                     .set_tags(Some(tags(target)));
-                let made = ask.send().await.context(ASK)?;
-                (required_field(made.id, ASK, "id")?, made.value)
+                let created = request.send().await.context(OPERATION)?;
+                (required_field(created.id, OPERATION, "id")?, created.value)
             }
         };
-        Ok((id, required_field(value, ASK, "value")?))
+        Ok((id, required_field(value, OPERATION, "value")?))
     }
 
-    /// The usage plan over the stage, with the key in it.
+    /// The usage plan, which covers the stage and contains the key.
     async fn set_plan(
         &self,
         cloud: &Cloud,
-        target: &Target<'_>,
+        target: &Target<'_, HostGroup>,
         api: &str,
         parts: Option<&Parts>,
         key: &str,
@@ -300,16 +313,16 @@ impl Ensure for RestApi {
                     patches.push(patch(Op::Add, "/apiStages", &format!("{api}:{}", self.stage)));
                 }
                 if !patches.is_empty() {
-                    let ask = gateway
+                    let request = gateway
                         .update_usage_plan()
                         .usage_plan_id(&id)
                         .set_patch_operations(Some(patches));
-                    ask.send().await.context("apigateway UpdateUsagePlan")?;
+                    request.send().await.context("apigateway UpdateUsagePlan")?;
                 }
                 id
             }
             None => {
-                let made = gateway
+                let created = gateway
                     .create_usage_plan()
                     .name(target.name)
                     .api_stages(ApiStage::builder().api_id(api).stage(&self.stage).build())
@@ -323,33 +336,28 @@ impl Ensure for RestApi {
                     .send()
                     .await
                     .context("apigateway CreateUsagePlan")?;
-                required_field(made.id, "apigateway CreateUsagePlan", "id")?
+                required_field(created.id, "apigateway CreateUsagePlan", "id")?
             }
         };
         if !parts.is_some_and(|parts| parts.key_in_plan) {
-            let ask = gateway
+            let request = gateway
                 .create_usage_plan_key()
                 .usage_plan_id(plan)
                 .key_id(key)
                 .key_type("API_KEY");
-            ask.send().await.context("apigateway CreateUsagePlanKey")?;
+            request.send().await.context("apigateway CreateUsagePlanKey")?;
         }
         Ok(())
     }
 }
 
-/// Tags parts of the API, given as paths of API Gateway's ARNs.
-async fn tag(cloud: &Cloud, target: &Target<'_>, parts: Vec<String>) -> Result<()> {
+/// Tags parts of the API. A part is the path in an ARN of API Gateway.
+async fn tag(cloud: &Cloud, target: &Target<'_, HostGroup>, parts: Vec<String>) -> Result<()> {
     for part in parts {
-        let ask = cloud.clients.apigateway.tag_resource();
-        let ask = ask.resource_arn(arn(&cloud.account, &part));
-        let ask = ask.set_tags(Some(tags(target)));
-        ask.send().await.context("apigateway TagResource")?;
+        let request = cloud.clients.apigateway.tag_resource();
+        let request = request.resource_arn(arn(&cloud.account, &part));
+        let request = request.set_tags(Some(tags(target)));
+        request.send().await.context("apigateway TagResource")?;
     }
     Ok(())
-}
-
-fn group_of(id: ResourceId) -> Result<HostGroup> {
-    id.group()
-        .ok_or_else(|| Error::bug("apigateway GetRestApis", "not an API of a host group"))
 }

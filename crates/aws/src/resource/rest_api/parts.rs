@@ -5,8 +5,8 @@ use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::types::{ApiKey, IntegrationType, Method, RestApi, UsagePlan};
 use deployment::{ClusterName, Tags};
 
-/// What stands of a join API, also plan and key where the API itself is gone. Names are not unique in API Gateway: a part of
-/// another cluster is passed over where there is one of ours.
+/// The existing parts of a join API. Usage plan and key can exist without the API. Names are not unique in API Gateway: parts
+/// with the tag of the cluster come first.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     pub(super) api: Option<RestApi>,
@@ -14,7 +14,7 @@ pub(super) struct Parts {
     pub(super) resource_id: Option<String>,
     pub(super) method: Option<Method>,
     pub(super) stage: Option<String>,
-    /// The description of what the stage serves.
+    /// The description of the deployment that the stage serves.
     pub(super) deployment: Option<String>,
     pub(super) plan: Option<UsagePlan>,
     pub(super) key: Option<ApiKey>,
@@ -60,7 +60,7 @@ impl Parts {
             .and_then(|api| api.id())
             .unwrap_or_default()
             .to_owned();
-        // The Go tool did not tag the plan: it is known by the API that it covers.
+        // wekactl 1.x did not tag the usage plan: it is identified by the API that it covers.
         let plan = plans
             .into_iter()
             .find(|plan| plan.name() == Some(name) && (covers(plan, &id) || ours(plan.tags())));
@@ -89,13 +89,13 @@ impl Parts {
                 "apigateway GetResources"
             ),
             async {
-                let answer = gateway
+                let response = gateway
                     .get_stage()
                     .rest_api_id(&id)
                     .stage_name("default")
                     .send()
                     .await;
-                ignore_not_found(answer.context("apigateway GetStage"))
+                ignore_not_found(response.context("apigateway GetStage"))
             },
             all(
                 gateway
@@ -128,7 +128,7 @@ impl Parts {
         })
     }
 
-    /// The kind of the method's integration and what it calls; empty where there is none.
+    /// Type and URI of the integration; empty if it does not exist.
     pub(super) fn integration(&self) -> (&str, &str) {
         let integration = self
             .method
@@ -139,7 +139,7 @@ impl Parts {
         (kind.map_or("", IntegrationType::as_str), uri.unwrap_or_default())
     }
 
-    /// Whether a new instance's key opens the API: enabled, in the plan, the plan over the API, and all tagged as the API is.
+    /// Whether the key can be used: it is enabled and in the usage plan, the plan covers the API, and both have the API's tags.
     pub(super) fn key_is_enabled(&self, tags: &Tags) -> bool {
         let api = self.api.as_ref().and_then(|api| api.id()).unwrap_or_default();
         self.key.as_ref().is_some_and(|key| key.enabled())
@@ -148,11 +148,11 @@ impl Parts {
             && self.untagged(Some(tags)).is_empty()
     }
 
-    /// The plan and the key, as paths of API Gateway's ARNs, where they lack one of these tags.
+    /// Usage plan and key that lack one of these tags, as paths in ARNs of API Gateway.
     pub(super) fn untagged(&self, tags: Option<&Tags>) -> Vec<String> {
-        let lacks = |standing: Option<&std::collections::HashMap<String, String>>| {
-            let standing = Tags(standing.cloned().unwrap_or_default().into_iter().collect());
-            tags.is_some_and(|tags| !tags.missing_in(&standing).is_empty())
+        let lacks = |actual: Option<&std::collections::HashMap<String, String>>| {
+            let actual = Tags(actual.cloned().unwrap_or_default().into_iter().collect());
+            tags.is_some_and(|tags| !tags.missing_in(&actual).is_empty())
         };
         let plan = self
             .plan
@@ -175,9 +175,9 @@ async fn is_key_of(gateway: &Client, plan: Option<&UsagePlan>, key: Option<&ApiK
     let (Some(plan), Some(key)) = (plan.and_then(|plan| plan.id()), key.and_then(|key| key.id())) else {
         return Ok(false);
     };
-    let ask = gateway.get_usage_plan_key().usage_plan_id(plan).key_id(key);
-    let answer = ask.send().await.context("apigateway GetUsagePlanKey");
-    Ok(ignore_not_found(answer)?.is_some())
+    let request = gateway.get_usage_plan_key().usage_plan_id(plan).key_id(key);
+    let response = request.send().await.context("apigateway GetUsagePlanKey");
+    Ok(ignore_not_found(response)?.is_some())
 }
 
 /// Whether a plan covers an API.

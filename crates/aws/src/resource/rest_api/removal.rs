@@ -1,4 +1,4 @@
-//! What is left of a join API: APIs, plans and keys, each of which may be there without the others, or more than once.
+//! The existing parts of a join API: APIs, usage plans and keys. Each can exist without the others, and several times.
 
 use crate::error::{Context, Result};
 use crate::error_codes::{ignore, ignore_not_found, is_stage_removed};
@@ -6,71 +6,72 @@ use crate::inventory::Inventory;
 use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::types::Op;
 use deployment::Tags;
-use deployment::removal::{Facts, Remnant};
+use deployment::found::{Details, FoundResource};
 use futures::future::try_join_all;
 use std::collections::HashMap;
 
-/// All that bears the name. API Gateway's names are not unique.
-pub(super) async fn remnants(inventory: &Inventory<'_>, name: &str) -> Result<Vec<Remnant>> {
-    let (apis, plans, keys) = tokio::try_join!(inventory.apis(), inventory.plans(), inventory.api_keys())?;
+/// All parts with this name. Names are not unique in API Gateway.
+pub(super) async fn find(inventory: &Inventory<'_>, name: &str) -> Result<Vec<FoundResource>> {
+    let (apis, plans, keys) =
+        tokio::try_join!(inventory.apis(), inventory.usage_plans(), inventory.api_keys())?;
     let apis = apis.iter().filter(|api| api.name() == Some(name));
-    let apis = apis.map(|api| remnant(name, api.id(), api.tags()).with(Facts::Api));
+    let apis = apis.map(|api| found(name, api.id(), api.tags()).with(Details::Api));
     let plans = plans.iter().filter(|plan| plan.name() == Some(name)).map(|plan| {
         let stages = plan.api_stages().iter().map(|stage| {
             let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
             (text(stage.api_id()), text(stage.stage()))
         });
-        remnant(name, plan.id(), plan.tags()).with(Facts::Plan(stages.collect()))
+        found(name, plan.id(), plan.tags()).with(Details::UsagePlan(stages.collect()))
     });
     let keys = keys.iter().filter(|key| key.name() == Some(name));
-    let keys = keys.map(|key| remnant(name, key.id(), key.tags()).with(Facts::ApiKey));
+    let keys = keys.map(|key| found(name, key.id(), key.tags()).with(Details::ApiKey));
     Ok(apis.chain(plans).chain(keys).collect())
 }
 
-fn remnant(name: &str, id: Option<&str>, tags: Option<&HashMap<String, String>>) -> Remnant {
+fn found(name: &str, id: Option<&str>, tags: Option<&HashMap<String, String>>) -> FoundResource {
     let tags = Tags(tags.cloned().unwrap_or_default().into_iter().collect());
-    Remnant::named(name.to_owned(), Some(tags)).by(id.unwrap_or_default())
+    FoundResource::named(name.to_owned(), Some(tags)).with_handle(id.unwrap_or_default())
 }
 
-/// Removes them: the plans first, because a plan is known by its API where it has no tags (the Go tool's), and because AWS
-/// deletes none that covers a stage.
-pub(super) async fn delete(gateway: &Client, remnants: &[Remnant]) -> Result<()> {
-    try_join_all(remnants.iter().map(|remnant| delete_plan(gateway, remnant))).await?;
-    let others = remnants.iter().map(async |remnant| {
-        let id = &remnant.handle;
-        let answer = match remnant.facts {
-            Facts::Api => {
-                let answer = gateway.delete_rest_api().rest_api_id(id).send().await;
-                answer.context("apigateway DeleteRestApi").map(drop)
+/// Deletes the usage plans first: an untagged plan (of wekactl 1.x) is identified by its API, and an API cannot be deleted while
+/// a plan covers its stage.
+pub(super) async fn delete(gateway: &Client, resources: &[FoundResource]) -> Result<()> {
+    try_join_all(resources.iter().map(|resource| delete_plan(gateway, resource))).await?;
+    let others = resources.iter().map(async |resource| {
+        let id = &resource.handle;
+        let response = match resource.details {
+            Details::Api => {
+                let response = gateway.delete_rest_api().rest_api_id(id).send().await;
+                response.context("apigateway DeleteRestApi").map(drop)
             }
-            Facts::ApiKey => {
-                let answer = gateway.delete_api_key().api_key(id).send().await;
-                answer.context("apigateway DeleteApiKey").map(drop)
+            Details::ApiKey => {
+                let response = gateway.delete_api_key().api_key(id).send().await;
+                response.context("apigateway DeleteApiKey").map(drop)
             }
             _ => Ok(()),
         };
-        ignore_not_found(answer).map(drop)
+        ignore_not_found(response).map(drop)
     });
     try_join_all(others).await.map(drop)
 }
 
-async fn delete_plan(gateway: &Client, remnant: &Remnant) -> Result<()> {
-    let Facts::Plan(stages) = &remnant.facts else {
+async fn delete_plan(gateway: &Client, resource: &FoundResource) -> Result<()> {
+    let Details::UsagePlan(stages) = &resource.details else {
         return Ok(());
     };
     if !stages.is_empty() {
         let stages = stages
             .iter()
             .map(|(api, stage)| super::patch(Op::Remove, "/apiStages", &format!("{api}:{stage}")));
-        let ask = gateway.update_usage_plan().usage_plan_id(&remnant.handle);
-        let answer = ask.set_patch_operations(Some(stages.collect())).send().await;
+        let request = gateway.update_usage_plan().usage_plan_id(&resource.handle);
+        let response = request.set_patch_operations(Some(stages.collect())).send().await;
         // A stage that an earlier attempt removed is rejected. If a stage is left, DeleteUsagePlan fails.
-        ignore(answer.context("apigateway UpdateUsagePlan"), is_stage_removed)?;
+        ignore(response.context("apigateway UpdateUsagePlan"), is_stage_removed)?;
     }
-    let answer = gateway
+    let response = gateway
         .delete_usage_plan()
-        .usage_plan_id(&remnant.handle)
+        .usage_plan_id(&resource.handle)
         .send()
         .await;
-    ignore_not_found(answer.context("apigateway DeleteUsagePlan")).map(drop)
+    ignore_not_found(response.context("apigateway DeleteUsagePlan")).map(drop)
 }

@@ -1,25 +1,24 @@
-//! What a role may do: the policy that wekactl puts into it, and what else is in it.
+//! The policies of a role: the inline policy of wekactl, and others.
 
 use crate::error::{Context, Result};
 use crate::error_codes::ignore_not_found;
 use crate::pages::all;
 use aws_sdk_iam::Client;
+use deployment::resource::Role;
 use futures::future::try_join_all;
-use serde_json::Value as Json;
 
-/// The policies of a role.
 #[derive(Debug)]
 pub(super) struct Policies {
-    /// The document of our inline policy, as IAM gives it; empty if there is none.
+    /// The document of our inline policy as IAM returns it; empty if it does not exist.
     pub(super) ours: String,
-    /// The names of the other inline policies.
+    /// Names of other inline policies.
     pub(super) others: Vec<String>,
-    /// The ARNs of the managed policies attached.
+    /// ARNs of attached managed policies.
     pub(super) attached: Vec<String>,
 }
 
 impl Policies {
-    /// Looks at a role whose policy of ours has this name.
+    /// Reads the policies of a role. `ours` is the name of our policy.
     pub(super) async fn find(iam: &Client, role: &str, ours: &str) -> Result<Self> {
         let names = iam.list_role_policies().role_name(role).into_paginator();
         let attached = iam.list_attached_role_policies().role_name(role).into_paginator();
@@ -32,7 +31,9 @@ impl Policies {
         let mut others = names?;
         others.retain(|name| name != ours);
         Ok(Self {
-            ours: policy.map(|answer| answer.policy_document).unwrap_or_default(),
+            ours: policy
+                .map(|response| response.policy_document)
+                .unwrap_or_default(),
             others,
             attached: attached?
                 .into_iter()
@@ -42,23 +43,15 @@ impl Policies {
     }
 }
 
-/// Takes out what the role is not to have beside our policy, which is in it by now.
-pub(super) async fn remove_others(iam: &Client, role: &str, standing: &Json) -> Result<()> {
-    let inline = listed(standing, "other_policies").map(|name| async move {
-        let ask = iam.delete_role_policy().role_name(role).policy_name(name);
-        ignore_not_found(ask.send().await.context("iam DeleteRolePolicy")).map(drop)
+/// Removes all other policies. Our policy has been set already.
+pub(super) async fn remove_others(iam: &Client, role: &str, current: &Role) -> Result<()> {
+    let inline = current.other_policies.iter().map(|name| async move {
+        let request = iam.delete_role_policy().role_name(role).policy_name(name);
+        ignore_not_found(request.send().await.context("iam DeleteRolePolicy")).map(drop)
     });
-    let attached = listed(standing, "attached_policies").map(|arn| async move {
-        let ask = iam.detach_role_policy().role_name(role).policy_arn(arn);
-        ignore_not_found(ask.send().await.context("iam DetachRolePolicy")).map(drop)
+    let attached = current.attached_policies.iter().map(|arn| async move {
+        let request = iam.detach_role_policy().role_name(role).policy_arn(arn);
+        ignore_not_found(request.send().await.context("iam DetachRolePolicy")).map(drop)
     });
     tokio::try_join!(try_join_all(inline), try_join_all(attached)).map(drop)
-}
-
-fn listed<'s>(standing: &'s Json, field: &str) -> impl Iterator<Item = &'s str> {
-    standing[field]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Json::as_str)
 }

@@ -1,19 +1,19 @@
-//! Which role is whose: by its tag or, of the Go tool's roles, by what uses it.
+//! A role is identified by its tag; a role of wekactl 1.x (Go), by what uses it.
 
-use super::{Answer, observed, xml};
+use super::{Response, observed, xml};
 use deployment::{FunctionType, HostGroup, ResourceId, RoleUse};
 
 const GROUP: HostGroup = HostGroup::Backends;
 const JOIN: RoleUse = RoleUse::Function(FunctionType::Join);
 
-/// The account: one role, with this tag beside those of the cluster; what uses it, and by the name of which role.
-fn account(tag: &str, user: RoleUse, used: &str) -> Vec<Answer> {
+/// An account with one role, which has this tag in addition to those of the cluster, and with what uses the role `used`.
+fn account(tag: &str, role_use: RoleUse, used: &str) -> Vec<Response> {
     let facts = "<Path>/wekactl/wk/</Path><RoleName>r</RoleName><RoleId>ID1</RoleId><Arn>arn:r</Arn>\
                  <CreateDate>2024-01-01T00:00:00Z</CreateDate>";
     let tags = "<member><Key>wekactl.io/cluster_name</Key><Value>wk</Value></member>\
                 <member><Key>wekactl.io/hostgroup_name</Key><Value>Backends</Value></member>";
-    let form = |asked, result: &str| (asked, 200, xml(asked, result));
-    let mut answers = vec![
+    let form = |operation, result: &str| (operation, 200, xml(operation, result));
+    let mut responses = vec![
         form(
             "ListRoles",
             &format!("<IsTruncated>false</IsTruncated><Roles><member>{facts}</member></Roles>"),
@@ -30,7 +30,7 @@ fn account(tag: &str, user: RoleUse, used: &str) -> Vec<Answer> {
         form("ListRolePolicies", "<PolicyNames/>"),
         form("ListAttachedRolePolicies", "<AttachedPolicies/>"),
     ];
-    answers.push(match user {
+    responses.push(match role_use {
         RoleUse::Function(_) => (
             "GET /2015-03-31/functions/wekactl-wk-join-Backends",
             200,
@@ -52,34 +52,38 @@ fn account(tag: &str, user: RoleUse, used: &str) -> Vec<Answer> {
             ),
         ),
     });
-    answers
+    responses
 }
 
-async fn name_of(user: RoleUse, answers: &[Answer]) -> Option<String> {
-    let seen = observed(ResourceId::Role(GROUP, user), answers).await;
-    seen.map(|standing| standing.name)
+async fn name_of(role_use: RoleUse, responses: &[Response]) -> Option<String> {
+    let actual = observed(ResourceId::Role(GROUP, role_use), responses).await;
+    actual.map(|actual| actual.name)
 }
 
 #[tokio::test]
-async fn a_role_that_says_no_use_is_that_of_what_uses_it() {
-    for user in [JOIN, RoleUse::StateMachine, RoleUse::Rule] {
-        let used = account("", user, "arn:r");
-        assert_eq!(name_of(user, &used).await.as_deref(), Some("r"), "{user}");
-        let another = account("", user, "arn:another");
-        assert_eq!(name_of(user, &another).await, None, "{user}");
+async fn role_without_use_tag_is_identified_by_what_uses_it() {
+    for role_use in [JOIN, RoleUse::StateMachine, RoleUse::Rule] {
+        let used = account("", role_use, "arn:r");
+        assert_eq!(name_of(role_use, &used).await.as_deref(), Some("r"), "{role_use}");
+        let another = account("", role_use, "arn:another");
+        assert_eq!(name_of(role_use, &another).await, None, "{role_use}");
     }
 }
 
 #[tokio::test]
-async fn what_the_tag_says_is_believed_and_nothing_else_is_asked() {
-    let tag = |user| format!("<member><Key>wekactl.io/use</Key><Value>{user}</Value></member>");
-    for user in [JOIN, RoleUse::StateMachine, RoleUse::Rule] {
-        // No answer to what would be asked of the user.
-        let mut answers = account(&tag(user.name()), user, "arn:r");
-        answers.pop();
-        assert_eq!(name_of(user, &answers).await.as_deref(), Some("r"), "{user}");
-        let mut answers = account(&tag("fetch"), user, "arn:r");
-        answers.pop();
-        assert_eq!(name_of(user, &answers).await, None, "{user}");
+async fn role_with_use_tag_needs_no_further_requests() {
+    let tag = |role_use| format!("<member><Key>wekactl.io/use</Key><Value>{role_use}</Value></member>");
+    for role_use in [JOIN, RoleUse::StateMachine, RoleUse::Rule] {
+        // There is no response to a request for what uses the role.
+        let mut responses = account(&tag(role_use.name()), role_use, "arn:r");
+        responses.pop();
+        assert_eq!(
+            name_of(role_use, &responses).await.as_deref(),
+            Some("r"),
+            "{role_use}"
+        );
+        let mut responses = account(&tag("fetch"), role_use, "arn:r");
+        responses.pop();
+        assert_eq!(name_of(role_use, &responses).await, None, "{role_use}");
     }
 }

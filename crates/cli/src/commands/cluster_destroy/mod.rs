@@ -1,23 +1,21 @@
 //! `cluster destroy`: observe, plan, confirm, execute, verify.
 
-mod plan_view;
 mod report;
 
-use crate::confirm;
-use crate::execute::{ExecutionResult, run_interruptible};
+use crate::execute::execute;
 use crate::failure::{self, Failure};
 use crate::flags::{ClusterFlag, DryRunFlags, YesFlag};
 use crate::printer::Printer;
-use crate::progress::{Progress, Row};
 use crate::session::Connect;
+use crate::{confirm, plan_view};
 use aws::cloud::Cloud;
 use aws::inventory::Inventory;
-use aws::remove::{look_again, remove};
+use aws::observe::{owned_resources, remaining_teardown};
 use clap::Args;
-use deployment::removal::{InstanceDisposition, Removal, StepId, Verb, instances};
+use deployment::ownership::{InstanceDisposition, instances};
+use deployment::plan::Plan;
 use deployment::{HostGroup, Names};
 use serde_json::{Value as Json, json};
-use std::cell::RefCell;
 use std::sync::Arc;
 
 /// Delete the resources that wekactl created for a cluster and terminate its instances
@@ -47,31 +45,32 @@ pub(crate) async fn run(arguments: Destroy, connect: Connect, printer: &Printer)
     let session = connect.connect().await?;
     let failed = |error: aws::Error| Failure::aws("reading the state of the account", &error);
     let inventory = Inventory::new(&session.clients, &names, &session.region);
-    let (account, seen) = tokio::try_join!(inventory.account(), inventory.remains()).map_err(failed)?;
+    let (account, owned) =
+        tokio::try_join!(inventory.account(), owned_resources(&inventory)).map_err(failed)?;
     let account = account.clone();
-    let removal = Removal::new(&names, &session.region, &seen, disposition);
-    plan_view::show(&removal, printer);
-    if removal.is_empty() {
+    let plan = Plan::teardown(&names, &session.region, &owned, disposition);
+    plan_view::show(&plan, printer);
+    if plan.is_empty() {
         printer.line(&format!(
             "No resources of cluster {} exist in {}: nothing to do.",
             names.cluster(),
             session.region
         ));
     }
-    if arguments.dry_run.dry_run || removal.is_empty() {
+    if arguments.dry_run.dry_run || plan.is_empty() {
         if printer.is_json() {
             let mut document = json!({
                 "cluster": names.cluster().as_str(),
                 "dry_run": arguments.dry_run.dry_run,
-                "plan": plan_view::rows(&removal),
+                "plan": plan_view::rows(&plan),
             });
-            extend(&mut document, plan_view::remarks(&removal));
+            extend(&mut document, plan_view::remarks(&plan));
             printer.json(&document);
         }
-        let changes = arguments.dry_run.detailed_exitcode && !removal.is_empty();
+        let changes = arguments.dry_run.detailed_exitcode && !plan.is_empty();
         return Ok(if changes { failure::CHANGES } else { 0 });
     }
-    let members = instances(&names, &seen);
+    let members = instances(&names, &owned);
     let count: usize = HostGroup::ALL
         .iter()
         .map(|&group| members.of(group).count())
@@ -84,7 +83,7 @@ pub(crate) async fn run(arguments: Destroy, connect: Connect, printer: &Printer)
         names: names.clone(),
         package: Arc::default(),
     };
-    execute(&cloud, &removal, disposition, printer).await
+    teardown(&cloud, &plan, disposition, printer).await
 }
 
 fn question(names: &Names, disposition: InstanceDisposition, instances: usize) -> String {
@@ -103,38 +102,18 @@ fn question(names: &Names, disposition: InstanceDisposition, instances: usize) -
     }
 }
 
-async fn execute(
+async fn teardown(
     cloud: &Cloud,
-    removal: &Removal,
+    plan: &Plan,
     disposition: InstanceDisposition,
     printer: &Printer,
 ) -> Result<u8, Failure> {
-    let rows = removal.steps.iter().map(|step| {
-        let row = Row {
-            kind: step.label(),
-            name: step.name.clone(),
-            done: step.verb.done(),
-            counts: if step.verb == Verb::SwitchOff {
-                "stopped"
-            } else {
-                "removed"
-            },
-        };
-        (step.id, row)
-    });
-    let progress = RefCell::new(Progress::new(printer, rows, &["stopped", "removed"]));
-    let deferred = run_interruptible(printer, &progress, |interrupted| {
-        let report = |event| progress.borrow_mut().event(event);
-        let waiting = |id: StepId, error: &aws::Error| progress.borrow_mut().waits(id, &error.to_string());
-        remove(cloud, removal, interrupted, report, waiting)
-    })
-    .await?;
-    let result = ExecutionResult::of(progress.into_inner(), printer);
-    for line in &deferred {
+    let result = execute(cloud, plan, printer).await?;
+    for line in &result.deferred {
         printer.line(&format!("Deferred to AWS: {line}"));
     }
     // After an incomplete run, some resources still exist: do not wait for them to disappear.
-    let remaining = look_again(cloud, disposition, result.is_complete()).await;
+    let remaining = remaining_teardown(cloud, disposition, result.is_complete()).await;
     let remaining = remaining.map_err(|error| Failure::aws("checking for remaining resources", &error));
     let code = report::remaining(cloud, &remaining, disposition, printer);
     if printer.is_json() {
@@ -142,11 +121,11 @@ async fn execute(
             .as_ref()
             .map(|remaining| json!(plan_view::rows(remaining)));
         let mut more = json!({
-            "left_to_aws": deferred,
+            "left_to_aws": result.deferred,
             "left": rows.unwrap_or(Json::Null),
         });
-        extend(&mut more, plan_view::remarks(removal));
-        printer.json(&result.json_of(cloud, json!(plan_view::rows(removal)), more));
+        extend(&mut more, plan_view::remarks(plan));
+        printer.json(&result.json(cloud, plan, more));
     }
     Ok(if result.is_complete() {
         code

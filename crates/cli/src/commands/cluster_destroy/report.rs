@@ -1,13 +1,15 @@
 use crate::failure::{FAILED, Failure};
+use crate::plan_view;
 use crate::printer::{Printer, style};
 use aws::cloud::Cloud;
 use deployment::ResourceId;
-use deployment::removal::{InstanceDisposition, Removal, StepId, Verb};
+use deployment::ownership::InstanceDisposition;
+use deployment::plan::{Plan, StepId};
 
 /// Prints which resources still exist, and returns the exit status.
 pub(super) fn remaining(
     cloud: &Cloud,
-    remaining: &Result<Removal, Failure>,
+    remaining: &Result<Plan, Failure>,
     disposition: InstanceDisposition,
     printer: &Printer,
 ) -> u8 {
@@ -21,11 +23,9 @@ pub(super) fn remaining(
             return FAILED;
         }
     };
-    for (kind, name) in &remaining.going {
-        printer.line(&format!(
-            "Deferred to AWS: {} {name} is being deleted",
-            kind.label()
-        ));
+    for deleting in plan_view::deleting(remaining) {
+        let (kind, name) = (deleting.kind.label(), &deleting.name);
+        printer.line(&format!("Deferred to AWS: {kind} {name} is being deleted"));
     }
     if remaining.is_empty() {
         let head = style::HEAD;
@@ -39,10 +39,11 @@ pub(super) fn remaining(
         return 0;
     }
     printer.line(&format!("Remaining resources of cluster {cluster}:"));
-    for step in remaining.steps.iter().filter(|step| step.verb != Verb::SwitchOff) {
-        printer.line(&format!("  {} {}", step.label(), step.name));
+    let disable = |id| matches!(id, StepId::Disable(_));
+    for step in remaining.steps.iter().filter(|step| !disable(step.id)) {
+        printer.line(&format!("  {} {}", plan_view::kind(step), step.name));
         // A later import does not resume suspended processes: that setting belongs to the user.
-        if let StepId::Remove(ResourceId::AutoScalingGroup(_)) = step.id {
+        if let StepId::Delete(ResourceId::AutoScalingGroup(_)) = step.id {
             printer.line(&format!(
                 "    its processes may be suspended; to resume them: aws autoscaling resume-processes --auto-scaling-group-name {}",
                 step.name

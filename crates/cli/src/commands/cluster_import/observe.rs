@@ -2,10 +2,11 @@ use crate::failure::Failure;
 use crate::session::Session;
 use aws::discover::{self, NotFound};
 use aws::inventory::Inventory;
+use aws::observe::{self, Request};
 use aws::permissions;
+use deployment::actual::Observed;
 use deployment::import::{DiscoveredCluster, ImportRequest, actual_instances};
-use deployment::plan::Observed;
-use deployment::{Account, HostGroup, Names, ResourceId};
+use deployment::{Account, HostGroup, HostName, Names, ResourceId};
 use std::collections::BTreeSet;
 
 /// The state of the account.
@@ -28,9 +29,6 @@ pub(super) async fn observe(
 ) -> Result<Observation, Failure> {
     let failed = |error: aws::Error| Failure::aws("reading the state of the account", &error);
     let inventory = Inventory::new(&session.clients, names, &session.region);
-    if let Some((zone, alias)) = request.dns_zone_id.as_ref().zip(request.dns_alias.as_ref()) {
-        inventory.has_alias(zone, alias.as_str());
-    }
     let discover = async {
         let members = if ids.is_empty() {
             discover::of_stack(&session.clients, names.cluster()).await
@@ -44,21 +42,33 @@ pub(super) async fn observe(
             NotFound::Aws(error) => Failure::aws("finding the cluster", &error),
         })?;
         // Only the members show whether there are clients and which load balancer the stack has.
-        let mut more = Vec::new();
-        if request.clients && !members.discovered().of_group(HostGroup::Clients).is_empty() {
-            more.extend(ResourceId::found_by_name(Some(HostGroup::Clients)));
+        let known = members.discovered();
+        let load_balancer = known.classic_load_balancers.first().cloned();
+        let mut more = Request {
+            classic_load_balancer: load_balancer.as_deref(),
+            ..Request::default()
+        };
+        if request.clients && !known.of_group(HostGroup::Clients).is_empty() {
+            more.ids
+                .extend(ResourceId::found_by_name(Some(HostGroup::Clients)));
         }
-        if let Some(name) = members.discovered().classic_load_balancers.first() {
-            inventory.has_classic_load_balancer(name);
-            more.push(ResourceId::ClassicHealthCheck);
-        }
-        let (discovered, observed) = tokio::join!(members.complete(&session.clients), inventory.at(more));
+        let (discovered, observed) = tokio::join!(
+            members.complete(&session.clients),
+            observe::observe(&inventory, &more)
+        );
         let discovered = discovered.map_err(|error| Failure::aws("finding the cluster", &error))?;
         Ok((discovered, observed.map_err(failed)?))
     };
     let read = async {
         let by_name = [None, Some(HostGroup::Backends)].map(ResourceId::found_by_name);
-        let observed = inventory.at(by_name.into_iter().flatten());
+        let zone = request.dns_zone_id.as_deref();
+        let alias = request.dns_alias.as_ref().map(HostName::as_str);
+        let by_name = Request {
+            ids: by_name.into_iter().flatten().collect(),
+            alias: zone.zip(alias),
+            ..Request::default()
+        };
+        let observed = observe::observe(&inventory, &by_name);
         let denied = async {
             let caller = inventory.caller_arn().await?;
             Ok(permissions::denied(&session.clients.iam, caller).await)

@@ -1,0 +1,87 @@
+//! A running cluster, as AWS describes it.
+
+use super::network::Network;
+use crate::names::HostGroup;
+use crate::settings::Volume;
+use crate::tags::Tags;
+use std::collections::BTreeSet;
+
+/// Where the instances come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    Stack {
+        id: String,
+        /// For example `CREATE_COMPLETE`.
+        status: String,
+        /// The description in the template.
+        description: String,
+    },
+    /// Instance ids from the user.
+    InstanceIds(BTreeSet<String>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiscoveredCluster {
+    pub source: Source,
+    /// Ordered by id; without the terminated instances of a stack.
+    pub instances: Vec<Instance>,
+    /// Names of the classic load balancers of the stack.
+    pub classic_load_balancers: Vec<String>,
+    pub network: Network,
+}
+
+/// An instance, as EC2 describes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Instance {
+    pub id: String,
+    /// `running`, `stopped`, ...
+    pub state: String,
+    pub image_id: String,
+    pub instance_type: String,
+    pub key_name: Option<String>,
+    /// The instance profile's ARN.
+    pub profile_arn: Option<String>,
+    /// Ids, sorted.
+    pub security_groups: Vec<String>,
+    pub subnet: String,
+    pub vpc: String,
+    /// The root volume comes first.
+    pub volumes: Vec<Volume>,
+    /// The IMDS token mode: `optional` or `required`.
+    pub http_tokens: String,
+    /// The private address; an instance that is not running may have none.
+    pub address: Option<String>,
+    pub auto_scaling_group: Option<String>,
+    pub protected_from_scale_in: bool,
+    pub tags: Tags,
+}
+
+impl Instance {
+    /// The host group according to the name of the instance profile; `None` if the name matches neither.
+    pub fn host_group(&self) -> Option<HostGroup> {
+        let profile = self.profile_arn.as_deref()?.rsplit('/').next()?;
+        if profile.contains("InstanceProfileBackend") {
+            Some(HostGroup::Backends)
+        } else if profile.contains("InstanceProfileClient") {
+            Some(HostGroup::Clients)
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self.state.as_str(), "terminated" | "shutting-down")
+    }
+}
+
+impl DiscoveredCluster {
+    /// The instances of a host group. Instances from the user are backends unless their profile is that of clients; instances
+    /// of a stack need a matching profile.
+    pub fn of_group(&self, group: HostGroup) -> Vec<&Instance> {
+        let fallback = matches!(self.source, Source::InstanceIds(_)).then_some(HostGroup::Backends);
+        self.instances
+            .iter()
+            .filter(|instance| !instance.is_gone() && instance.host_group().or(fallback) == Some(group))
+            .collect()
+    }
+}

@@ -1,0 +1,118 @@
+use crate::names::HostGroup;
+use std::collections::BTreeMap;
+use weka_types::MINIMUM_BACKENDS;
+
+/// Why a cluster cannot be imported. The message is one line and says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    /// The stack is not a Weka stack.
+    #[error(
+        "stack '{stack}' is not a Weka stack (its description does not begin with '[WekaIO]'): `wekactl cluster list` shows those that are"
+    )]
+    NotWeka { stack: String },
+    /// The stack is being changed, or has failed.
+    #[error(
+        "stack '{stack}' is {status}: it must be complete, such as CREATE_COMPLETE; wait for it or fix it first"
+    )]
+    NotComplete { stack: String, status: String },
+    /// Requested instances do not exist.
+    #[error("{} {} gone or never existed: omit {} from --instance-ids", .0.join(", "), if .0.len() == 1 { "is" } else { "are" }, if .0.len() == 1 { "it" } else { "them" })]
+    Gone(Vec<String>),
+    /// Weka needs more backends.
+    #[error("{0} backend instances found, minimum is {MINIMUM_BACKENDS}")]
+    TooFewBackends(usize),
+    /// The instances differ.
+    #[error("the {} instances have different {}: {}; import only instances with the same settings (--instance-ids)", group.role(), plural(fact), listed(values))]
+    Mixed {
+        group: HostGroup,
+        fact: &'static str,
+        values: BTreeMap<String, Vec<String>>,
+    },
+    /// An instance is a member of another Auto Scaling group.
+    #[error(
+        "instance {instance} is in the Auto Scaling group '{group}' already: detach it first, or omit it"
+    )]
+    InAnotherGroup { instance: String, group: String },
+    /// An instance has the tag of another cluster.
+    #[error(
+        "instance {instance} is tagged as cluster '{cluster}' (wekactl.io/cluster_name): import it under that name, or omit it"
+    )]
+    OfAnotherCluster { instance: String, cluster: String },
+    /// Stopped instances cannot be attached.
+    #[error("{} not running: only running instances can be attached to a group; start or omit them", .0.join(", "))]
+    NotRunning(Vec<String>),
+    /// wekactl does not know the instance type.
+    #[error(
+        "instance type {0} is unknown; known: {known}; for other types use --cores compute=N,frontend=N,drive=N and --compute-memory SIZE",
+        known = instances::known_types().collect::<Vec<_>>().join(", ")
+    )]
+    UnknownType(String),
+    /// New instances would have no permissions.
+    #[error(
+        "instance {0} has no instance profile: new instances need the instance profile that Weka's stack creates"
+    )]
+    NoInstanceProfile(String),
+    /// One option is given without the other.
+    #[error("--dns-alias and --dns-zone-id require each other: use both or neither")]
+    HalfAnAlias,
+    /// The DNS name is in use.
+    #[error("{alias} already points at {target}: remove that record, or choose another --dns-alias")]
+    AliasTaken { alias: String, target: String },
+    /// The hosted zone does not exist.
+    #[error(
+        "hosted zone {zone_id} does not exist: --dns-zone-id is the id of a hosted zone of this account, as Route 53 shows it"
+    )]
+    NoZone { zone_id: String },
+    /// The hosted zone cannot contain the DNS name.
+    #[error(
+        "--dns-alias {alias} is not within {zone}, the domain of hosted zone {zone_id}: use a name within it, or another --dns-zone-id"
+    )]
+    AliasOutsideZone {
+        alias: String,
+        zone_id: String,
+        zone: String,
+    },
+    /// No second subnet was found.
+    #[error(
+        "no second subnet for the load balancer: no subnet of {vpc} in another availability zone has the route table of {subnet}; set one with --additional-alb-subnet"
+    )]
+    NoSecondSubnet { vpc: String, subnet: String },
+    /// The requested second subnet cannot be used.
+    #[error("--additional-alb-subnet {subnet} {reason}")]
+    InvalidSecondSubnet { subnet: String, reason: String },
+    /// New instances could not reach the private API.
+    #[error("--private-subnet needs an interface endpoint for {service} in {vpc}: {missing}")]
+    NoApiEndpoint {
+        service: String,
+        vpc: String,
+        missing: String,
+    },
+    /// The scale function could not read the table.
+    #[error("--use-dynamodb-endpoint needs an endpoint for {service} in {vpc}: {missing}")]
+    NoDynamoDbEndpoint {
+        service: String,
+        vpc: String,
+        missing: String,
+    },
+    /// wekactl attaches only one.
+    #[error("the stack has several classic load balancers ({}): wekactl attaches one", .0.join(", "))]
+    SeveralClassicLoadBalancers(Vec<String>),
+}
+
+fn plural(fact: &str) -> String {
+    if fact.ends_with('s') {
+        fact.to_owned()
+    } else {
+        format!("{fact}s")
+    }
+}
+
+fn listed(values: &BTreeMap<String, Vec<String>>) -> String {
+    let each = |(value, who): (&String, &Vec<String>)| match who.as_slice() {
+        [one] => format!("{value} ({one})"),
+        [one, two] => format!("{value} ({one}, {two})"),
+        [one, two, rest @ ..] => format!("{value} ({one}, {two} and {} more)", rest.len()),
+        [] => value.clone(),
+    };
+    values.iter().map(each).collect::<Vec<_>>().join(", ")
+}

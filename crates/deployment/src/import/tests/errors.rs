@@ -1,0 +1,219 @@
+use super::*;
+
+/// An invalid cluster or request, and its error.
+type Case = (&'static str, fn(&mut ImportRequest, &mut DiscoveredCluster));
+
+fn stack(found: &mut DiscoveredCluster, new_status: &str, new_description: &str) {
+    let Source::Stack {
+        status, description, ..
+    } = &mut found.source
+    else {
+        panic!("{found:?}")
+    };
+    new_status.clone_into(status);
+    new_description.clone_into(description);
+}
+
+const CASES: &[Case] = &[
+    (
+        "stack 'wk' is not a Weka stack (its description does not begin with '[WekaIO]'): `wekactl cluster list` \
+         shows those that are",
+        |_, found| stack(found, "CREATE_COMPLETE", "A web shop"),
+    ),
+    (
+        "stack 'wk' is UPDATE_IN_PROGRESS: it must be complete, such as CREATE_COMPLETE; wait for it or fix it first",
+        |_, found| stack(found, "UPDATE_IN_PROGRESS", "[WekaIO]"),
+    ),
+    (
+        "stack 'wk' is ROLLBACK_COMPLETE: it must be complete, such as CREATE_COMPLETE; wait for it or fix it first",
+        |_, found| stack(found, "ROLLBACK_COMPLETE", "[WekaIO]"),
+    ),
+    (
+        "stack 'wk' is UPDATE_COMPLETE_CLEANUP_IN_PROGRESS: it must be complete, such as CREATE_COMPLETE; wait for it \
+         or fix it first",
+        |_, found| stack(found, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "[WekaIO]"),
+    ),
+    (
+        "i-9 is gone or never existed: omit it from --instance-ids",
+        |_, found| {
+            let ids = found.instances.iter().map(|instance| instance.id.clone());
+            found.source = Source::InstanceIds(ids.chain(["i-9".to_owned()]).collect());
+        },
+    ),
+    (
+        "i-8, i-9 are gone or never existed: omit them from --instance-ids",
+        |_, found| {
+            let ids = found.instances.iter().map(|instance| instance.id.clone());
+            found.source = Source::InstanceIds(ids.chain(["i-8".to_owned(), "i-9".to_owned()]).collect());
+        },
+    ),
+    ("4 backend instances found, minimum is 5", |_, found| {
+        drop(found.instances.drain(..2))
+    }),
+    (
+        "the backend instances have different instance types: i3en.2xlarge (i-Backend-0, i-Backend-1 and 3 more), \
+         i3en.3xlarge (i-Backend-5); import only instances with the same settings (--instance-ids)",
+        |_, found| found.instances[5].instance_type = "i3en.3xlarge".into(),
+    ),
+    (
+        "the client instances have different security groups: sg-1 (i-Client-0), sg-1+sg-2 (i-Client-1); import only \
+         instances with the same settings (--instance-ids)",
+        |_, found| found.instances[7].security_groups.push("sg-2".into()),
+    ),
+    (
+        "instance i-Backend-1 is in the Auto Scaling group 'other' already: detach it first, or omit it",
+        |_, found| found.instances[1].auto_scaling_group = Some("other".into()),
+    ),
+    (
+        "instance i-Backend-1 is tagged as cluster 'other' (wekactl.io/cluster_name): import it under that name, or \
+         omit it",
+        |_, found| found.instances[1].tags.set(crate::tags::CLUSTER_NAME, "other"),
+    ),
+    (
+        "i-Backend-0, i-Backend-3 not running: only running instances can be attached to a group; start or omit them",
+        |_, found| {
+            [0, 3]
+                .into_iter()
+                .for_each(|n| found.instances[n].state = "stopped".into())
+        },
+    ),
+    (
+        "instance i-Backend-0 has no instance profile: new instances need the instance profile that Weka's stack creates",
+        |_, found| {
+            let ids = found
+                .instances
+                .iter()
+                .map(|instance| instance.id.clone())
+                .collect();
+            found.source = Source::InstanceIds(ids);
+            found.instances[0].profile_arn = None;
+        },
+    ),
+    (
+        "--dns-alias and --dns-zone-id require each other: use both or neither",
+        |request, _| {
+            request.dns_alias = Some("weka.example.com".parse().unwrap());
+        },
+    ),
+    (
+        "--dns-alias and --dns-zone-id require each other: use both or neither",
+        |request, _| request.dns_zone_id = Some("Z1".into()),
+    ),
+    (
+        "no second subnet for the load balancer: no subnet of vpc-1 in another availability zone has the \
+         route table of subnet-a1; set one with --additional-alb-subnet",
+        |_, found| found.network.subnets.truncate(1),
+    ),
+    (
+        "--additional-alb-subnet subnet-a2 is in the backends' own availability zone a: a load balancer needs two",
+        |request, found| {
+            found.network.subnets.push(subnet("subnet-a2", "a"));
+            request.additional_subnet = Some("subnet-a2".into());
+        },
+    ),
+    (
+        "--additional-alb-subnet subnet-x is not a subnet of the backends' VPC vpc-1",
+        |request, _| {
+            request.additional_subnet = Some("subnet-x".into());
+        },
+    ),
+    (
+        "--private-subnet needs an interface endpoint for com.amazonaws.eu-west-1.execute-api in vpc-1: there is none; \
+         create it (VPC > Endpoints)",
+        |request, _| request.private_subnet = true,
+    ),
+    (
+        "--private-subnet needs an interface endpoint for com.amazonaws.eu-west-1.execute-api in vpc-1: vpce-1 does not \
+         let port 443 in from sg-1 or the whole VPC; allow it in its security groups",
+        |request, found| {
+            request.private_subnet = true;
+            endpoint(found, "Interface", "execute-api");
+        },
+    ),
+    (
+        "--use-dynamodb-endpoint needs an endpoint for com.amazonaws.eu-west-1.dynamodb in vpc-1: there is none; create \
+         it (VPC > Endpoints)",
+        |request, _| request.use_dynamodb_endpoint = true,
+    ),
+    (
+        "--use-dynamodb-endpoint needs an endpoint for com.amazonaws.eu-west-1.dynamodb in vpc-1: it is not on the \
+         route table of the backends' subnet subnet-a1; add rtb-main to it",
+        |request, found| {
+            request.use_dynamodb_endpoint = true;
+            endpoint(found, "Gateway", "dynamodb");
+        },
+    ),
+    (
+        "the stack has several classic load balancers (wk-elb, second): wekactl attaches one",
+        |_, found| {
+            found.classic_load_balancers.push("second".into());
+        },
+    ),
+];
+
+#[test]
+fn each_error_is_one_line_that_says_what_to_do() {
+    for (line, invalidate) in CASES {
+        let (mut request, mut found) = (request(), good(2));
+        invalidate(&mut request, &mut found);
+        assert_eq!(errors(&request, &found), [*line]);
+        assert!(!line.contains('\n'));
+    }
+}
+
+#[test]
+fn unknown_instance_type_error_lists_known_types_and_options() {
+    let mut found = good(0);
+    for instance in &mut found.instances {
+        instance.instance_type = "x9.huge".into();
+    }
+    let lines = errors(&request(), &found);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    for part in [
+        "instance type x9.huge is unknown",
+        "i3en.2xlarge",
+        "--cores compute=N",
+        "--compute-memory",
+    ] {
+        assert!(lines[0].contains(part), "{lines:?}");
+    }
+    let profile = instances::profile_of("i3en.2xlarge");
+    assert!(profile.is_some());
+    let settings = import(
+        &ImportRequest {
+            profile: profile.clone(),
+            ..request()
+        },
+        &found,
+    );
+    assert_eq!(settings.backends.profile(), profile);
+}
+
+#[test]
+fn all_errors_are_reported_together() {
+    let (mut request, mut found) = (request(), good(2));
+    request.dns_alias = Some("weka.example.com".parse().unwrap());
+    request.private_subnet = true;
+    request.use_dynamodb_endpoint = true;
+    stack(&mut found, "UPDATE_FAILED", "A web shop");
+    found.instances.drain(..2);
+    found.instances[0].state = "stopped".into();
+    found.instances[1].image_id = "ami-2".into();
+    found.network.subnets.truncate(1);
+    let lines = errors(&request, &found);
+    let parts = [
+        "is not a Weka stack",
+        "is UPDATE_FAILED",
+        "4 backend instances",
+        "have different images",
+        "not running",
+        "require each other",
+        "no second subnet",
+        "--private-subnet needs",
+        "--use-dynamodb-endpoint needs",
+    ];
+    assert_eq!(lines.len(), parts.len(), "{lines:#?}");
+    for (line, part) in lines.iter().zip(parts) {
+        assert!(line.contains(part), "{line}: {part}");
+    }
+}
