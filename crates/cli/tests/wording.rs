@@ -328,6 +328,10 @@ fn strings(tokens: &TokenStream, help: bool, texts: &mut Vec<(usize, String)>) {
     while index < tokens.len() {
         match &tokens[index] {
             TokenTree::Punct(punct) if punct.as_char() == '#' => {
+                // An inner attribute is `#![...]`.
+                let inner =
+                    matches!(tokens.get(index + 1), Some(TokenTree::Punct(bang)) if bang.as_char() == '!');
+                index += usize::from(inner);
                 if let Some(TokenTree::Group(attribute)) = tokens.get(index + 1) {
                     let attribute = attribute.stream();
                     let is_doc = attribute.to_string().starts_with("doc =");

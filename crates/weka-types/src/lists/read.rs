@@ -79,9 +79,9 @@ impl<'de> Deserialize<'de> for Status {
         struct Fields {
             io_status: String,
             // A field that is present but null is `Some(Value::Null)`.
-            #[serde(default, deserialize_with = "present")]
+            #[serde(default, deserialize_with = "null_as_value")]
             upgrade: Option<serde_json::Value>,
-            #[serde(default, deserialize_with = "present")]
+            #[serde(default, deserialize_with = "null_as_value")]
             upgrade_info: Option<serde_json::Value>,
         }
         let Fields {
@@ -105,7 +105,7 @@ impl<'de> Deserialize<'de> for Status {
     }
 }
 
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<serde_json::Value>, D::Error> {
+fn null_as_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<serde_json::Value>, D::Error> {
     serde_json::Value::deserialize(deserializer).map(Some)
 }
 
