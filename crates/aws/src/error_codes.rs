@@ -19,7 +19,7 @@ pub(crate) fn ignore<T>(response: Result<T>, expected: impl Fn(&Error) -> bool) 
 
 /// Whether the object of the request does not exist. Each service has its own codes.
 ///
-/// EC2 Auto Scaling and CloudFormation have none: see [`is_group_not_found`] and [`is_stack_not_found`].
+/// EC2 Auto Scaling and CloudFormation have none: see `is_group_not_found` and `is_stack_not_found`.
 pub fn is_not_found(error: &Error) -> bool {
     error.is(&[
         // API Gateway, KMS.
