@@ -33,19 +33,16 @@ const RETIRED_NAMES: &[&str] = &[
     "Fate",
     "fit",
     "forget",
-    "found",
     "fresh",
     "furnish",
     "give_up",
     "Given",
-    "Gone",
     "guests",
     "has_left",
     "Imported",
     "insist",
     "judge",
     "knowing",
-    "known",
     "lasts",
     "Leave",
     "Left",
@@ -162,8 +159,8 @@ const RETIRED_PHRASES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Crates whose wording is not yet checked.
-const PENDING: &[&str] = &["crates/aws", "crates/deployment"];
+/// String literals that stay for compatibility: the version of a role is a hash of its statements in this form.
+const KEPT: &[&str] = &["\" is made)\""];
 
 /// This file has the retired words.
 const THIS_FILE: &str = "crates/cli/tests/wording.rs";
@@ -215,6 +212,7 @@ fn no_text_for_users_has_a_retired_phrase() {
         }
         let mut texts = Vec::new();
         strings(&tokens(&path), has_help(&path), &mut texts);
+        texts.retain(|(_, text)| !KEPT.contains(&text.as_str()));
         for (line, text) in texts {
             check(&path, line, &text);
         }
@@ -243,7 +241,6 @@ fn files(ending: &str) -> Vec<PathBuf> {
         .lines()
         .filter(|path| *path != THIS_FILE && root().join(path).is_file())
         .map(PathBuf::from)
-        .filter(|path| !PENDING.iter().any(|folder| path.starts_with(folder)))
         .collect();
     assert!(!files.is_empty(), "git lists no {ending} file");
     files

@@ -20,7 +20,7 @@ impl FromStr for ClusterName {
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let reason = if name.is_empty() {
-            "is empty: give the name of the CloudFormation stack"
+            "is empty: use the name of the CloudFormation stack"
         } else if name.len() > 128 {
             "is longer than 128 characters"
         } else if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
