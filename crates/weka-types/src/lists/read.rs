@@ -75,7 +75,7 @@ impl<'de> Deserialize<'de> for Status {
     /// Source: a `status` of Weka 4.4.2 (weka/weka-operator, `doc/weka/cli/weka.md`).
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(serde::Deserialize)]
-        #[serde(rename = "Status")]
+        #[serde(expecting = "struct Status")]
         struct Fields {
             io_status: String,
             // A field that is present but null is `Some(Value::Null)`.

@@ -74,7 +74,7 @@ async fn upgrade_is_detected_in_the_status_of_each_release() {
         (
             r#"{"result":{"io_status":"STARTED","upgrade_info":[7]}}"#,
             None,
-            false,
+            true,
         ),
         (r#"{"result":{"io_status":"STARTED"}}"#, None, true),
     ] {
