@@ -194,6 +194,12 @@ impl Moto {
         .to_vec()
     }
 
+    /// A variable of [`Moto::env`].
+    pub fn variable(&self, name: &str) -> Option<String> {
+        let mut variables = self.env().into_iter();
+        variables.find_map(|(other, value)| (other == name).then_some(value))
+    }
+
     /// The recorded calls, in the order of their responses. Empty unless [`MotoOptions::record`] was set. A call is recorded
     /// before its response is sent.
     ///

@@ -4,7 +4,6 @@ use crate::permissions;
 use assert_cmd::Command;
 use aws::cloud::Clients;
 use lab::{Call, Moto, MotoOptions, Stack, StackOptions};
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -57,6 +56,14 @@ impl Lab {
     /// A lab with a stack.
     pub(crate) fn with(stack: &StackOptions) -> (Self, Stack) {
         Self::with_options(MotoOptions::default(), stack)
+    }
+
+    /// A lab with a stack of backends only.
+    pub(crate) fn without_clients() -> (Self, Stack) {
+        Self::with(&StackOptions {
+            clients: 0,
+            ..StackOptions::default()
+        })
     }
 
     pub(crate) fn with_options(options: MotoOptions, stack: &StackOptions) -> (Self, Stack) {
@@ -133,9 +140,8 @@ impl Lab {
 
     /// AWS clients for changes outside wekactl.
     pub(crate) fn clients(&self) -> Clients {
-        let variables: BTreeMap<_, _> = self.moto.env().into_iter().collect();
         let config =
-            aws::config::from_lambda_environment("test", "eu-west-1", |name| variables.get(name).cloned());
+            aws::config::from_lambda_environment("test", "eu-west-1", |name| self.moto.variable(name));
         Clients::new(&config.unwrap())
     }
 
@@ -183,6 +189,20 @@ impl RunOutput {
     #[track_caller]
     pub(crate) fn ok(self) -> Self {
         assert_eq!(self.status, 0, "{}{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Asserts this exit status.
+    #[track_caller]
+    pub(crate) fn fails(&self, status: i32) -> &Self {
+        assert_eq!(self.status, status, "{}", self.stderr);
+        self
+    }
+
+    /// Asserts that standard error has this text.
+    #[track_caller]
+    pub(crate) fn shows(&self, text: &str) -> &Self {
+        assert!(self.stderr.contains(text), "{}", self.stderr);
         self
     }
 }

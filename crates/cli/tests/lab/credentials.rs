@@ -66,23 +66,14 @@ async fn credentials_are_stored_only_if_weka_accepts_them() {
     );
     assert_eq!(lab.changes_since(calls), [""; 0]);
     let imported = lab.import(&["--no-verify"]).ok();
-    assert!(
-        imported.stderr.contains("not verified with Weka: --no-verify."),
-        "{}",
-        imported.stderr
-    );
+    imported.shows("not verified with Weka: --no-verify.");
     assert_eq!(stored(&lab), ("admin".to_owned(), PASSWORD.to_owned()));
 
     // Only accepted credentials are stored.
     let refused = change(&lab, &["-y"], "a-third-one");
-    assert_eq!(refused.status, 1);
-    assert!(
-        refused
-            .stderr
-            .contains("nothing was changed: Weka rejected the new credentials"),
-        "{}",
-        refused.stderr
-    );
+    refused
+        .fails(1)
+        .shows("nothing was changed: Weka rejected the new credentials");
     assert!(!refused.stderr.contains("a-third-one"));
     assert_eq!(stored(&lab).1, PASSWORD);
     let changed = change(&lab, &["-y", "-o", "json"], OTHER).ok();
@@ -94,11 +85,7 @@ async fn credentials_are_stored_only_if_weka_accepts_them() {
     assert_eq!(stored(&lab), ("admin".to_owned(), OTHER.to_owned()));
     assert!(!format!("{}{}", changed.stdout, changed.stderr).contains(OTHER));
     let unknown = change(&lab, &["-y", "--no-verify"], "a-third-one").ok();
-    assert!(
-        unknown.stderr.contains("were not verified: --no-verify"),
-        "{}",
-        unknown.stderr
-    );
+    unknown.shows("were not verified: --no-verify");
     assert_eq!(stored(&lab).1, "a-third-one");
 }
 
@@ -111,8 +98,7 @@ async fn import_rejects_an_untrusted_certificate() {
         .pem();
     let stranger = lab.file("stranger.pem", &stranger);
     let refused = lab.import(&["--weka-ca", &stranger]);
-    assert_eq!(refused.status, 1);
-    assert!(refused.stderr.contains("certificate"), "{}", refused.stderr);
+    refused.fails(1).shows("certificate");
     let own = lab.file("own.pem", weka.certificate_pem());
     let imported = lab.import(&["--weka-ca", &own]).ok();
     assert!(!imported.stderr.contains("not verified"), "{}", imported.stderr);
@@ -127,12 +113,11 @@ fn verification_is_skipped_if_no_backend_is_reachable() {
     });
     let imported = lab.import(&[]).ok();
     let not_reached = "no backend can be reached from this machine on port 14000";
-    assert!(imported.stderr.contains(not_reached), "{}", imported.stderr);
+    imported.shows(not_reached);
     let calls = lab.calls().len();
     // No terminal to ask on, and no --yes.
     let refused = change(&lab, &[], OTHER);
-    assert_eq!(refused.status, 64, "{}", refused.stderr);
-    assert!(refused.stderr.contains(not_reached), "{}", refused.stderr);
+    refused.fails(64).shows(not_reached);
     assert_eq!(lab.changes_since(calls), [""; 0]);
     change(&lab, &["-y"], OTHER).ok();
     assert_eq!(stored(&lab), ("admin".to_owned(), OTHER.to_owned()));
@@ -143,14 +128,9 @@ fn verification_is_skipped_if_no_backend_is_reachable() {
 fn credentials_are_not_stored_if_the_cluster_is_not_imported() {
     let lab = Lab::start(lab::MotoOptions::default());
     let missing = change(&lab, &["-y"], OTHER);
-    assert_eq!(missing.status, 1);
-    assert!(
-        missing
-            .stderr
-            .contains("cluster 'wk' is not imported in eu-west-1"),
-        "{}",
-        missing.stderr
-    );
+    missing
+        .fails(1)
+        .shows("cluster 'wk' is not imported in eu-west-1");
     let empty = change(&lab, &["-y", "-u", ""], OTHER);
     assert_eq!(empty.status, 64, "{}", empty.stderr);
 }

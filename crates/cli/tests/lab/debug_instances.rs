@@ -34,7 +34,7 @@ fn all<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
 #[track_caller]
 fn refused(ran: &RunOutput, status: i32, message: &str) {
     assert_eq!((ran.status, ran.stdout.as_str()), (status, ""), "{}", ran.stderr);
-    assert!(ran.stderr.contains(message), "{}", ran.stderr);
+    ran.shows(message);
     let errors = ran.stderr.lines().filter(|line| line.starts_with("error: "));
     assert_eq!(errors.count(), 1, "{}", ran.stderr);
 }
@@ -163,13 +163,7 @@ fn detach_sends_twenty_instances_per_call_and_rejects_other_groups() {
         64,
         "nothing was changed: there is no terminal to ask for confirmation on; use --yes",
     );
-    assert!(
-        refusal
-            .stderr
-            .contains("desired capacity decreases from 26 to 24"),
-        "{}",
-        refusal.stderr
-    );
+    refusal.shows("desired capacity decreases from 26 to 24");
     for (name, other) in [
         ("wk", "i-0123456789abcdef0"),
         ("wekactl-wk-Backends", all(&clients, "id")[0]),

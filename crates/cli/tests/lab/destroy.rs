@@ -75,24 +75,14 @@ fn destroy_restores_the_account_and_a_second_destroy_is_a_no_op() {
     let before = lab::dump(&lab.moto).unwrap();
     lab.import(&TAGS).ok();
     let ran = lab.destroy(&[]).ok();
-    assert!(
-        ran.stderr.contains("No resources of cluster wk remain."),
-        "{}",
-        ran.stderr
-    );
-    assert!(ran.stderr.contains("Deferred to AWS: KMS key"), "{}", ran.stderr);
+    ran.shows("No resources of cluster wk remain.");
+    ran.shows("Deferred to AWS: KMS key");
     let after = lab::dump(&lab.moto).unwrap();
     assert_eq!(after["instances"], Value::Array(vec![]));
     assert_same(&without_instances(after), &without_instances(before));
     let calls = lab.calls().len();
     let again = lab.destroy(&[]).ok();
-    assert!(
-        again
-            .stderr
-            .contains("No resources of cluster wk exist in eu-west-1"),
-        "{}",
-        again.stderr
-    );
+    again.shows("No resources of cluster wk exist in eu-west-1");
     assert_eq!(lab.changes_since(calls), [""; 0]);
 }
 
@@ -116,24 +106,16 @@ fn kept_instances_are_as_before_import() {
 
 #[test]
 fn destroy_requires_yes_without_a_terminal_and_a_dry_run_changes_nothing() {
-    let (lab, _) = Lab::with(&StackOptions {
-        clients: 0,
-        ..StackOptions::default()
-    });
+    let (lab, _) = Lab::without_clients();
     let arguments = ["cluster", "destroy", "-n", "wk"];
     let with = |more: &[&str]| lab.wekactl(&[&arguments, more].concat());
     assert_eq!(with(&["--dry-run", "--detailed-exitcode"]).status, 0);
     lab.import(&[]).ok();
     let calls = lab.calls().len();
     let refused = with(&[]);
-    assert_eq!(refused.status, 64, "{}", refused.stderr);
-    assert!(
-        refused
-            .stderr
-            .contains("there is no terminal to ask for confirmation on; use --yes"),
-        "{}",
-        refused.stderr
-    );
+    refused
+        .fails(64)
+        .shows("there is no terminal to ask for confirmation on; use --yes");
     let dry = with(&["--dry-run", "-o", "json"]).ok();
     let document: Value = serde_json::from_str(&dry.stdout).unwrap();
     let rows = document["plan"].as_array().unwrap();

@@ -151,12 +151,7 @@ fn assert_update_migrates(options: &GoImportOptions) {
     let (lab, stack) = imported(options);
     let calls = lab.calls().len();
     let ran = lab.update(&["-y"]).ok();
-    assert!(
-        ran.stderr
-            .contains("host group Clients is configured but has no resources"),
-        "{}",
-        ran.stderr
-    );
+    ran.shows("host group Clients is configured but has no resources");
     let dump = lab::dump(&lab.moto).unwrap();
     assert_same(&expected, &comparable_fields(&dump), DIFFERS_FROM_IMPORT);
     assert_template_matches_import(&dump, dump["apikeys"][0]["value"].as_str().unwrap());
@@ -169,11 +164,7 @@ fn assert_update_migrates(options: &GoImportOptions) {
 
     let calls = lab.calls().len();
     let again = lab.update(&["-y"]).ok();
-    assert!(
-        again.stderr.contains("Plan: 0 to create, 0 to update"),
-        "{}",
-        again.stderr
-    );
+    again.shows("Plan: 0 to create, 0 to update");
     assert_eq!(lab.changes_since(calls), [""; 0]);
     assert_eq!(lab::dump(&lab.moto).unwrap(), dump);
 }
@@ -325,11 +316,7 @@ fn go_cluster_is_destroyed_completely_before_and_after_migration() {
             lab.update(&["-y"]).ok();
         }
         let ran = lab.destroy(&[]).ok();
-        assert!(
-            ran.stderr.contains("No resources of cluster wk remain."),
-            "{}",
-            ran.stderr
-        );
+        ran.shows("No resources of cluster wk remain.");
         let after = lab::dump(&lab.moto).unwrap();
         // wekactl 1.x does not import clients, so they are not terminated.
         let left = after["instances"].as_array().unwrap().iter();

@@ -20,13 +20,7 @@ fn second_import_sends_no_mutating_call() {
     let before = lab::dump(&lab.moto).unwrap();
     let calls = lab.calls().len();
     let second = lab.import(&TAGS).ok();
-    assert!(
-        second
-            .stderr
-            .contains("Plan: 0 to create, 0 to update, 60 unchanged"),
-        "{}",
-        second.stderr
-    );
+    second.shows("Plan: 0 to create, 0 to update, 60 unchanged");
     assert_eq!(lab.changes_since(calls), [""; 0]);
     assert_eq!(lab::dump(&lab.moto).unwrap(), before);
     assert_eq!(second.stdout, first.stdout);
@@ -34,10 +28,7 @@ fn second_import_sends_no_mutating_call() {
 
 #[tokio::test]
 async fn private_api_accepts_only_its_vpc_and_its_drift_is_reverted() {
-    let (lab, stack) = Lab::with(&StackOptions {
-        clients: 0,
-        ..StackOptions::default()
-    });
+    let (lab, stack) = Lab::without_clients();
     let ec2 = lab.clients().ec2;
     let request = ec2.authorize_security_group_ingress();
     request
@@ -90,10 +81,7 @@ async fn private_api_accepts_only_its_vpc_and_its_drift_is_reverted() {
 
 #[test]
 fn protocol_and_certificates_are_stored_in_the_settings() {
-    let (lab, _) = Lab::with(&StackOptions {
-        clients: 0,
-        ..StackOptions::default()
-    });
+    let (lab, _) = Lab::without_clients();
     let pem = rcgen::generate_simple_self_signed(["weka".to_owned()])
         .unwrap()
         .cert
@@ -110,12 +98,7 @@ fn protocol_and_certificates_are_stored_in_the_settings() {
     lab.import(&["--weka-ca", &ca]).ok();
     assert_eq!(lab.changes_since(calls), [""; 0]);
     let http = lab.import(&["--weka-http"]).ok();
-    assert!(
-        http.stderr
-            .contains("--weka-http: the functions send the Weka password"),
-        "{}",
-        http.stderr
-    );
+    http.shows("--weka-http: the functions send the Weka password");
     assert_eq!(lab.changes_since(calls), ["dynamodb PutItem"]);
     assert!(
         dump().contains("WekaProtocol") && !dump().contains("WekaCA"),
@@ -129,12 +112,7 @@ fn dry_run_shows_the_plan_and_sends_no_mutating_call() {
     let (lab, _) = Lab::with(&StackOptions::default());
     let calls = lab.calls().len();
     let dry = lab.import(&["--dry-run"]).ok();
-    assert!(
-        dry.stderr
-            .contains("+ create    KMS key                alias/wekactl-wk"),
-        "{}",
-        dry.stderr
-    );
+    dry.shows("+ create    KMS key                alias/wekactl-wk");
     assert_eq!(lab.import(&["--dry-run", "--detailed-exitcode"]).status, 2);
     assert_eq!(lab.changes_since(calls), [""; 0]);
     lab.import(&[]).ok();
@@ -270,10 +248,7 @@ fn attached_instances_are_protected_once_they_are_in_service() {
 
 #[test]
 fn classic_load_balancer_of_the_stack_is_attached_and_checks_health() {
-    let (lab, stack) = Lab::with(&StackOptions {
-        clients: 0,
-        ..StackOptions::default()
-    });
+    let (lab, stack) = Lab::without_clients();
     lab.import(&[]).ok();
     let dump = lab::dump(&lab.moto).unwrap();
     assert_eq!(
@@ -308,22 +283,14 @@ fn lists_and_join_params_show_an_imported_cluster() {
         .stdout;
     assert!(script.contains("HOST='weka.example.com'"), "{script}");
     let missing = lab.wekactl(&["cluster", "join-params", "-n", "nope"]);
-    assert_eq!(missing.status, 1);
-    assert!(
-        missing
-            .stderr
-            .contains("cluster 'nope' is not imported in eu-west-1"),
-        "{}",
-        missing.stderr
-    );
+    missing
+        .fails(1)
+        .shows("cluster 'nope' is not imported in eu-west-1");
 }
 
 #[test]
 fn no_secret_is_stored_in_plain_text_or_logged() {
-    let (lab, _) = Lab::with(&StackOptions {
-        clients: 0,
-        ..StackOptions::default()
-    });
+    let (lab, _) = Lab::without_clients();
     // `Lab::wekactl` asserts that no output has the password.
     lab.import(&["-v"]).ok();
     let seal_key = {

@@ -27,10 +27,7 @@ fn refused(lab: &Lab, arguments: &[&str], status: i32, lines: &[&str]) {
 
 #[test]
 fn invalid_arguments_are_reported_together_before_any_aws_call() {
-    let (lab, _) = Lab::with(&StackOptions {
-        clients: 0,
-        ..StackOptions::default()
-    });
+    let (lab, _) = Lab::without_clients();
     let long = format!("{}=v", "k".repeat(129));
     refused(
         &lab,
@@ -103,8 +100,7 @@ fn invalid_arguments_are_reported_together_before_any_aws_call() {
         &["cannot be read: stream did not contain valid UTF-8"],
     );
     let ran = lab.import(&["--weka-ca", &text, "--weka-http"]);
-    assert_eq!(ran.status, 64);
-    assert!(ran.stderr.contains("cannot be used with"), "{}", ran.stderr);
+    ran.fails(64).shows("cannot be used with");
     refused(&lab, &["-r", "Ireland"], 64, &["'Ireland' is not an AWS region"]);
     for (name, reason) in [
         ("1wk", "does not begin with a letter"),
@@ -112,17 +108,13 @@ fn invalid_arguments_are_reported_together_before_any_aws_call() {
         ("wk-", "ends with a hyphen"),
     ] {
         let ran = lab.wekactl(&["cluster", "import", "-n", name, "-u", "admin"]);
-        assert_eq!(ran.status, 64);
-        assert!(ran.stderr.contains(reason), "{}", ran.stderr);
+        ran.fails(64).shows(reason);
     }
 }
 
 #[test]
 fn usage_errors_exit_with_64() {
-    let (lab, _) = Lab::with(&StackOptions {
-        clients: 0,
-        ..StackOptions::default()
-    });
+    let (lab, _) = Lab::without_clients();
     for arguments in [
         &["cluster", "import"][..],
         &["nonsense"],
@@ -136,79 +128,37 @@ fn usage_errors_exit_with_64() {
 
 #[test]
 fn password_is_required_and_not_prompted_for_without_a_terminal() {
-    let (lab, _) = Lab::with(&StackOptions {
-        clients: 0,
-        ..StackOptions::default()
-    });
+    let (lab, _) = Lab::without_clients();
     let ran = lab.import_with("wk", &["--dry-run"], &[]);
-    assert_eq!(ran.status, 64);
-    assert!(
-        ran.stderr
-            .contains("no Weka password is given and there is no terminal to prompt on: set WEKA_PASSWORD"),
-        "{}",
-        ran.stderr
-    );
+    ran.fails(64)
+        .shows("no Weka password is given and there is no terminal to prompt on: set WEKA_PASSWORD");
     let shown = lab.import_with("wk", &["--dry-run", "-p", "visible"], &[]).ok();
-    assert!(
-        shown
-            .stderr
-            .contains("other users of this machine can see a password given with -p"),
-        "{}",
-        shown.stderr
-    );
+    shown.shows("other users of this machine can see a password given with -p");
     assert!(!shown.stderr.contains("visible\n"));
 }
 
 #[test]
 fn region_credentials_and_package_are_required() {
-    let (lab, _) = Lab::with(&StackOptions {
-        clients: 0,
-        ..StackOptions::default()
-    });
+    let (lab, _) = Lab::without_clients();
     let nowhere = [("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "")];
     let ran = lab.import_with("wk", &["-p", "x"], &nowhere);
-    assert_eq!(ran.status, 64);
-    assert!(
-        ran.stderr
-            .contains("no AWS region is set: use --region, or set AWS_REGION"),
-        "{}",
-        ran.stderr
-    );
+    ran.fails(64)
+        .shows("no AWS region is set: use --region, or set AWS_REGION");
     // A host name that is too long fails without a DNS query, like the name of a region that does not exist.
     let endpoint = format!("http://{}.example", "x".repeat(64));
     let unknown = [("AWS_ENDPOINT_URL", &*endpoint), ("AWS_REGION", "eu-west-9")];
     let ran = lab.import_with("wk", &["-p", "x"], &unknown);
-    assert_eq!(ran.status, 1);
-    assert!(
-        ran.stderr
-            .contains("hint: the region's endpoint has no address: check --region"),
-        "{}",
-        ran.stderr
-    );
+    ran.fails(1)
+        .shows("hint: the region's endpoint has no address: check --region");
     let nobody = [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")];
     let ran = lab.import_with("wk", &["-p", "x"], &nobody);
-    assert_eq!(ran.status, 1);
-    assert!(
-        ran.stderr
-            .contains("no AWS credentials were found: set AWS_PROFILE"),
-        "{}",
-        ran.stderr
-    );
+    ran.fails(1)
+        .shows("no AWS credentials were found: set AWS_PROFILE");
     let ran = lab.wekactl(&import_arguments("wk", "/no/such.zip"));
-    assert_eq!(ran.status, 1);
-    assert!(
-        ran.stderr
-            .contains("the Lambda package /no/such.zip cannot be read"),
-        "{}",
-        ran.stderr
-    );
+    ran.fails(1)
+        .shows("the Lambda package /no/such.zip cannot be read");
     let ran = lab.wekactl(&import_arguments("wk", "/bin/sh"));
-    assert!(
-        ran.stderr
-            .contains("it is not a zip archive; build one with `cargo xtask package`"),
-        "{}",
-        ran.stderr
-    );
+    ran.shows("it is not a zip archive; build one with `cargo xtask package`");
 }
 
 #[test]
@@ -220,13 +170,8 @@ fn missing_stack_and_non_weka_stack_are_rejected() {
     });
     refused(&lab, &[], 1, &["stack 'wk' is not a Weka stack"]);
     let ran = lab.import_as("nope", &[]);
-    assert_eq!(ran.status, 1);
-    assert!(
-        ran.stderr
-            .contains("CloudFormation stack 'nope' does not exist in this region"),
-        "{}",
-        ran.stderr
-    );
+    ran.fails(1)
+        .shows("CloudFormation stack 'nope' does not exist in this region");
 }
 
 #[test]
@@ -252,10 +197,7 @@ fn all_missing_prerequisites_are_reported_together() {
 
 #[tokio::test]
 async fn alias_with_a_missing_zone_or_outside_its_zone_is_rejected() {
-    let (lab, _) = Lab::with(&StackOptions {
-        clients: 0,
-        ..StackOptions::default()
-    });
+    let (lab, _) = Lab::without_clients();
     let alias = |zone| ["--dns-alias", "weka.example.com", "--dns-zone-id", zone];
     refused(
         &lab,
@@ -330,13 +272,8 @@ fn missing_instances_and_instances_of_another_cluster_are_rejected() {
     let ids = stack.backends.join(",");
     let calls = lab.calls().len();
     let ran = lab.import_as("other", &["-i", &ids]);
-    assert_eq!(ran.status, 1);
-    assert!(
-        ran.stderr
-            .contains("is in the Auto Scaling group 'wekactl-wk-Backends' already"),
-        "{}",
-        ran.stderr
-    );
-    assert!(ran.stderr.contains("is tagged as cluster 'wk'"), "{}", ran.stderr);
+    ran.fails(1)
+        .shows("is in the Auto Scaling group 'wekactl-wk-Backends' already");
+    ran.shows("is tagged as cluster 'wk'");
     assert_eq!(lab.changes_since(calls), [""; 0]);
 }

@@ -63,40 +63,25 @@ fn changes(cluster: &ScaledCluster, from: usize) -> Vec<String> {
 
 #[tokio::test]
 async fn terminated_instance_is_replaced() {
-    let mut cluster = ScaledCluster::start(42).await;
-    let failing = cluster.members().await.remove(2);
-    cluster
-        .scaling_loop
-        .fail_instance(&failing, InstanceState::Terminated)
-        .await
-        .unwrap();
-    cluster.until(|tick| !tick.booted.is_empty()).await;
-    cluster
-        .scaling_loop
-        .advance_time(CONTAINER_RETENTION)
-        .await
-        .unwrap();
-    cluster.until_settled(6).await;
-    assert!(!cluster.members().await.contains(&failing));
+    assert_replaced(42, InstanceState::Terminated).await;
 }
 
 #[tokio::test]
 async fn stopped_instance_is_replaced() {
-    let mut cluster = ScaledCluster::start(43).await;
-    let stopping = cluster.members().await.remove(2);
-    cluster
-        .scaling_loop
-        .fail_instance(&stopping, InstanceState::Stopped)
-        .await
-        .unwrap();
+    assert_replaced(43, InstanceState::Stopped).await;
+}
+
+/// Puts an instance of a cluster in this network into a state, and asserts that another replaces it.
+async fn assert_replaced(network: u8, state: InstanceState) {
+    let mut cluster = ScaledCluster::start(network).await;
+    let failing = cluster.members().await.remove(2);
+    let failed = cluster.scaling_loop.fail_instance(&failing, state).await;
+    failed.unwrap();
     cluster.until(|tick| !tick.booted.is_empty()).await;
-    cluster
-        .scaling_loop
-        .advance_time(CONTAINER_RETENTION)
-        .await
-        .unwrap();
+    let advanced = cluster.scaling_loop.advance_time(CONTAINER_RETENTION).await;
+    advanced.unwrap();
     cluster.until_settled(6).await;
-    assert!(!cluster.members().await.contains(&stopping));
+    assert!(!cluster.members().await.contains(&failing));
 }
 
 #[tokio::test]

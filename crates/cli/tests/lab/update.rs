@@ -30,12 +30,7 @@ fn update_without_drift_sends_no_mutating_call() {
     let before = lab::dump(&lab.moto).unwrap();
     let calls = lab.calls().len();
     let ran = lab.update(&[]).ok();
-    assert!(
-        ran.stderr
-            .contains("Plan: 0 to create, 0 to update, 57 unchanged"),
-        "{}",
-        ran.stderr
-    );
+    ran.shows("Plan: 0 to create, 0 to update, 57 unchanged");
     assert_eq!(ran.stdout, "");
     assert_eq!(lab.update(&["--dry-run", "--detailed-exitcode"]).status, 0);
     assert_eq!(lab.changes_since(calls), [""; 0]);
@@ -46,21 +41,13 @@ fn update_without_drift_sends_no_mutating_call() {
 fn update_fails_if_the_cluster_is_not_imported() {
     let (lab, _) = Lab::with(&StackOptions::default());
     let ran = lab.update(&["-y"]);
-    assert_eq!(ran.status, 1);
-    assert!(
-        ran.stderr.contains("cluster 'wk' is not imported in eu-west-1"),
-        "{}",
-        ran.stderr
-    );
+    ran.fails(1).shows("cluster 'wk' is not imported in eu-west-1");
     assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
 }
 
 #[test]
 fn new_package_is_shown_by_dry_run_and_deployed_by_update() {
-    let (lab, _) = Lab::with(&StackOptions {
-        clients: 0,
-        ..StackOptions::default()
-    });
+    let (lab, _) = Lab::without_clients();
     lab.import(&[]).ok();
     let package = lab.other_package();
     let package = package.to_str().unwrap();
@@ -94,10 +81,7 @@ fn new_package_is_shown_by_dry_run_and_deployed_by_update() {
 
 #[test]
 fn debug_create_updates_a_single_part() {
-    let (lab, _) = Lab::with(&StackOptions {
-        clients: 0,
-        ..StackOptions::default()
-    });
+    let (lab, _) = Lab::without_clients();
     lab.import(&TAGS).ok();
     let package = lab.other_package();
     let step = |step: &str, more: &[&str]| {
@@ -117,13 +101,7 @@ fn debug_create_updates_a_single_part() {
     step("create-lambda-endpoint", &[]).ok();
     step("create-cloud-watch-event-rule", &[]).ok();
     let group = step("create-auto-scaling-group", &[]).ok();
-    assert!(
-        group
-            .stderr
-            .contains("Plan: 0 to create, 0 to update, 2 unchanged"),
-        "{}",
-        group.stderr
-    );
+    group.shows("Plan: 0 to create, 0 to update, 2 unchanged");
     let dry = step("create-lambda", &["--dry-run", "--detailed-exitcode"]);
     assert_eq!(dry.status, 2, "{}", dry.stderr);
     assert_eq!(lab.changes_since(calls), [""; 0]);

@@ -1,18 +1,15 @@
 //! *terminate* against moto: moto accepts the requests and their batch sizes, and the group and its instances have the expected
 //! state afterwards.
 
-#![expect(clippy::unwrap_used, reason = "a test must panic if a step fails")]
-
+use crate::{GROUP, config, function};
 use aws_config::SdkConfig;
 use aws_sdk_autoscaling::types::LaunchTemplateSpecification;
 use aws_sdk_ec2::types::RequestLaunchTemplateData;
-use lab::lambda_runtime::{Function, Options};
+use lab::lambda_runtime::Function;
 use lab::{Moto, MotoOptions};
 use scaling::messages::{TerminateResponse, read};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-
-const GROUP: &str = "wekactl-wk-Backends";
 
 /// An account with a group, and the function that terminates its instances.
 struct Scene {
@@ -32,10 +29,7 @@ impl Scene {
             ..MotoOptions::default()
         })
         .unwrap();
-        let variables: BTreeMap<_, _> = moto.env().into_iter().collect();
-        let config =
-            aws::config::from_lambda_environment("test", "eu-west-1", |name| variables.get(name).cloned())
-                .unwrap();
+        let config = config(&moto);
         let ec2 = aws_sdk_ec2::Client::new(&config);
         group(&config, number).await;
         let mut instances: Vec<_> = describe_instances(&ec2)
@@ -46,7 +40,7 @@ impl Scene {
         instances.sort();
         assert_eq!(instances.len(), usize::try_from(number).unwrap());
         Self {
-            function: function(&variables).await,
+            function: function(&moto, "terminate", []).await,
             autoscaling: aws_sdk_autoscaling::Client::new(&config),
             moto,
             ec2,
@@ -152,13 +146,6 @@ async fn group(config: &SdkConfig, number: i32) {
         .send()
         .await
         .unwrap();
-}
-
-async fn function(variables: &BTreeMap<String, String>) -> Function {
-    let binary = env!("CARGO_BIN_EXE_bootstrap").into();
-    Function::start(Options::backend_function(binary, "terminate", variables.clone()))
-        .await
-        .unwrap()
 }
 
 #[tokio::test]

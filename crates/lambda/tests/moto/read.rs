@@ -1,7 +1,6 @@
-//! The real `bootstrap` against moto: moto accepts the requests, and the function reads moto's responses.
+//! *join* and *fetch* against moto: they read the cluster's table, its instances and its group.
 
-#![expect(clippy::unwrap_used, reason = "a test must panic if a step fails")]
-
+use crate::{GROUP, config, function};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
@@ -10,16 +9,13 @@ use aws_sdk_ec2::types::{InstanceType, ResourceType, Tag, TagSpecification};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use deployment::Settings;
-use lab::lambda_runtime::{Function, Options};
 use lab::{Moto, MotoOptions};
 use scaling::messages::HostGroupInfo;
 use scaling::seal::{Binding, SealKey, open};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 const SEAL_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
-const GROUP: &str = "wekactl-wk-Backends";
 
 /// An instance's id and private address.
 type Instance = (String, String);
@@ -27,15 +23,13 @@ type Instance = (String, String);
 #[tokio::test]
 async fn join_and_fetch_read_the_actual_state() {
     let moto = Moto::start(MotoOptions::default()).unwrap();
-    let variables: BTreeMap<_, _> = moto.env().into_iter().collect();
-    let config =
-        aws::config::from_lambda_environment("test", "eu-west-1", |name| variables.get(name).cloned())
-            .unwrap();
+    let config = config(&moto);
     table(&config).await;
     let mut running = instances(&config).await;
     running.sort();
 
-    let join = function(&variables, "join").await;
+    let seal_key = || [("SEAL_KEY".to_owned(), SEAL_KEY.to_owned())];
+    let join = function(&moto, "join", seal_key()).await;
     let response = join.invoke(&json!({ "httpMethod": "GET" })).await.unwrap();
     assert_eq!(response["statusCode"], 200, "{response}");
     let script = response["body"].as_str().unwrap();
@@ -50,7 +44,7 @@ async fn join_and_fetch_read_the_actual_state() {
         "{script}"
     );
 
-    let fetch = function(&variables, "fetch").await;
+    let fetch = function(&moto, "fetch", seal_key()).await;
     let response: Value = fetch.invoke(&json!({})).await.unwrap();
     let info: HostGroupInfo = serde_json::from_value(response).unwrap();
     assert_eq!(info.desired_capacity, 2);
@@ -80,15 +74,6 @@ async fn join_and_fetch_read_the_actual_state() {
             "{log}"
         );
     }
-}
-
-async fn function(variables: &BTreeMap<String, String>, kind: &str) -> Function {
-    let seal_key = ("SEAL_KEY".to_owned(), SEAL_KEY.to_owned());
-    let environment = variables.clone().into_iter().chain([seal_key]);
-    let binary = env!("CARGO_BIN_EXE_bootstrap").into();
-    Function::start(Options::backend_function(binary, kind, environment))
-        .await
-        .unwrap()
 }
 
 /// Creates the cluster's table with its two items.
