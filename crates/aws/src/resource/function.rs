@@ -1,10 +1,10 @@
 use super::{
-    DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_each, found_by_observing,
+    DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_with, found_by_observing,
     resolved,
 };
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result};
-use crate::error_codes::{ignore_not_found, is_not_ready, is_role_propagation_error};
+use crate::error_codes::{is_not_ready, is_role_propagation_error};
 use crate::inventory::Inventory;
 use crate::retry;
 use aws_sdk_lambda::primitives::Blob;
@@ -170,14 +170,9 @@ impl Find for Function {
 
 impl Delete for Function {
     async fn delete(cloud: &Cloud, key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
-        delete_each(&teardown.found, async |function: &FoundResource| {
-            let request = cloud
-                .clients
-                .lambda
-                .delete_function()
-                .function_name(&function.name);
-            let response = request.send().await.context("lambda DeleteFunction");
-            ignore_not_found(response).map(drop)
+        delete_with("lambda DeleteFunction", &teardown.found, |found| {
+            let request = cloud.clients.lambda.delete_function();
+            request.function_name(&found.name).send()
         })
         .await?;
         // Only scale is attached to a VPC.

@@ -1,4 +1,4 @@
-use super::{DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_each};
+use super::{DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_with};
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result, required_field};
 use crate::error_codes::ignore_not_found;
@@ -158,10 +158,9 @@ impl Find for LaunchTemplate {
 
 impl Delete for LaunchTemplate {
     async fn delete(cloud: &Cloud, _key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
-        delete_each(&teardown.found, async |template: &FoundResource| {
+        delete_with("ec2 DeleteLaunchTemplate", &teardown.found, |found| {
             let request = cloud.clients.ec2.delete_launch_template();
-            let response = request.launch_template_id(&template.handle).send().await;
-            ignore_not_found(response.context("ec2 DeleteLaunchTemplate")).map(drop)
+            request.launch_template_id(&found.handle).send()
         })
         .await
     }

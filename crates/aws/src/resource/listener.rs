@@ -1,11 +1,10 @@
 use super::{
-    DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_each, found_by_observing,
+    DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_with, found_by_observing,
     resolved,
 };
 use crate::cloud::Cloud;
 use crate::elbv2;
 use crate::error::{Context, Result, required_field};
-use crate::error_codes::ignore_not_found;
 use crate::inventory::Inventory;
 use crate::pages::all;
 use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ProtocolEnum};
@@ -111,17 +110,9 @@ impl Find for Listener {
 
 impl Delete for Listener {
     async fn delete(cloud: &Cloud, _key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
-        delete_each(&teardown.found, async |listener: &FoundResource| {
-            let request = cloud
-                .clients
-                .elbv2
-                .delete_listener()
-                .listener_arn(&listener.handle);
-            let response = request
-                .send()
-                .await
-                .context("elasticloadbalancing DeleteListener");
-            ignore_not_found(response).map(drop)
+        delete_with("elasticloadbalancing DeleteListener", &teardown.found, |found| {
+            let request = cloud.clients.elbv2.delete_listener();
+            request.listener_arn(&found.handle).send()
         })
         .await
     }

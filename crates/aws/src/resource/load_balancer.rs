@@ -1,10 +1,9 @@
 use super::{
-    DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_each, found_by_observing,
+    DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_with, found_by_observing,
 };
 use crate::cloud::Cloud;
 use crate::elbv2;
 use crate::error::{Context, Result, required_field};
-use crate::error_codes::ignore_not_found;
 use crate::inventory::Inventory;
 use aws_sdk_elasticloadbalancingv2::types::{
     LoadBalancer as Found, LoadBalancerSchemeEnum, LoadBalancerTypeEnum,
@@ -103,18 +102,14 @@ impl Find for LoadBalancer {
 
 impl Delete for LoadBalancer {
     async fn delete(cloud: &Cloud, _key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
-        delete_each(&teardown.found, async |balancer: &FoundResource| {
-            let request = cloud
-                .clients
-                .elbv2
-                .delete_load_balancer()
-                .load_balancer_arn(&balancer.handle);
-            let response = request
-                .send()
-                .await
-                .context("elasticloadbalancing DeleteLoadBalancer");
-            ignore_not_found(response).map(drop)
-        })
+        delete_with(
+            "elasticloadbalancing DeleteLoadBalancer",
+            &teardown.found,
+            |found| {
+                let request = cloud.clients.elbv2.delete_load_balancer();
+                request.load_balancer_arn(&found.handle).send()
+            },
+        )
         .await
     }
 }

@@ -1,4 +1,4 @@
-use super::{DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_each};
+use super::{DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_with};
 use crate::cloud::Cloud;
 use crate::error::{Context, Result};
 use crate::error_codes::ignore_not_found;
@@ -121,13 +121,9 @@ impl Find for LogGroup {
 
 impl Delete for LogGroup {
     async fn delete(cloud: &Cloud, _key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
-        delete_each(&teardown.found, async |group: &FoundResource| {
-            let request = cloud
-                .clients
-                .logs
-                .delete_log_group()
-                .log_group_name(&group.handle);
-            ignore_not_found(request.send().await.context("logs DeleteLogGroup")).map(drop)
+        delete_with("logs DeleteLogGroup", &teardown.found, |found| {
+            let request = cloud.clients.logs.delete_log_group();
+            request.log_group_name(&found.handle).send()
         })
         .await
     }

@@ -23,7 +23,8 @@ mod table;
 mod target_group;
 
 use crate::cloud::Cloud;
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
+use crate::error_codes::ignore_not_found;
 use crate::inventory::Inventory;
 use deployment::actual::{Actual, ActualResource};
 use deployment::found::FoundResource;
@@ -216,7 +217,23 @@ pub(crate) fn still_deleting(operation: &'static str, what: &str) -> Error {
     Error::not_ready(operation, message)
 }
 
-/// Runs a request for each resource, all concurrently.
+/// Deletes each resource with one request, all concurrently. A resource that does not exist is not an error.
+async fn delete_with<'f, T, F: Future>(
+    operation: &'static str,
+    found: &'f [FoundResource],
+    request: impl Fn(&'f FoundResource) -> F,
+) -> Result<Option<DeferredCleanup>>
+where
+    F::Output: Context<T>,
+{
+    delete_each(found, |resource| {
+        let response = request(resource);
+        async move { ignore_not_found(response.await.context(operation)).map(drop) }
+    })
+    .await
+}
+
+/// Runs a deletion for each resource, all concurrently.
 pub(crate) async fn delete_each<'f, F: Future<Output = Result<()>>>(
     found: &'f [FoundResource],
     delete: impl Fn(&'f FoundResource) -> F,

@@ -1,5 +1,5 @@
 use super::{
-    DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_each, resolved, still_deleting,
+    DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_with, resolved, still_deleting,
 };
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result, required_field};
@@ -196,9 +196,9 @@ impl Find for Table {
 
 impl Delete for Table {
     async fn delete(cloud: &Cloud, _key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
-        delete_each(&teardown.found, async |table: &FoundResource| {
-            let request = cloud.clients.dynamodb.delete_table().table_name(&table.handle);
-            ignore_not_found(request.send().await.context("dynamodb DeleteTable")).map(drop)
+        delete_with("dynamodb DeleteTable", &teardown.found, |found| {
+            let request = cloud.clients.dynamodb.delete_table();
+            request.table_name(&found.handle).send()
         })
         .await
     }

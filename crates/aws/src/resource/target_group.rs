@@ -1,5 +1,5 @@
 use super::{
-    DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_each, found_by_observing,
+    DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_with, found_by_observing,
 };
 use crate::cloud::Cloud;
 use crate::elbv2;
@@ -106,18 +106,14 @@ impl Find for TargetGroup {
 
 impl Delete for TargetGroup {
     async fn delete(cloud: &Cloud, _key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
-        delete_each(&teardown.found, async |group: &FoundResource| {
-            let request = cloud
-                .clients
-                .elbv2
-                .delete_target_group()
-                .target_group_arn(&group.handle);
-            let response = request
-                .send()
-                .await
-                .context("elasticloadbalancing DeleteTargetGroup");
-            ignore_not_found(response).map(drop)
-        })
+        delete_with(
+            "elasticloadbalancing DeleteTargetGroup",
+            &teardown.found,
+            |found| {
+                let request = cloud.clients.elbv2.delete_target_group();
+                request.target_group_arn(&found.handle).send()
+            },
+        )
         .await
     }
 }
