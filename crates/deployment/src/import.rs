@@ -193,9 +193,9 @@ fn check_source(request: &ImportRequest, found: &DiscoveredCluster, errors: &mut
                 .filter(|instance| !instance.is_gone())
                 .map(|instance| instance.id.clone())
                 .collect();
-            let gone: Vec<_> = given.difference(&present).cloned().collect();
-            if !gone.is_empty() {
-                errors.push(ImportError::Gone(gone));
+            let missing: Vec<_> = given.difference(&present).cloned().collect();
+            if !missing.is_empty() {
+                errors.push(ImportError::MissingInstances(missing));
             }
         }
     }

@@ -132,7 +132,7 @@ pub enum Conflict {
         "{} '{name}' exists and {}: remove or rename it, or import under another name", kind.label(),
         owner.as_ref().map_or_else(|| format!("is not wekactl's (no tag {CLUSTER_NAME})"), |owner| format!("belongs to cluster '{owner}'"))
     )]
-    Foreign {
+    Unowned {
         kind: Kind,
         name: String,
         /// The cluster in its tag.
@@ -276,7 +276,7 @@ fn check_owner(cluster: &ClusterName, id: ResourceId, actual: &ActualResource) -
     if matches!(id, ResourceId::LogGroup(_, Some(_))) && tags.get(CLUSTER_NAME).is_none() {
         return None;
     }
-    (!tags.are_of(cluster)).then(|| Conflict::Foreign {
+    (!tags.are_of(cluster)).then(|| Conflict::Unowned {
         kind: id.kind(),
         name: actual.name.clone(),
         owner: tags.get(CLUSTER_NAME).map(str::to_owned),

@@ -1,4 +1,4 @@
-//! Values that are known only after AWS has created a resource, and how other resources get them.
+//! Values that exist only after AWS has created a resource, and how other resources get them.
 
 use crate::id::ResourceId;
 use crate::secret::Secret;
@@ -23,18 +23,18 @@ pub enum Output {
     HostedZoneId,
 }
 
-/// A value of a resource's body: known, or another resource's output.
+/// A value of a resource's body: a literal, or another resource's output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    Known(String),
-    /// Known once that resource exists.
+    Resolved(String),
+    /// Resolved once that resource exists.
     Of(ResourceId, Output),
 }
 
 impl Value {
-    pub fn known(&self) -> Option<&str> {
+    pub fn resolved(&self) -> Option<&str> {
         match self {
-            Self::Known(value) => Some(value),
+            Self::Resolved(value) => Some(value),
             Self::Of(..) => None,
         }
     }
@@ -44,27 +44,27 @@ impl Value {
         if let Self::Of(id, output) = self
             && let Some(value) = outputs.get(*id, *output)
         {
-            *self = Self::Known(value.reveal().to_owned());
+            *self = Self::Resolved(value.reveal().to_owned());
         }
     }
 }
 
 impl From<&str> for Value {
     fn from(value: &str) -> Self {
-        Self::Known(value.to_owned())
+        Self::Resolved(value.to_owned())
     }
 }
 
 impl From<String> for Value {
     fn from(value: String) -> Self {
-        Self::Known(value)
+        Self::Resolved(value)
     }
 }
 
 impl std::fmt::Display for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Known(value) => f.write_str(value),
+            Self::Resolved(value) => f.write_str(value),
             Self::Of(id, _) => write!(f, "(known once the {} is created)", id.kind().label()),
         }
     }
@@ -78,7 +78,7 @@ impl Serialize for Value {
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::Known)
+        String::deserialize(deserializer).map(Self::Resolved)
     }
 }
 

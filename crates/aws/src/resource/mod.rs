@@ -207,8 +207,8 @@ fn other_kind(desired: &Desired) -> Error {
 
 /// A value that is resolved when its resource is created.
 pub(crate) fn resolved(value: &Value, operation: &'static str) -> Result<String> {
-    let known = value.known().map(str::to_owned);
-    known.ok_or_else(|| Error::bug(operation, format!("{value}: it was not created")))
+    let resolved = value.resolved().map(str::to_owned);
+    resolved.ok_or_else(|| Error::bug(operation, format!("{value}: it was not created")))
 }
 
 /// A resource with this name is still being deleted.

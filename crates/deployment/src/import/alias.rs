@@ -30,7 +30,7 @@ pub fn alias_ownership(
             .find(|(output, _)| *output == Output::DnsName);
         name.map(|(_, name)| name.as_str())
     });
-    let target = record.target.known().unwrap_or_default();
+    let target = record.target.resolved().unwrap_or_default();
     let points_at_cluster =
         load_balancer.is_some_and(|name| AliasRecord::comparable(name) == AliasRecord::comparable(target));
     (!is_stored && !points_at_cluster).then(|| ImportError::AliasTaken {

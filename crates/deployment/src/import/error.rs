@@ -17,7 +17,7 @@ pub enum ImportError {
     NotComplete { stack: String, status: String },
     /// Requested instances do not exist.
     #[error("{} {} gone or never existed: omit {} from --instance-ids", .0.join(", "), if .0.len() == 1 { "is" } else { "are" }, if .0.len() == 1 { "it" } else { "them" })]
-    Gone(Vec<String>),
+    MissingInstances(Vec<String>),
     /// Weka needs more backends.
     #[error("{0} backend instances found, minimum is {MINIMUM_BACKENDS}")]
     TooFewBackends(usize),

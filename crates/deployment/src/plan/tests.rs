@@ -256,7 +256,7 @@ fn foreign_resources_are_conflicts_and_all_are_reported() {
          remove or rename it, or import under another name",
         ]
     );
-    assert!(matches!(&conflicts[1], Conflict::Foreign { owner: Some(owner), .. } if owner == "other"));
+    assert!(matches!(&conflicts[1], Conflict::Unowned { owner: Some(owner), .. } if owner == "other"));
 }
 
 #[test]
@@ -276,7 +276,7 @@ fn differing_immutable_field_is_a_conflict() {
         .iter()
         .map(|conflict| match conflict {
             Conflict::Fixed { kind, field, .. } => (*kind, field.as_str()),
-            Conflict::Foreign { .. } => panic!("{conflict}"),
+            Conflict::Unowned { .. } => panic!("{conflict}"),
         })
         .collect();
     assert_eq!(
@@ -398,7 +398,7 @@ fn only_untagged_log_groups_of_functions_are_adopted() {
     for (id, tags) in [(of_function, others), (of_state_machine, Tags::default())] {
         let conflicts = tagged(id, tags).unwrap_err();
         assert!(
-            matches!(conflicts[..], [Conflict::Foreign { .. }]),
+            matches!(conflicts[..], [Conflict::Unowned { .. }]),
             "{conflicts:?}"
         );
     }

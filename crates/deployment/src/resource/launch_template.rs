@@ -71,7 +71,7 @@ impl Resolve for LaunchTemplate {
             return;
         };
         super::resolve_all([&mut *join_url, &mut *api_key], outputs);
-        if let (Some(join_url), Some(api_key)) = (join_url.known(), api_key.known()) {
+        if let (Some(join_url), Some(api_key)) = (join_url.resolved(), api_key.resolved()) {
             let script = ::instances::UserData {
                 join_url: join_url.to_owned(),
                 api_key: api_key.to_owned(),

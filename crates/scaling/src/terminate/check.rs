@@ -20,7 +20,7 @@ pub enum Violation {
     NoMembers,
     /// An instance is not in the group, or the group is already terminating or detaching it.
     #[error("instance {0} must not be changed by this run")]
-    Foreign(InstanceId),
+    NotInGroup(InstanceId),
     /// An instance is terminated or detached twice.
     #[error("instance {0} occurs twice in the plan")]
     Duplicate(InstanceId),
@@ -147,7 +147,7 @@ fn find_in_group<'a>(id: &InstanceId, group: &'a [Member]) -> Result<&'a Member,
     group
         .iter()
         .find(|member| member.id == *id && member.lifecycle.is_actionable())
-        .ok_or_else(|| Violation::Foreign(id.clone()))
+        .ok_or_else(|| Violation::NotInGroup(id.clone()))
 }
 
 fn is_same_address(text: &str, address: IpAddr) -> bool {

@@ -188,7 +188,7 @@ proptest! {
         let mut more = plan.clone();
         more.terminate.push(Termination { id: InstanceId::from("i-other"), launch_time: None, reason: Reason::LeftCluster });
         let refused = check(&more, &scene.response, &scene.group, now());
-        prop_assert_eq!(refused, Err(Violation::Foreign(InstanceId::from("i-other"))));
+        prop_assert_eq!(refused, Err(Violation::NotInGroup(InstanceId::from("i-other"))));
         if let Some(first) = plan.terminate.first() {
             let mut more = plan.clone();
             more.terminate.push(first.clone());
