@@ -2,14 +2,14 @@
 
 use crate::error::{Context, Error, Result};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use deployment::Settings;
 use deployment::settings::{CREDENTIALS_KEY, SETTINGS_KEY};
 use secrecy::SecretString;
-use serde_json::{Map, Value as Json, json};
+use serde_dynamo::Item;
+use serde_json::{Map, Value as Json};
 use std::collections::HashMap;
 use weka_types::Credentials;
 
@@ -35,10 +35,7 @@ pub async fn item(client: &Client, table: &str, key: &str) -> Result<Option<Map<
     let Some(item) = response?.item else {
         return Ok(None);
     };
-    item.into_iter()
-        .map(|(name, value)| Ok((name, to_json(value)?)))
-        .collect::<Result<_>>()
-        .map(Some)
+    dynamodb_json(item).map(Some)
 }
 
 /// Whether a table cannot be read because its KMS key is deleted, disabled or scheduled for deletion. A missing permission to use
@@ -110,56 +107,35 @@ pub async fn settings(client: &Client, table: &str) -> Result<Settings> {
 /// # Errors
 /// A value is not valid DynamoDB JSON.
 pub fn attributes(item: &Map<String, Json>) -> Result<HashMap<String, AttributeValue>> {
-    item.iter()
-        .map(|(name, value)| Ok((name.clone(), from_json(value)?)))
-        .collect()
+    let item = serde_json::from_value::<Item>(Json::Object(item.clone()));
+    // The cause may contain a secret value.
+    let invalid = |_| Error::bug("dynamodb PutItem", "a value is not valid DynamoDB JSON");
+    item.map(HashMap::from).map_err(invalid)
 }
 
-fn from_json(value: &Json) -> Result<AttributeValue> {
-    let invalid = || Error::bug("dynamodb PutItem", "a value is not valid DynamoDB JSON");
-    let (kind, value) = value
-        .as_object()
-        .and_then(|object| object.iter().next())
-        .ok_or_else(invalid)?;
-    Ok(match (kind.as_str(), value) {
-        ("S", Json::String(text)) => AttributeValue::S(text.clone()),
-        ("N", Json::String(number)) => AttributeValue::N(number.clone()),
-        ("BOOL", Json::Bool(flag)) => AttributeValue::Bool(*flag),
-        ("NULL", _) => AttributeValue::Null(true),
-        ("B", Json::String(encoded)) => {
-            AttributeValue::B(Blob::new(BASE64_STANDARD.decode(encoded).map_err(|_| invalid())?))
-        }
-        ("L", Json::Array(list)) => AttributeValue::L(list.iter().map(from_json).collect::<Result<_>>()?),
-        ("SS", Json::Array(list)) => AttributeValue::Ss(
-            list.iter()
-                .map(|text| text.as_str().map(str::to_owned).ok_or_else(invalid))
-                .collect::<Result<_>>()?,
-        ),
-        ("M", Json::Object(map)) => AttributeValue::M(attributes(map)?),
-        _ => return Err(invalid()),
-    })
+/// Converts an item from the SDK's attributes to DynamoDB JSON.
+fn dynamodb_json(item: HashMap<String, AttributeValue>) -> Result<Map<String, Json>> {
+    // Hazard: serde_dynamo panics on a type that this version of the SDK does not know.
+    let json = if item.values().any(has_unknown_type) {
+        None
+    } else {
+        serde_json::to_value(Item::from(item)).ok()
+    };
+    match json {
+        Some(Json::Object(item)) => Ok(item),
+        _ => Err(Error::invalid_state(
+            GET_ITEM,
+            "an attribute has a type that wekactl does not write",
+        )),
+    }
 }
 
-fn to_json(value: AttributeValue) -> Result<Json> {
-    Ok(match value {
-        AttributeValue::S(text) => json!({ "S": text }),
-        AttributeValue::N(number) => json!({ "N": number }),
-        AttributeValue::Bool(flag) => json!({ "BOOL": flag }),
-        AttributeValue::Null(_) => json!({ "NULL": true }),
-        AttributeValue::B(bytes) => json!({ "B": BASE64_STANDARD.encode(bytes) }),
-        AttributeValue::L(list) => json!({ "L": list.into_iter().map(to_json).collect::<Result<Vec<_>>>()? }),
-        AttributeValue::Ss(list) => json!({ "SS": list }),
-        AttributeValue::M(map) => {
-            let map = map.into_iter().map(|(name, value)| Ok((name, to_json(value)?)));
-            json!({ "M": map.collect::<Result<Map<_, _>>>()? })
-        }
-        _ => {
-            return Err(Error::invalid_state(
-                GET_ITEM,
-                "an attribute has a type that wekactl does not write",
-            ));
-        }
-    })
+fn has_unknown_type(value: &AttributeValue) -> bool {
+    match value {
+        AttributeValue::L(list) => list.iter().any(has_unknown_type),
+        AttributeValue::M(map) => map.values().any(has_unknown_type),
+        other => other.is_unknown(),
+    }
 }
 
 #[cfg(test)]
@@ -167,6 +143,7 @@ mod tests {
     use super::*;
     use crate::test_support::{config, json_response, replay};
     use secrecy::ExposeSecret;
+    use serde_json::json;
 
     #[test]
     fn attributes_round_trip() {
@@ -175,9 +152,7 @@ mod tests {
             "L": { "L": [{ "S": "a" }, { "M": { "x": { "SS": ["b"] } } }] },
         });
         let item = item.as_object().unwrap();
-        for (name, value) in attributes(item).unwrap() {
-            assert_eq!(to_json(value).unwrap(), item[&name], "{name}");
-        }
+        assert_eq!(dynamodb_json(attributes(item).unwrap()).unwrap(), *item);
     }
 
     #[test]
@@ -189,7 +164,8 @@ mod tests {
             json!({ "L": ["x"] }),
             json!({ "X": "y" }),
         ] {
-            assert!(from_json(&invalid).is_err(), "{invalid}");
+            let item = Map::from_iter([("Field".to_owned(), invalid.clone())]);
+            assert!(attributes(&item).is_err(), "{invalid}");
         }
     }
 
@@ -213,6 +189,18 @@ mod tests {
         let expected =
             json!({ "TableName": "wekactl-wk", "Key": { "Key": { "S": "k" } }, "ConsistentRead": true });
         assert_eq!(body, expected);
+    }
+
+    #[tokio::test]
+    async fn attribute_of_an_unknown_type_is_an_error() {
+        for unknown in [
+            json!({ "New": "x" }),
+            json!({ "L": [{ "M": { "Deep": { "New": "x" } } }] }),
+        ] {
+            let (client, _) = dynamodb(&json!({ "Item": { "Field": unknown } }));
+            let error = item(&client, "wekactl-wk", "k").await.unwrap_err().to_string();
+            assert!(error.contains("a type that wekactl does not write"), "{error}");
+        }
     }
 
     #[tokio::test]
