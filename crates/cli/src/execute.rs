@@ -97,18 +97,10 @@ impl ExecutionResult {
     }
 
     /// The JSON document, with the command's own fields in `more`.
-    pub(crate) fn json(&self, cloud: &Cloud, plan: &Plan, more: Json) -> Json {
-        let mut document = json!({
-            "cluster": cloud.names.cluster().as_str(),
-            "dry_run": false,
-            "plan": plan_view::rows(plan),
-            "results": self.outcomes,
-            "summary": self.summary,
-        });
-        if let (Json::Object(document), Json::Object(more)) = (&mut document, more) {
-            document.extend(more);
-        }
-        document
+    pub(crate) fn json(&self, cloud: &Cloud, plan: &Plan, more: impl IntoIterator<Item = Json>) -> Json {
+        let result = json!({ "results": self.outcomes, "summary": self.summary });
+        let more = std::iter::once(result).chain(more);
+        plan_view::document(cloud.names.cluster(), plan, false, more)
     }
 }
 

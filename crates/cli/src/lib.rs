@@ -1,5 +1,6 @@
 //! The command line of wekactl: arguments, output, and the calls into the other crates.
 
+mod apply;
 mod args;
 mod commands;
 mod confirm;

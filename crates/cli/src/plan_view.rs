@@ -1,6 +1,7 @@
 //! Prints a plan, as text or as JSON.
 
 use crate::failure::CHANGES;
+use crate::flags::DryRunFlags;
 use crate::printer::{Printer, style};
 use deployment::ownership::{SkipReason, Skipped};
 use deployment::plan::{Action, Change, Plan, Step, TeardownAction};
@@ -139,16 +140,40 @@ pub(crate) fn show(plan: &Plan, printer: &Printer) {
     }
 }
 
-/// Ends a dry run: prints the plan as JSON if chosen, and returns the exit status.
-pub(crate) fn dry_run(cluster: &ClusterName, plan: &Plan, detailed_exitcode: bool, printer: &Printer) -> u8 {
+/// Ends a command that executes nothing: prints the plan as JSON if chosen, and returns the exit status.
+pub(crate) fn finish(
+    cluster: &ClusterName,
+    plan: &Plan,
+    dry_run: &DryRunFlags,
+    more: Json,
+    printer: &Printer,
+) -> u8 {
     if printer.is_json() {
-        printer.json(&json!({ "cluster": cluster.as_str(), "dry_run": true, "plan": rows(plan) }));
+        printer.json(&document(cluster, plan, dry_run.dry_run, [more]));
     }
-    if detailed_exitcode && !plan.is_empty() {
+    if dry_run.detailed_exitcode && !plan.is_empty() {
         CHANGES
     } else {
         0
     }
+}
+
+/// The plan as a JSON document, with the fields of `more`.
+pub(crate) fn document(
+    cluster: &ClusterName,
+    plan: &Plan,
+    dry_run: bool,
+    more: impl IntoIterator<Item = Json>,
+) -> Json {
+    let mut document = json!({ "cluster": cluster.as_str(), "dry_run": dry_run, "plan": rows(plan) });
+    if let Json::Object(document) = &mut document {
+        let more = more.into_iter().filter_map(|more| match more {
+            Json::Object(fields) => Some(fields),
+            _ => None,
+        });
+        document.extend(more.flatten());
+    }
+    document
 }
 
 fn line(step: &Step) -> String {

@@ -1,13 +1,12 @@
 //! `cluster update`: observe, plan, confirm, execute.
 
-use crate::execute::execute;
+use crate::apply::{Applied, apply};
 use crate::failure::{FAILED, Failure};
 use crate::flags::{ClusterFlag, DryRunFlags, PackageFlag, YesFlag};
 use crate::generated::Generated;
 use crate::package::{self, Package};
 use crate::printer::Printer;
 use crate::session::{Connect, Session};
-use crate::{confirm, plan_view};
 use aws::cloud::Cloud;
 use aws::group;
 use aws::inventory::Inventory;
@@ -17,7 +16,6 @@ use deployment::actual::Observed;
 use deployment::desired::Request;
 use deployment::plan::{Conflict, Plan};
 use deployment::{Account, HostGroup, Names, ResourceId, Settings, update};
-use serde_json::json;
 use std::collections::BTreeSet;
 
 /// Upgrade the resources of an imported cluster to this version and revert drift
@@ -69,30 +67,23 @@ pub(super) async fn run_part(
             "host group {group} is configured but has no resources; run `wekactl cluster import` to create them"
         ));
     }
-    plan_view::show(&plan, printer);
-    if arguments.dry_run.dry_run {
-        return Ok(plan_view::dry_run(
-            names.cluster(),
-            &plan,
-            arguments.dry_run.detailed_exitcode,
-            printer,
-        ));
-    }
-    if !plan.is_empty() {
-        let question = format!("Update cluster {} with this plan?", names.cluster());
-        confirm::confirm(printer, &arguments.yes, &question)?;
-    }
+    let question = format!("Update cluster {} with this plan?", names.cluster());
     let cloud = Cloud {
         clients: session.clients,
         account: observation.account,
         names,
         package: package.archive.into(),
     };
-    let result = execute(&cloud, &plan, printer).await?;
-    if printer.is_json() {
-        printer.json(&result.json(&cloud, &plan, json!({})));
-    }
-    Ok(result.exit_code())
+    let flags = (&arguments.dry_run, &arguments.yes);
+    Ok(match apply(&cloud, &plan, &question, flags, printer).await? {
+        Applied::DryRun(code) => code,
+        Applied::Executed(result) => {
+            if printer.is_json() {
+                printer.json(&result.json(&cloud, &plan, []));
+            }
+            result.exit_code()
+        }
+    })
 }
 
 /// The state of the account.

@@ -3,7 +3,7 @@
 mod report;
 
 use crate::execute::execute;
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
 use crate::flags::{ClusterFlag, DryRunFlags, YesFlag};
 use crate::printer::Printer;
 use crate::session::Connect;
@@ -58,17 +58,14 @@ pub(crate) async fn run(arguments: Destroy, connect: Connect, printer: &Printer)
         ));
     }
     if arguments.dry_run.dry_run || plan.is_empty() {
-        if printer.is_json() {
-            let mut document = json!({
-                "cluster": names.cluster().as_str(),
-                "dry_run": arguments.dry_run.dry_run,
-                "plan": plan_view::rows(&plan),
-            });
-            extend(&mut document, plan_view::remarks(&plan));
-            printer.json(&document);
-        }
-        let changes = arguments.dry_run.detailed_exitcode && !plan.is_empty();
-        return Ok(if changes { failure::CHANGES } else { 0 });
+        let remarks = plan_view::remarks(&plan);
+        return Ok(plan_view::finish(
+            names.cluster(),
+            &plan,
+            &arguments.dry_run,
+            remarks,
+            printer,
+        ));
     }
     let members = instances(&names, &owned);
     let count: usize = HostGroup::ALL
@@ -120,22 +117,15 @@ async fn teardown(
         let rows = remaining
             .as_ref()
             .map(|remaining| json!(plan_view::rows(remaining)));
-        let mut more = json!({
+        let left = json!({
             "left_to_aws": result.deferred,
             "left": rows.unwrap_or(Json::Null),
         });
-        extend(&mut more, plan_view::remarks(plan));
-        printer.json(&result.json(cloud, plan, more));
+        printer.json(&result.json(cloud, plan, [left, plan_view::remarks(plan)]));
     }
     Ok(if result.is_complete() {
         code
     } else {
         result.exit_code()
     })
-}
-
-fn extend(document: &mut Json, more: Json) {
-    if let (Json::Object(document), Json::Object(more)) = (document, more) {
-        document.extend(more);
-    }
 }

@@ -7,12 +7,12 @@ mod report;
 
 pub(crate) use arguments::Import;
 
-use crate::execute::execute;
+use crate::apply::{Applied, apply};
 use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::session::Connect;
 use crate::verify_credentials::{self, Api, Verification};
-use crate::{confirm, package, password, plan_view};
+use crate::{package, password};
 use aws::cloud::Cloud;
 use deployment::import::{DiscoveredCluster, ImportRequest};
 use deployment::{HostGroup, Names, Secret};
@@ -39,27 +39,18 @@ pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) 
             "The username and password were not verified with Weka: {reason}."
         ));
     }
-    plan_view::show(&plan, printer);
-    if arguments.dry_run.dry_run {
-        return Ok(plan_view::dry_run(
-            names.cluster(),
-            &plan,
-            arguments.dry_run.detailed_exitcode,
-            printer,
-        ));
-    }
-    if !plan.is_empty() {
-        let question = format!("Import cluster {} with this plan?", names.cluster());
-        confirm::confirm(printer, &arguments.yes, &question)?;
-    }
+    let question = format!("Import cluster {} with this plan?", names.cluster());
     let cloud = Cloud {
         clients: session.clients,
         account: observation.account,
         names,
         package: package.archive.into(),
     };
-    let result = execute(&cloud, &plan, printer).await?;
-    Ok(report::finish(&cloud, &plan, &settings, &result, printer))
+    let flags = (&arguments.dry_run, &arguments.yes);
+    Ok(match apply(&cloud, &plan, &question, flags, printer).await? {
+        Applied::DryRun(code) => code,
+        Applied::Executed(result) => report::finish(&cloud, &plan, &settings, &result, printer),
+    })
 }
 
 /// Logs in to one of the backends to import.

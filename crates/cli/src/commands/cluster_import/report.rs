@@ -22,7 +22,7 @@ pub(super) fn finish(
     };
     if printer.is_json() {
         let script = script.map_or(Json::Null, Json::from);
-        printer.json(&result.json(cloud, plan, json!({ "mount_script": script })));
+        printer.json(&result.json(cloud, plan, [json!({ "mount_script": script })]));
     } else if let Some(script) = script {
         printer.line(&next_steps(cloud));
         printer.data(&script);
