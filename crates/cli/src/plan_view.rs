@@ -193,12 +193,20 @@ fn line(step: &Step) -> String {
 }
 
 fn change(change: &Change) -> String {
-    format!(
-        "    {}: {} -> {}",
-        change.field,
-        short(&change.from),
-        short(&change.to)
-    )
+    let (from, to) = match (&change.from, &change.to) {
+        (Json::Array(from), Json::Array(to))
+            if is_long(to) && from.iter().all(|value| to.contains(value)) =>
+        {
+            (format!("{} of {}", from.len(), to.len()), to.len().to_string())
+        }
+        (from, to) => (short(from), short(to)),
+    };
+    format!("    {}: {from} -> {to}", change.field)
+}
+
+/// Whether a list is shown by its length.
+fn is_long(list: &[Json]) -> bool {
+    list.len() > 3
 }
 
 /// A value on one line: the length of a list, the beginning of long text.
@@ -209,7 +217,7 @@ fn short(value: &Json) -> String {
         Json::String(text) if text.is_empty() => "(empty)".to_owned(),
         Json::Array(list) if list.is_empty() => "(none)".to_owned(),
         Json::String(text) => text.clone(),
-        Json::Array(list) if list.len() > 3 => format!("{} values", list.len()),
+        Json::Array(list) if is_long(list) => format!("{} values", list.len()),
         other => other.to_string(),
     };
     if text.chars().count() > MAX_CHARS {

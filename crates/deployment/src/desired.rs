@@ -5,7 +5,7 @@ mod cluster;
 mod definition;
 mod group;
 
-pub use build::{Package, Request, instance_tags};
+pub use build::{InstanceIds, Package, Request, instance_tags};
 
 use crate::names::{HostGroup, Names, RoleUse};
 use crate::plan::Desired;

@@ -6,7 +6,7 @@ use crate::names::{ClusterName, HostGroup};
 use crate::plan::Desired;
 use crate::secret::Secret;
 use crate::settings::Settings;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 pub(crate) const PASSWORD: &str = "hunter2";
@@ -36,6 +36,10 @@ pub(crate) fn seal_key(group: HostGroup) -> Secret {
     })
 }
 
+fn instances(group: HostGroup) -> BTreeSet<String> {
+    [1, 2].map(|number| format!("i-{}-{number}", group.role())).into()
+}
+
 /// Every resource of the cluster with these settings.
 pub(crate) fn resources(settings: &Settings) -> Vec<Desired> {
     resources_with(settings, Some(("admin", &Secret::new(PASSWORD))))
@@ -55,5 +59,6 @@ pub(crate) fn resources_with(settings: &Settings, credentials: Option<(&str, &Se
         credentials,
         uuids: &uuids,
         seal_keys: &seal_keys,
+        instances: &HostGroup::ALL.map(|group| (group, instances(group))).into(),
     })
 }

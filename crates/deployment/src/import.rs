@@ -30,7 +30,7 @@ const BACKENDS_GROWTH: usize = 7;
 /// The maximum size of the clients' group is a multiple of this.
 const CLIENTS_STEP: usize = 500;
 
-/// The actual state of the imported instances: which of them must still be tagged, protected and attached.
+/// The actual state of the imported instances: which of them are already tagged, protected and attached.
 pub fn actual_instances(
     cluster: &ClusterName,
     group: HostGroup,
@@ -46,9 +46,7 @@ pub fn actual_instances(
             .map(|i| i.id.clone())
             .collect::<BTreeSet<_>>()
     };
-    let detached = ids(&|instance| instance.auto_scaling_group.is_none());
-    let unprotected = ids(&|instance| !instance.protected_from_scale_in);
-    let to_tag = ids(&|instance| !tags.missing_in(&instance.tags).is_empty());
+    let attached = ids(&|instance| instance.auto_scaling_group.is_some());
     let actual = |body: Body| ActualResource {
         name: Names::new(cluster.clone()).of(group),
         body,
@@ -60,8 +58,10 @@ pub fn actual_instances(
             ResourceId::PreparedInstances(group),
             actual(
                 PreparedInstances {
-                    to_tag,
-                    to_protect: detached.clone(),
+                    tagged: ids(&|instance| tags.missing_in(&instance.tags).is_empty()),
+                    // Import protects instances before it attaches them. A member that is being removed has lost its protection
+                    // intentionally.
+                    protected: Some(attached.clone()),
                 }
                 .into(),
             ),
@@ -70,8 +70,8 @@ pub fn actual_instances(
             ResourceId::AttachedInstances(group),
             actual(
                 AttachedInstances {
-                    to_attach: detached,
-                    to_protect_from_scale_in: unprotected,
+                    attached,
+                    protected_from_scale_in: ids(&|instance| instance.protected_from_scale_in),
                 }
                 .into(),
             ),

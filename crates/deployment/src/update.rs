@@ -104,18 +104,19 @@ pub fn desired_update(request: &Request<'_>, groups: &BTreeSet<HostGroup>) -> Ve
     resources.retain(|resource| !matches!(resource.id, ResourceId::AttachedInstances(_)));
     resources.retain(|resource| resource.id.group().is_none_or(|group| groups.contains(&group)));
     for resource in &mut resources {
-        if matches!(resource.id, ResourceId::PreparedInstances(_))
-            && let Some(tags) = &mut resource.tags
-        {
-            // An instance keeps the version of the launch template that it was launched from.
-            tags.0.remove(tags::VERSION);
+        if let Body::PreparedInstances(instances) = &mut resource.body {
+            // An instance that is being removed has lost its termination protection intentionally.
+            instances.protected = None;
+            if let Some(tags) = &mut resource.tags {
+                // An instance keeps the version of the launch template that it was launched from.
+                tags.0.remove(tags::VERSION);
+            }
         }
     }
     resources
 }
 
-/// The actual state of the members of a host group, by id and tags: which of them lack a tag. Termination protection is not
-/// restored, because an instance that is being removed has lost it intentionally.
+/// The actual state of the members of a host group, by id and tags: which of them have all tags.
 pub fn actual_members<'a>(
     cluster: &ClusterName,
     group: HostGroup,
@@ -124,14 +125,14 @@ pub fn actual_members<'a>(
 ) -> (ResourceId, ActualResource) {
     let mut tags = instance_tags(cluster, group, user_tags);
     tags.0.remove(tags::VERSION);
-    let to_tag = members
+    let tagged = members
         .into_iter()
-        .filter(|(_, actual)| !tags.missing_in(actual).is_empty())
+        .filter(|(_, actual)| tags.missing_in(actual).is_empty())
         .map(|(id, _)| id.to_owned())
         .collect();
     let body = PreparedInstances {
-        to_tag,
-        to_protect: BTreeSet::new(),
+        tagged,
+        protected: None,
     };
     (
         ResourceId::PreparedInstances(group),
@@ -238,7 +239,7 @@ mod tests {
         let members = [("i-1", &whole), ("i-2", &lacking), ("i-3", &wrong)];
         let (_, actual) = actual_members(&cluster(), HostGroup::Backends, &user, members);
         let fields = actual.body.fields();
-        assert_eq!(fields["to_tag"], serde_json::json!(["i-2", "i-3"]));
-        assert_eq!(fields["to_protect"], serde_json::json!([]));
+        assert_eq!(fields["tagged"], serde_json::json!(["i-1"]));
+        assert_eq!(fields["protected"], serde_json::Value::Null);
     }
 }

@@ -17,6 +17,7 @@ use deployment::plan::{Teardown, TeardownAction};
 use deployment::resource::{AttachedInstances, PreparedInstances};
 use futures::future::try_join_all;
 use futures::stream::{self, StreamExt, TryStreamExt};
+use std::collections::BTreeSet;
 
 /// Limit of AttachInstances.
 const MAX_ATTACHED: usize = 20;
@@ -25,6 +26,11 @@ const MAX_TAGGED: usize = 1000;
 /// At most this many instances are protected from termination concurrently, with one request each. A quarter of all requests is
 /// left to the rest of the import, which takes as long.
 const MAX_CONCURRENT_PROTECTIONS: usize = MAX_IN_FLIGHT / 4 * 3;
+
+/// The ids that the actual state lacks.
+fn missing(desired: &BTreeSet<String>, actual: &BTreeSet<String>) -> Vec<String> {
+    desired.difference(actual).cloned().collect()
+}
 
 impl Resource for PreparedInstances {
     type Key = HostGroup;
@@ -45,7 +51,7 @@ impl Resource for PreparedInstances {
             .tags()
             .map(|(key, value)| Tag::builder().key(key).value(value).build())
             .collect();
-        let to_tag: Vec<_> = current.body.to_tag.iter().cloned().collect();
+        let to_tag = missing(&self.tagged, &current.body.tagged);
         let tagged = to_tag.chunks(MAX_TAGGED).map(|ids| {
             let request = ec2
                 .create_tags()
@@ -55,7 +61,11 @@ impl Resource for PreparedInstances {
         });
         // The tags come first: destroy uses them to find the instances whose protection it removes.
         try_join_all(tagged).await?;
-        let protected = stream::iter(current.body.to_protect.iter().map(|id| async move {
+        let to_protect = match (&self.protected, &current.body.protected) {
+            (Some(desired), Some(actual)) => missing(desired, actual),
+            _ => Vec::new(),
+        };
+        let protected = stream::iter(to_protect.into_iter().map(|id| async move {
             let on = AttributeBooleanValue::builder().value(true).build();
             let request = ec2
                 .modify_instance_attribute()
@@ -101,7 +111,7 @@ impl Resource for AttachedInstances {
         current: &Actual<Self>,
     ) -> Result<Outputs> {
         let autoscaling = &cloud.clients.autoscaling;
-        let to_attach: Vec<_> = current.body.to_attach.iter().cloned().collect();
+        let to_attach = missing(&self.attached, &current.body.attached);
         // One batch after the other: each raises the desired capacity by its size.
         for batch in to_attach.chunks(MAX_ATTACHED) {
             let attach = || async {
@@ -114,7 +124,10 @@ impl Resource for AttachedInstances {
             attach.retry(retry::minutes()).when(is_group_busy).await?;
         }
         // The group protects the instances that it launches. Others must be protected explicitly.
-        let to_protect: Vec<_> = current.body.to_protect_from_scale_in.iter().cloned().collect();
+        let to_protect = missing(
+            &self.protected_from_scale_in,
+            &current.body.protected_from_scale_in,
+        );
         let protected = to_protect.chunks(PROTECTION_BATCH).map(|batch| {
             let protect = move || async move {
                 let request = autoscaling

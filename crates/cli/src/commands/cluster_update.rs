@@ -13,7 +13,7 @@ use aws::inventory::Inventory;
 use aws::observe::{self, Request as Observe};
 use clap::Args;
 use deployment::actual::Observed;
-use deployment::desired::Request;
+use deployment::desired::{InstanceIds, Request};
 use deployment::plan::{Conflict, Plan};
 use deployment::{Account, HostGroup, Names, ResourceId, Settings, update};
 use std::collections::BTreeSet;
@@ -91,6 +91,7 @@ struct Observation {
     account: Account,
     settings: Settings,
     groups: BTreeSet<HostGroup>,
+    instances: InstanceIds,
     observed: Observed,
 }
 
@@ -124,8 +125,10 @@ async fn observe(session: &Session, names: &Names) -> Result<Observation, Failur
     let account = inventory.account().await.map_err(failed)?.clone();
     observed.extend(observe::observe(&inventory, &more).await.map_err(failed)?);
     let groups = update::actual_groups(&settings, &observed);
+    let mut instances = InstanceIds::new();
     for &group in &groups {
         let members = members.iter().filter(|member| member.host_group == group);
+        instances.insert(group, members.clone().map(|member| member.id.clone()).collect());
         let members = members.map(|member| (member.id.as_str(), &member.tags));
         observed.extend([update::actual_members(
             names.cluster(),
@@ -138,6 +141,7 @@ async fn observe(session: &Session, names: &Names) -> Result<Observation, Failur
         account,
         settings,
         groups,
+        instances,
         observed,
     })
 }
@@ -152,6 +156,7 @@ fn plan(names: &Names, observation: &Observation, package: &Package) -> Result<P
         credentials: None,
         uuids: &generated.uuids,
         seal_keys: &generated.seal_keys,
+        instances: &observation.instances,
     };
     let desired = update::desired_update(&request, &observation.groups);
     Plan::new(names.cluster(), desired, observation.observed.clone())

@@ -8,7 +8,7 @@ use crate::resource::Body;
 use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::tags::Tags;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// The Lambda package.
@@ -33,7 +33,11 @@ pub struct Request<'a> {
     pub uuids: &'a [Uuid],
     /// A new seal key for each host group, 32 bytes in base64.
     pub seal_keys: &'a BTreeMap<HostGroup, Secret>,
+    pub instances: &'a InstanceIds,
 }
+
+/// The ids of the instances that an import attaches, or of the members that an update tags, by host group.
+pub type InstanceIds = BTreeMap<HostGroup, BTreeSet<String>>;
 
 /// The tags of an instance of a host group, as its launch template sets them.
 pub fn instance_tags(cluster: &ClusterName, group: HostGroup, user: &Tags) -> Tags {

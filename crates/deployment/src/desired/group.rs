@@ -13,7 +13,6 @@ use crate::resource::{
 use crate::settings::GroupSettings;
 use crate::tags::{self, Tags};
 use crate::value::{Output, Value};
-use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// The join API's stage.
@@ -34,6 +33,7 @@ impl Build<'_> {
         settings: &GroupSettings,
         uuids: &mut impl Iterator<Item = Uuid>,
     ) -> Vec<Desired> {
+        let instances = self.request.instances.get(&group).cloned().unwrap_or_default();
         let mut resources = Vec::new();
         for role_use in RoleUse::ALL {
             // Without a random id, the role exists: the plan uses its actual name.
@@ -61,8 +61,8 @@ impl Build<'_> {
                     ResourceId::PreparedInstances(group),
                     self.names.of(group),
                     PreparedInstances {
-                        to_tag: BTreeSet::new(),
-                        to_protect: BTreeSet::new(),
+                        tagged: instances.clone(),
+                        protected: Some(instances.clone()),
                     },
                     &[],
                 )
@@ -71,8 +71,8 @@ impl Build<'_> {
                 ResourceId::AttachedInstances(group),
                 self.names.of(group),
                 AttachedInstances {
-                    to_attach: BTreeSet::new(),
-                    to_protect_from_scale_in: BTreeSet::new(),
+                    attached: instances.clone(),
+                    protected_from_scale_in: instances,
                 },
                 &[
                     ResourceId::AutoScalingGroup(group),

@@ -1,6 +1,7 @@
 //! A running cluster, as AWS describes it.
 
 use super::network::Network;
+use crate::desired::InstanceIds;
 use crate::names::HostGroup;
 use crate::settings::Volume;
 use crate::tags::Tags;
@@ -82,6 +83,19 @@ impl DiscoveredCluster {
         self.instances
             .iter()
             .filter(|instance| !instance.is_gone() && instance.host_group().or(fallback) == Some(group))
+            .collect()
+    }
+
+    /// The ids of the instances of these host groups.
+    pub fn ids(&self, groups: impl IntoIterator<Item = HostGroup>) -> InstanceIds {
+        let ids = |group| {
+            self.of_group(group)
+                .into_iter()
+                .map(|instance| instance.id.clone())
+        };
+        groups
+            .into_iter()
+            .map(|group| (group, ids(group).collect()))
             .collect()
     }
 }

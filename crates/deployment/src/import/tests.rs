@@ -363,15 +363,15 @@ fn only_pending_changes_of_instances_are_planned() {
             .collect::<BTreeSet<_>>()
     };
     let body = PreparedInstances {
-        to_tag: ids(&[4, 5]),
-        to_protect: ids(&[3, 4, 5]),
+        tagged: ids(&[0, 1, 2, 3]),
+        protected: Some(ids(&[0, 1, 2])),
     };
     assert_eq!(prepared.body, body.into());
     assert_eq!(
         attached.body,
         AttachedInstances {
-            to_attach: ids(&[3, 4, 5]),
-            to_protect_from_scale_in: ids(&[2, 3, 4, 5]),
+            attached: ids(&[0, 1, 2]),
+            protected_from_scale_in: ids(&[0, 1]),
         }
         .into()
     );

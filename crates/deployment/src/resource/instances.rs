@@ -2,24 +2,22 @@ use super::Resolve;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// The imported instances before they are attached: with the tags of their host group and protected from termination.
+/// The imported instances before they are attached. The sets contain ids.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PreparedInstances {
-    /// Ids of instances that lack a tag or have it with another value.
-    pub to_tag: BTreeSet<String>,
-    /// Ids of instances that are not in the group yet: they are protected before they are attached.
-    pub to_protect: BTreeSet<String>,
+    /// The instances that have all tags of their host group.
+    pub tagged: BTreeSet<String>,
+    /// The instances that are protected from termination; `None` in an update, which does not change the protection.
+    pub protected: Option<BTreeSet<String>>,
 }
 
 impl Resolve for PreparedInstances {}
 
-/// The imported instances as members of their group.
+/// The imported instances as members of their group. The sets contain ids.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AttachedInstances {
-    /// Ids of instances that are not members yet.
-    pub to_attach: BTreeSet<String>,
-    /// Ids of instances that the group could terminate: these, and members without scale-in protection.
-    pub to_protect_from_scale_in: BTreeSet<String>,
+    pub attached: BTreeSet<String>,
+    pub protected_from_scale_in: BTreeSet<String>,
 }
 
 impl Resolve for AttachedInstances {}

@@ -66,6 +66,7 @@ pub(super) fn plan(
         credentials: Some(credentials),
         uuids: &generated.uuids,
         seal_keys: &generated.seal_keys,
+        instances: &observation.discovered.ids(settings.groups()),
     });
     let plan = Plan::new(&request.cluster, desired, observation.observed.clone());
     let plan = plan.map_err(|conflicts| errors.extend(conflicts.iter().map(Conflict::to_string)));

@@ -245,7 +245,7 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
         ),
         drift(
             "imported instances",
-            &["to_tag"],
+            &["tagged"],
             &["ec2 CreateTags"],
             aws.ec2
                 .delete_tags()

@@ -28,8 +28,8 @@ fn altered(body: &Body) -> Body {
         Body::AliasRecord(body) => body.target_zone_id = Value::from("other"),
         Body::ClassicHealthCheck(body) => body.interval_seconds = 1,
         Body::AutoScalingGroup(body) => body.min_size = 1,
-        Body::PreparedInstances(body) => drop(body.to_tag.insert(other())),
-        Body::AttachedInstances(body) => drop(body.to_attach.insert(other())),
+        Body::PreparedInstances(body) => drop(body.tagged.insert(other())),
+        Body::AttachedInstances(body) => drop(body.attached.insert(other())),
     }
     body
 }
