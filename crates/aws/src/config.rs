@@ -1,5 +1,6 @@
 //! The SDK's configuration: region, credentials, HTTP client.
 
+use crate::proxy;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
@@ -35,7 +36,7 @@ pub struct Options {
 /// Loads the configuration. It may lack a region: the caller must check this and explain how to set one.
 pub async fn load(options: Options) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https())
+        .http_client(proxy::client())
         // Four attempts instead of the SDK's three, because IAM and EC2 throttle bursts such as an import's.
         .retry_config(RetryConfig::standard().with_max_attempts(4))
         .timeout_config(
@@ -61,7 +62,7 @@ pub async fn load(options: Options) -> SdkConfig {
 /// the binary and slow down its start.
 ///
 /// `app` is the application name ([`app_of`] the function); `variable` reads an environment variable. `AWS_ENDPOINT_URL`, if set,
-/// applies to every service (the lab sets it). The timeouts are short enough that a function with a timeout of 15 seconds can
+/// applies to every service (the lab sets it). No proxy is used, whatever the environment has. The timeouts are short enough that a function with a timeout of 15 seconds can
 /// still report the failure.
 ///
 /// # Errors

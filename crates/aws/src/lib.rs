@@ -18,6 +18,7 @@ pub mod inventory;
 pub mod observe;
 mod pages;
 pub mod permissions;
+mod proxy;
 pub mod requests;
 mod resource;
 mod retry;

@@ -67,7 +67,7 @@ impl HttpConnector for LimitedConnector {
 }
 
 /// Bodies and headers contain passwords and keys: they are never logged. Logs one line at level DEBUG for each attempt of a
-/// request: service, operation, status and duration in milliseconds.
+/// request: service, operation, status, AWS's id of the request, and duration in milliseconds.
 #[derive(Debug)]
 pub struct LogRequests;
 
@@ -108,10 +108,11 @@ impl Intercept for LogRequests {
         let milliseconds = config
             .load::<StartTime>()
             .map_or(0, |start| start.0.elapsed().as_millis());
-        let status = context
-            .response()
-            .map_or(0, |response| response.status().as_u16());
-        tracing::debug!(target: "wekactl::requests", service, operation, status, milliseconds, "request");
+        let response = context.response();
+        let status = response.map_or(0, |response| response.status().as_u16());
+        let id = response.and_then(|response| response.headers().get("x-amzn-requestid"));
+        let request_id = id.unwrap_or_default();
+        tracing::debug!(target: "wekactl::requests", service, operation, status, request_id, milliseconds, "request");
         Ok(())
     }
 }

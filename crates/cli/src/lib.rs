@@ -8,6 +8,7 @@ mod execute;
 mod failure;
 mod flags;
 mod generated;
+mod logging;
 mod package;
 mod password;
 mod plan_view;
@@ -35,7 +36,7 @@ pub fn main() -> ExitCode {
         }
     };
     let printer = Printer::new(arguments.output, arguments.color);
-    start_logging(arguments.verbose);
+    logging::start(arguments.verbose);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -85,23 +86,4 @@ async fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Failure> {
         Command::Completion { shell } => commands::completion::run(shell, printer),
         Command::Version => commands::version::run(printer),
     }
-}
-
-/// Logs to stderr: `LOG_LEVEL` is the filter, else the number of `-v` flags sets the level.
-#[expect(clippy::disallowed_methods, reason = "the program is composed here")]
-fn start_logging(verbose: u8) {
-    let level = std::env::var("LOG_LEVEL").unwrap_or_else(|_| {
-        match verbose {
-            0 => "off",
-            1 => "wekactl=debug",
-            2 => "debug,hyper_util=info,aws_smithy_runtime=info",
-            _ => "trace",
-        }
-        .to_owned()
-    });
-    let filter = tracing_subscriber::EnvFilter::try_new(level).unwrap_or_default();
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .try_init();
 }

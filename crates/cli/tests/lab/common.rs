@@ -88,15 +88,17 @@ impl Lab {
         self.wekactl_with(arguments, &[("WEKA_PASSWORD", PASSWORD)])
     }
 
+    /// Runs wekactl with changes of the lab's environment. An empty value removes a variable.
     pub(crate) fn wekactl_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> RunOutput {
         let mut command = Command::cargo_bin("wekactl").unwrap();
-        let output = command
-            .args(arguments)
-            .env_clear()
-            .envs(self.moto.env())
-            .envs(environment.iter().copied())
-            .output()
-            .unwrap();
+        command.args(arguments).env_clear().envs(self.moto.env());
+        for (name, value) in environment {
+            match *value {
+                "" => command.env_remove(name),
+                value => command.env(name, value),
+            };
+        }
+        let output = command.output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         let ran = RunOutput {
             status: output.status.code().unwrap(),

@@ -11,7 +11,7 @@ use serde_json::Value;
 const OTHER: &str = "another-password";
 
 /// A stack with responding backends, and this password of `admin` in Weka.
-async fn responding(network: u8, password: &str) -> (Lab, WekaCluster) {
+pub(crate) async fn responding(network: u8, password: &str) -> (Lab, WekaCluster) {
     let (lab, stack) = Lab::with(&StackOptions {
         network,
         clients: 0,

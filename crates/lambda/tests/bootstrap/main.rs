@@ -20,13 +20,16 @@ use weka_types::Credentials;
 
 const USER: &str = "admin-of-the-cluster";
 const PASSWORD: &str = "correct-horse'battery$staple";
+/// Nothing listens on the port of the discard protocol.
+const CLOSED_PORT: &str = "http://127.0.0.1:9";
 const SEAL_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
 fn get() -> Value {
     json!({ "httpMethod": "GET", "path": "/wekactl-wk-Backends", "headers": { "x-api-key": "key" }, "body": null })
 }
 
-/// The environment that import sets for a function, with changes.
+/// The environment that import sets for a function, with changes. It also has variables that must have no effect: log levels at
+/// which the AWS SDK shows the bodies of requests, and a proxy that does not respond.
 fn environment(account: &Account, changes: &[(&str, &str)]) -> BTreeMap<String, String> {
     let mut environment: BTreeMap<String, String> = [
         ("REGION", "eu-west-1"),
@@ -39,6 +42,14 @@ fn environment(account: &Account, changes: &[(&str, &str)]) -> BTreeMap<String, 
         ("AWS_SECRET_ACCESS_KEY", "lambdas-own-secret-key"),
         ("AWS_SESSION_TOKEN", "lambdas-own-session-token"),
         ("AWS_ENDPOINT_URL", account.url()),
+        ("LOG_LEVEL", "trace"),
+        ("RUST_LOG", "trace"),
+        ("AWS_LAMBDA_LOG_LEVEL", "TRACE"),
+        ("HTTP_PROXY", CLOSED_PORT),
+        ("http_proxy", CLOSED_PORT),
+        ("HTTPS_PROXY", CLOSED_PORT),
+        ("https_proxy", CLOSED_PORT),
+        ("ALL_PROXY", CLOSED_PORT),
     ]
     .into_iter()
     .chain(changes.iter().copied())
