@@ -96,6 +96,7 @@ fn runs(wekactl: &Path, package: &Path, backends: u32, latency: Duration) -> Res
     let moto = Moto::start(MotoOptions {
         latency,
         record: true,
+        check_requests: false,
         ..MotoOptions::default()
     });
     let moto = moto.map_err(Error::Lab)?;

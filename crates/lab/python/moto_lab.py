@@ -39,6 +39,7 @@ import control  # noqa: E402
 import faults  # noqa: E402
 import moto_patches  # noqa: E402
 import moto_performance  # noqa: E402
+import request_check  # noqa: E402
 from moto_patches.lock import LOCK  # noqa: E402
 
 # The services that wekactl and the lab call: the signing name, and botocore's name.
@@ -102,10 +103,12 @@ class Server(ThreadedWSGIServer):
 class Lab:
     """The WSGI application: moto with a lock and an optional latency."""
 
-    def __init__(self, latency, record):
+    def __init__(self, latency, record, invalid_requests):
         self.moto = DomainDispatcherApplication(create_backend_app)
         self.latency = latency
         self.record = open(record, "a", buffering=1, encoding="utf-8") if record else None
+        # Forks write to the same file.
+        self.invalid_requests = open(invalid_requests, "a", buffering=1, encoding="utf-8") if invalid_requests else None
 
     def serve(self, report_port):
         """Serves on a free port until standard input closes. Calls `report_port` with the port."""
@@ -157,7 +160,11 @@ class Lab:
 
         with LOCK:
             try:
-                if faults.FAULT and faults.fails(not call_of(environ, body)[1].startswith(READS)):
+                violations = self.violations(environ, body)
+                if violations:
+                    status, headers = "400 Bad Request", [("Content-Type", "application/xml")]
+                    response = error_body(environ, "; ".join(violations), "ValidationException").encode()
+                elif faults.FAULT and faults.fails(not call_of(environ, body)[1].startswith(READS)):
                     status, headers = "400 Bad Request", [("Content-Type", "application/xml")]
                     response = error_body(environ, "injected fault").encode()
                 else:
@@ -178,6 +185,14 @@ class Lab:
             headers.append(("Content-Length", str(len(response))))
         start_response(status, headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [response]
+
+    def violations(self, environ, body):
+        """What AWS refuses in this request. Also writes it to a file, because a caller may ignore the error."""
+        service = service_of(environ, body) if self.invalid_requests else None
+        found = request_check.violations(service, environ, body) if service else []
+        for violation in found:
+            self.invalid_requests.write(violation.replace("\n", " ") + "\n")
+        return found
 
     def record_call(self, environ, body, status, response, started):
         service, operation = call_of(environ, body)
@@ -218,12 +233,29 @@ class Lab:
         get_service_model("elb")
 
 
-def error_body(environ, message):
+def error_body(environ, message, code="LabFailure"):
     """An error in the format of the called service, so that an SDK shows the message."""
-    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
-        error = f"<Error><Code>LabFailure</Code><Message>{escape(message)}</Message></Error>"
+    error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+    if is_form(environ):
         return f"<Response><Errors>{error}</Errors>{error}</Response>"
-    return json.dumps({"__type": "LabFailure", "message": message})
+    if "/route53/" in environ.get("HTTP_AUTHORIZATION", ""):
+        return f"<ErrorResponse>{error}</ErrorResponse>"
+    return json.dumps({"__type": code, "message": message})
+
+
+def is_form(environ):
+    return environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
+
+
+def service_of(environ, body):
+    """botocore's name of the called service; None if the request is not a signed call."""
+    try:
+        service = SERVICES[environ["HTTP_AUTHORIZATION"].split("/")[3]]
+    except (KeyError, IndexError):
+        return None
+    # Classic load balancers have the same signing name.
+    is_classic = service == "elbv2" and b"Version=2012-06-01" in body
+    return "elb" if is_classic else service
 
 
 def call_of(environ, body):
@@ -234,7 +266,7 @@ def call_of(environ, body):
         return "", f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
     if target := environ.get("HTTP_X_AMZ_TARGET"):
         return service, target.rsplit(".", 1)[-1]
-    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+    if is_form(environ):
         return service, parse_qs(body.decode()).get("Action", [""])[0]
     try:
         return service, get_service_router(SERVICES[service]).match(Request(environ.copy()))[0].name
@@ -269,6 +301,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--latency-ms", type=float, default=0, help="additional time of each response")
     parser.add_argument("--record", help="file for the recorded calls, one line of JSON each")
+    parser.add_argument("--invalid-requests", help="file for what AWS refuses in requests; without it, they are not checked")
     parser.add_argument("--iam-delay-ms", type=float, default=0, help="how long a new role cannot be assumed")
     parser.add_argument("--function-pending-ms", type=float, default=0, help="how long functions stay Pending")
     parser.add_argument("--attach-pending-ms", type=float, default=0, help="how long attached instances stay Pending")
@@ -279,7 +312,7 @@ def main():
     moto_performance.install()
     delays = (args.iam_delay_ms, args.function_pending_ms, args.attach_pending_ms)
     moto_patches.configure(*(delay / 1000 for delay in delays), args.functions)
-    lab = Lab(args.latency_ms / 1000, args.record)
+    lab = Lab(args.latency_ms / 1000, args.record, args.invalid_requests)
     lab.warm_up()
     # The models have a million permanent objects. Each garbage collection of them takes 0.3 s.
     gc.freeze()

@@ -22,6 +22,9 @@ pub struct MotoOptions {
     pub latency: Duration,
     /// Records all calls for [`Moto::calls`].
     pub record: bool,
+    /// Refuses requests that do not conform to botocore's model of their operation, as AWS does. Dropping the local AWS panics if
+    /// there were any, so that no test passes with them. Takes a millisecond per request: benchmarks do without.
+    pub check_requests: bool,
     /// How long Lambda and Step Functions reject a new role, which simulates IAM's propagation.
     pub iam_delay: Duration,
     /// How long a new function is `Pending`, and a changed one `InProgress`.
@@ -40,6 +43,7 @@ impl Default for MotoOptions {
         Self {
             latency: Duration::ZERO,
             record: false,
+            check_requests: true,
             iam_delay: Duration::ZERO,
             function_pending: Duration::ZERO,
             attach_pending: Duration::ZERO,
@@ -73,7 +77,8 @@ pub struct Call {
     pub error: Option<String>,
 }
 
-/// A running local AWS. Dropping it ends the process.
+/// A running local AWS. Dropping it ends the process, and panics if there were invalid requests
+/// ([`MotoOptions::check_requests`]).
 #[derive(Debug)]
 pub struct Moto {
     /// `None` for a fork.
@@ -81,6 +86,8 @@ pub struct Moto {
     endpoint: String,
     region: String,
     record: Option<NamedTempFile>,
+    /// One line for each error in a request, of the forks too.
+    invalid_requests: Option<NamedTempFile>,
 }
 
 impl Moto {
@@ -90,8 +97,11 @@ impl Moto {
     /// The environment cannot be created, or the process does not start; its output is on standard error.
     pub fn start(options: MotoOptions) -> Result<Self, Error> {
         let python = ensure()?;
-        let record = options.record.then(NamedTempFile::new).transpose();
-        let record = record.map_err(io_error("create a file in", &std::env::temp_dir()))?;
+        let file = |wanted: bool| {
+            let file = wanted.then(NamedTempFile::new).transpose();
+            file.map_err(io_error("create a file in", &std::env::temp_dir()))
+        };
+        let (record, invalid_requests) = (file(options.record)?, file(options.check_requests)?);
         let script = scripts().join("moto_lab.py");
         let mut command = Command::new(&python);
         // -B: do not write compiled scripts to the source tree.
@@ -117,8 +127,10 @@ impl Moto {
         ] {
             command.env_remove(name);
         }
-        if let Some(file) = &record {
-            command.arg("--record").arg(file.path());
+        for (name, file) in [("--record", &record), ("--invalid-requests", &invalid_requests)] {
+            if let Some(file) = file {
+                command.arg(name).arg(file.path());
+            }
         }
         // moto exits when its standard input closes, even if this process is killed.
         let mut process = command
@@ -151,6 +163,7 @@ impl Moto {
             endpoint: format!("http://127.0.0.1:{port}"),
             region: options.region,
             record,
+            invalid_requests,
         })
     }
 
@@ -166,6 +179,7 @@ impl Moto {
             endpoint: format!("http://127.0.0.1:{port}"),
             region: self.region.clone(),
             record: None,
+            invalid_requests: None,
         })
     }
 
@@ -222,6 +236,22 @@ impl Moto {
             })
     }
 
+    /// What AWS refuses in the requests so far: operation, member and rule. Forgets them, so that dropping does not panic: for tests
+    /// that send such requests on purpose.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn take_invalid_requests(&self) -> Result<Vec<String>, Error> {
+        let Some(file) = &self.invalid_requests else {
+            return Ok(Vec::new());
+        };
+        let text = fs::read_to_string(file.path()).map_err(io_error("read", file.path()))?;
+        file.as_file()
+            .set_len(0)
+            .map_err(io_error("truncate", file.path()))?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
     /// Runs a Python script against this AWS and parses the JSON that it prints. boto3 is available.
     ///
     /// # Errors
@@ -258,6 +288,11 @@ impl Drop for Moto {
         if let Some(process) = &mut self.process {
             let _ = process.kill();
             let _ = process.wait();
+            let invalid = self.take_invalid_requests();
+            assert!(
+                std::thread::panicking() || matches!(&invalid, Ok(lines) if lines.is_empty()),
+                "AWS refuses these requests: {invalid:#?}"
+            );
         } else if let Ok(mut stream) = TcpStream::connect(self.endpoint.trim_start_matches("http://")) {
             let body = r#"{"region":""}"#;
             let head = format!(

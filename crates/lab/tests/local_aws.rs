@@ -131,10 +131,42 @@ fn calls_are_recorded_and_take_the_configured_latency() {
     );
 }
 
-/// The script returns every AWS behaviour that the patched moto lacks.
+/// Each of the script's requests breaks one rule of botocore's model of its operation.
+#[test]
+fn requests_that_aws_refuses_are_refused_and_recorded() {
+    #[derive(serde::Deserialize)]
+    struct Sent {
+        failures: Vec<String>,
+        sent: usize,
+    }
+    let moto = Moto::start(MotoOptions::default()).unwrap();
+    let script: Sent = moto.run(&script("request_check.py"), None::<&str>).unwrap();
+    assert!(script.failures.is_empty(), "{:#?}", script.failures);
+    let recorded = moto.take_invalid_requests().unwrap();
+    assert_eq!(recorded.len(), script.sent, "{recorded:#?}");
+    for protocol in ["iam ", "ec2 ", "kms ", "lambda ", "route53 "] {
+        assert!(
+            recorded.iter().any(|line| line.starts_with(protocol)),
+            "{recorded:#?}"
+        );
+    }
+}
+
+#[test]
+#[should_panic(expected = "AWS refuses these requests")]
+fn test_fails_if_it_ignores_a_refused_request() {
+    let moto = Moto::start(MotoOptions::default()).unwrap();
+    let _: Value = moto.run(&script("request_check.py"), None::<&str>).unwrap();
+}
+
+/// The script returns every AWS behaviour that the patched moto lacks. Some of its requests are invalid on purpose.
 #[test]
 fn moto_patches_match_aws() {
-    let moto = Moto::start(MotoOptions::default()).unwrap();
+    let moto = Moto::start(MotoOptions {
+        check_requests: false,
+        ..MotoOptions::default()
+    })
+    .unwrap();
     let options = StackOptions {
         terminated_backends: 1,
         http_tokens: "required".to_owned(),

@@ -115,6 +115,7 @@ async fn terminate(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(
     let options = MotoOptions {
         latency: LATENCY,
         record: true,
+        check_requests: false,
         ..MotoOptions::default()
     };
     let moto = import(options, GROUP_SIZE, wekactl, package)?;
