@@ -70,6 +70,8 @@ clients! {
     route53: aws_sdk_route53;
     /// Step Functions.
     sfn: aws_sdk_sfn;
+    /// Resource Groups Tagging.
+    tagging: aws_sdk_resourcegroupstagging;
     /// STS.
     sts: aws_sdk_sts;
 }

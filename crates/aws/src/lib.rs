@@ -16,6 +16,7 @@ pub mod graph;
 pub mod group;
 pub mod inventory;
 pub mod observe;
+mod once;
 mod pages;
 pub mod permissions;
 mod proxy;

@@ -56,9 +56,8 @@ pub async fn observe(inventory: &Inventory<'_>, request: &Request<'_>) -> Result
 
 /// Everything that a teardown decides about, in whatever state an interrupted import, update or destroy left it.
 ///
-/// Resources are found by their names, and several can have the same name. A KMS key without its alias is not found: reading the
-/// tags of all keys in the account would take one request per key. Only an import that was killed between two requests leaves such
-/// a key; it costs a dollar per month and decrypts nothing.
+/// Resources are found by their names, and several can have the same name. A KMS key has no name until it has an alias: it is also found
+/// by its tag.
 ///
 /// # Errors
 /// The first request that failed: what cannot be read is never treated as missing.

@@ -126,6 +126,7 @@ pub const ACTIONS: &[&str] = &[
     "states:TagResource",
     "states:UpdateStateMachine",
     "sts:GetCallerIdentity",
+    "tag:GetResources",
 ];
 
 /// Every IAM action that `cluster destroy` needs in addition to [`ACTIONS`]. They are not checked up front: import must not fail

@@ -168,9 +168,16 @@ def exit(region):  # noqa: A001
     os._exit(0)
 
 
-def fail_after(region, requests):
+def fail_after(region, requests, lost=None):
+    if lost not in (None, *faults.LOST):
+        raise Rejected(f"{lost!r} is not a way to lose a response")
     with LOCK:
-        faults.fail_after(requests)
+        faults.fail_after(requests, lost)
+
+
+def fault_pending(region):  # noqa: ARG001
+    """Whether requests will still fail."""
+    return bool(faults.FAULT)
 
 
 def list_resources(region):
@@ -202,6 +209,6 @@ OPERATIONS = {
     operation.__name__: operation
     for operation in (
         tick, instances, group, set_desired_capacity, set_rule_enabled, advance_time, set_instance_state,
-        set_instance_health, exit, fail_after, list_resources,
+        set_instance_health, exit, fail_after, fault_pending, list_resources,
     )  # fmt: skip
 }

@@ -58,6 +58,7 @@ SERVICES = {
     "route53": "route53",
     "states": "stepfunctions",
     "sts": "sts",
+    "tagging": "resourcegroupstaggingapi",
 }
 
 # Services whose operations are identified by method and path.
@@ -66,6 +67,10 @@ REST = ("apigateway", "lambda", "route53")
 READS = (
     "BatchGet", "Describe", "Filter", "Get", "Head", "List", "Lookup", "Query", "Scan", "Simulate", "Test", "Validate",
 )  # fmt: skip
+
+
+class ConnectionClosed(Exception):
+    """The connection closes without a response."""
 
 
 class Handler(MotoRequestHandler):
@@ -84,9 +89,12 @@ class Handler(MotoRequestHandler):
                 self.send_header(name, value)
             self.end_headers()
 
-        for part in self.server.app(self.make_environ(), start_response):
-            self.wfile.write(part)
-        self.wfile.flush()
+        try:
+            for part in self.server.app(self.make_environ(), start_response):
+                self.wfile.write(part)
+            self.wfile.flush()
+        except ConnectionClosed:
+            self.close_connection = True
 
     def log(self, *_args, **_kwargs):
         pass
@@ -152,6 +160,7 @@ class Lab:
             return control.handle(environ, body, start_response, self)
         status = "500 Internal Server Error"
         headers = [("Content-Type", "application/json")]
+        fault = None
 
         def set_response(new_status, new_headers, _exc_info=None):
             nonlocal status, headers
@@ -164,11 +173,17 @@ class Lab:
                 if violations:
                     status, headers = "400 Bad Request", [("Content-Type", "application/xml")]
                     response = error_body(environ, "; ".join(violations), "ValidationException").encode()
-                elif faults.FAULT and faults.fails(not call_of(environ, body)[1].startswith(READS)):
+                elif (fault := faults.FAULT and faults.next_fault(self.is_mutating(environ, body))) == faults.REFUSED:
                     status, headers = "400 Bad Request", [("Content-Type", "application/xml")]
                     response = error_body(environ, "injected fault").encode()
                 else:
                     response = b"".join(self.moto(environ, set_response))
+                    if not status.startswith("2"):
+                        # The request was rejected: there is nothing to lose.
+                        fault = None
+                    elif fault:
+                        status, headers = "500 Internal Server Error", [("Content-Type", "application/xml")]
+                        response = error_body(environ, "injected fault", "InternalFailure").encode()
             except Exception as error:  # noqa: BLE001
                 # The SDKs retry a 500, but not a 501.
                 status, headers = "501 Not Implemented", [("Content-Type", "text/plain")]
@@ -179,12 +194,18 @@ class Lab:
             time.sleep(self.latency)
         if self.record:
             self.record_call(environ, body, status, response, started)
+        if fault == "closed":
+            raise ConnectionClosed
         # The connection stays open, so the length must be correct. Some of moto's lengths are wrong.
         headers = [header for header in headers if header[0].lower() not in ("connection", "content-length")]
         if not status.startswith("204"):
             headers.append(("Content-Length", str(len(response))))
         start_response(status, headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [response]
+
+    @staticmethod
+    def is_mutating(environ, body):
+        return not call_of(environ, body)[1].startswith(READS)
 
     def violations(self, environ, body):
         """What AWS refuses in this request. Also writes it to a file, because a caller may ignore the error."""

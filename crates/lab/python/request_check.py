@@ -13,7 +13,7 @@ from botocore.serialize import create_serializer
 from botocore.validate import ParamValidator
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import Request, determine_request_protocol
-from moto.core.routing import ServiceOperationRouter
+from moto.core.routing import get_service_router
 from moto.core.utils import get_service_model
 
 # Members of a form that belong to the protocol.
@@ -88,11 +88,6 @@ def code_point(pair):
     return f"\\U{0x10000 + (high - 0xD800) * 0x400 + (low - 0xDC00):08X}"
 
 
-@functools.cache
-def router(service):
-    return ServiceOperationRouter(get_service_model(service))
-
-
 def violations(service, environ, body):
     """What AWS refuses in a request: one line for each error, with its operation, member and rule."""
     request = Request(environ.copy())
@@ -103,7 +98,7 @@ def violations(service, environ, body):
     if form:
         operation, labels = model.operation_model(form["Action"][0]), {}
     else:
-        operation, labels = router(service).match(request)
+        operation, labels = get_service_router(service).match(request)
     values = dict(parse_qsl(body.decode(), keep_blank_values=True)) if form else request.args
     parser = PROTOCOL_PARSERS[protocol](operation)
     fields = {

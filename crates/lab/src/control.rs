@@ -105,6 +105,15 @@ pub enum InstanceState {
     Terminated,
 }
 
+/// How a response is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// The connection closes.
+    Closed,
+    /// AWS responds with status 500.
+    InternalError,
+}
+
 impl Control {
     pub fn new(moto: &Moto) -> Self {
         Self {
@@ -206,6 +215,27 @@ impl Control {
     /// [`Error::Unreachable`].
     pub async fn fail_after(&self, requests: Option<u32>) -> Result<(), Error> {
         self.request("fail_after", json!({ "requests": requests })).await
+    }
+
+    /// Executes the next `requests` mutating requests normally. The one after them is executed too, but its response is lost.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`].
+    pub async fn lose_response_after(&self, requests: u32, lost: Lost) -> Result<(), Error> {
+        let lost = match lost {
+            Lost::Closed => "closed",
+            Lost::InternalError => "internal error",
+        };
+        self.request("fail_after", json!({ "requests": requests, "lost": lost }))
+            .await
+    }
+
+    /// Whether a request will still fail or lose its response.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`].
+    pub async fn fault_pending(&self) -> Result<bool, Error> {
+        self.request("fault_pending", json!({})).await
     }
 
     /// All resources of the kinds that wekactl creates and all instances that are not terminated, one line per resource.

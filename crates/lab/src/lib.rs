@@ -21,7 +21,7 @@ mod stack;
 mod tick;
 pub mod weka_cluster;
 
-pub use control::{Control, Execution, Group, Instance, InstanceState};
+pub use control::{Control, Execution, Group, Instance, InstanceState, Lost};
 pub use dump::dump;
 pub use error::Error;
 pub use functions::Functions;

@@ -1,9 +1,11 @@
 //! Import, migration and destroy, interrupted at each of their steps, can be resumed or destroyed.
 //!
+//! So can an import that lost a response, although AWS had executed the request.
+//!
 //! The interruption is a refusal of every mutating call from the n-th on. Each n starts with a copy of the same AWS.
 
 use crate::common::{Lab, RunOutput};
-use lab::{Control, GoImportOptions, Stack, StackOptions};
+use lab::{Control, GoImportOptions, Lost, Stack, StackOptions};
 use regex::Regex;
 use std::collections::BTreeSet;
 
@@ -86,12 +88,7 @@ async fn import_interrupted_at_any_step_can_be_destroyed() {
     let (lab, _) = lab();
     let before = inventory(&lab).await;
     let import = |lab: &Lab, _| lab.import(&[]);
-    let times = interrupted_at_every_step(&lab, import, async |copy, changes, ran| {
-        let mut before = before.clone();
-        // The only resource that remains is reported: a key without an alias that could not be deleted.
-        if ran.stderr.contains("delete it manually") {
-            before.push("key of wekactl: settings of the Weka cluster wk".to_owned());
-        }
+    let times = interrupted_at_every_step(&lab, import, async |copy, changes, _| {
         destroys_completely(
             copy,
             destroy_flags(changes),
@@ -138,28 +135,22 @@ fn without_role_names(inventory: Vec<String>) -> Vec<String> {
 #[tokio::test]
 async fn import_interrupted_at_any_step_resumes_to_the_same_account() {
     let (lab, _) = lab();
+    let before = inventory(&lab).await;
     let whole = {
         let copy = lab.fork().await;
         copy.import(&[]).ok();
         without_role_names(inventory(&copy).await)
     };
     let import = |lab: &Lab, _| lab.import(&[]);
-    let times = interrupted_at_every_step(&lab, import, async |copy, changes, ran| {
+    let times = interrupted_at_every_step(&lab, import, async |copy, changes, _| {
         let again = copy.import(&[]);
         assert_eq!(again.status, 0, "after {changes} changes:\n{}", again.stderr);
         // Every field has its desired value.
         let more = copy.import(&["--dry-run", "--detailed-exitcode"]);
         assert_eq!(more.status, 0, "after {changes} changes:\n{}", more.stderr);
-        let mut whole = whole.clone();
-        if ran.stderr.contains("delete it manually") {
-            whole.push("key of wekactl: settings of the Weka cluster wk".to_owned());
-            whole.sort();
-        }
-        assert_eq!(
-            without_role_names(inventory(copy).await),
-            whole,
-            "after {changes} changes"
-        );
+        let context = format!("import interrupted after {changes} changes and resumed");
+        assert_eq!(without_role_names(inventory(copy).await), whole, "{context}");
+        destroys_completely(copy, destroy_flags(changes), &before, &context).await;
     })
     .await;
     assert!(times > 50, "{times}");
@@ -193,4 +184,45 @@ async fn migration_interrupted_at_any_step_resumes_or_can_be_destroyed() {
     })
     .await;
     assert!(times > 50, "{times}");
+}
+
+/// A repeated request must not create a second resource that nothing refers to.
+#[tokio::test]
+async fn import_that_loses_any_response_resumes_to_the_same_account() {
+    let (lab, _) = lab();
+    let before = inventory(&lab).await;
+    let whole = {
+        let copy = lab.fork().await;
+        copy.import(&[]).ok();
+        without_role_names(inventory(&copy).await)
+    };
+    let mut changes = 0;
+    loop {
+        let copy = lab.fork().await;
+        let control = Control::new(&copy.moto);
+        let lost = if changes % 2 == 0 {
+            Lost::Closed
+        } else {
+            Lost::InternalError
+        };
+        control.lose_response_after(changes, lost).await.unwrap();
+        let ran = copy.import(&[]);
+        if control.fault_pending().await.unwrap() {
+            ran.ok();
+            break;
+        }
+        let context = format!("response {changes} was lost: {lost:?}");
+        assert!(matches!(ran.status, 0 | 1), "{context}: {ran:?}");
+        let again = copy.import(&[]);
+        assert_eq!(again.status, 0, "{context}:\n{}", again.stderr);
+        assert_eq!(
+            without_role_names(inventory(&copy).await),
+            whole,
+            "{context}:\n{}",
+            ran.stderr
+        );
+        destroys_completely(&copy, destroy_flags(changes), &before, &context).await;
+        changes += 1;
+    }
+    assert!(changes > 50, "{changes}");
 }

@@ -62,5 +62,9 @@ fn action(call: &Call) -> String {
         }
         _ => &call.operation,
     };
-    format!("{}:{operation}", call.service)
+    let prefix = match call.service.as_str() {
+        "tagging" => "tag",
+        service => service,
+    };
+    format!("{prefix}:{operation}")
 }

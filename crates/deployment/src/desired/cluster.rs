@@ -23,6 +23,7 @@ impl Build<'_> {
                 Id::KmsKey,
                 names.key_alias(),
                 KmsKey {
+                    alias: names.key_alias(),
                     state: "Enabled".to_owned(),
                     rotation: true,
                 },

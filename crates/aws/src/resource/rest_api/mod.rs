@@ -8,6 +8,7 @@ use super::{DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target};
 use crate::cloud::Cloud;
 use crate::error::{Context, Result, required_field};
 use crate::inventory::Inventory;
+use crate::once::{created_or_found, once};
 use aws_sdk_apigateway::types::{
     ApiStage, EndpointConfiguration, EndpointType, IntegrationType, Op, ThrottleSettings,
 };
@@ -18,7 +19,7 @@ use deployment::plan::Teardown;
 use deployment::policy::Policy;
 use deployment::resource::RestApi;
 use deployment::{HostGroup, Tags};
-use parts::Parts;
+use parts::{Parts, is_ours};
 
 impl Observe for RestApi {
     async fn observe(inventory: &Inventory<'_>, key: Self::Key) -> Result<Option<Actual<Self>>> {
@@ -69,9 +70,11 @@ impl Resource for RestApi {
     type Key = HostGroup;
 
     async fn create(&self, cloud: &Cloud, target: &Target<'_, Self::Key>) -> Result<Outputs> {
+        const OPERATION: &str = "apigateway CreateRestApi";
         let gateway = &cloud.clients.apigateway;
+        let find = async || Parts::find(gateway, target.name, cloud.names.cluster()).await;
         let created = async {
-            gateway
+            let request = gateway
                 .create_rest_api()
                 .name(target.name)
                 .description("Wekactl host join info API")
@@ -81,16 +84,20 @@ impl Resource for RestApi {
                         .build(),
                 )
                 .set_policy(self.policy.as_ref().map(Policy::document))
-                .set_tags(Some(tags(target)))
-                .send()
-                .await
-                .context("apigateway CreateRestApi")
+                .set_tags(Some(tags(target)));
+            let created = once!(request, aws_sdk_apigateway, create_rest_api::CreateRestApiError).await;
+            let created = created.map(|api| (api.id, api.root_resource_id));
+            created_or_found(OPERATION, created, async || {
+                let parts = find().await?;
+                let ours = parts.api.filter(|api| is_ours(api.tags(), cloud.names.cluster()));
+                Ok(ours.map(|api| (api.id, parts.root_id)))
+            })
+            .await
         };
         // Usage plan and key of a deleted API are used again.
-        let (parts, api) =
-            tokio::try_join!(Parts::find(gateway, target.name, cloud.names.cluster()), created)?;
-        let id = required_field(api.id, "apigateway CreateRestApi", "id")?;
-        let root = required_field(api.root_resource_id, "apigateway CreateRestApi", "root resource")?;
+        let (parts, (id, root)) = tokio::try_join!(find(), created)?;
+        let id = required_field(id, OPERATION, "id")?;
+        let root = required_field(root, OPERATION, "root resource")?;
         let (staged, key) = tokio::try_join!(
             self.set_method(cloud, &id, &root, None),
             self.set_key(cloud, target, parts.key.as_ref())
@@ -275,8 +282,14 @@ impl Ensure for RestApi {
                     .name(target.name)
                     .enabled(true)
                     .set_tags(Some(tags(target)));
-                let created = request.send().await.context(OPERATION)?;
-                (required_field(created.id, OPERATION, "id")?, created.value)
+                let created = once!(request, aws_sdk_apigateway, create_api_key::CreateApiKeyError).await;
+                let created = created.map(|key| (key.id, key.value));
+                let created = created_or_found(OPERATION, created, async || {
+                    let parts = Parts::find(gateway, target.name, cloud.names.cluster()).await?;
+                    Ok(parts.key.map(|key| (key.id, key.value)))
+                });
+                let (id, value) = created.await?;
+                (required_field(id, OPERATION, "id")?, value)
             }
         };
         Ok((id, required_field(value, OPERATION, "value")?))
@@ -322,7 +335,7 @@ impl Ensure for RestApi {
                 id
             }
             None => {
-                let created = gateway
+                let request = gateway
                     .create_usage_plan()
                     .name(target.name)
                     .api_stages(ApiStage::builder().api_id(api).stage(&self.stage).build())
@@ -332,11 +345,19 @@ impl Ensure for RestApi {
                             .burst_limit(i32::try_from(limits.burst).unwrap_or(i32::MAX))
                             .build()
                     }))
-                    .set_tags(Some(tags(target)))
-                    .send()
-                    .await
-                    .context("apigateway CreateUsagePlan")?;
-                required_field(created.id, "apigateway CreateUsagePlan", "id")?
+                    .set_tags(Some(tags(target)));
+                let created = once!(
+                    request,
+                    aws_sdk_apigateway,
+                    create_usage_plan::CreateUsagePlanError
+                )
+                .await;
+                let created = created.map(|plan| plan.id);
+                let created = created_or_found("apigateway CreateUsagePlan", created, async || {
+                    let parts = Parts::find(gateway, target.name, cloud.names.cluster()).await?;
+                    Ok(parts.plan.map(|plan| plan.id))
+                });
+                required_field(created.await?, "apigateway CreateUsagePlan", "id")?
             }
         };
         if !parts.is_some_and(|parts| parts.key_in_plan) {

@@ -4,6 +4,7 @@ use crate::pages::all;
 use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::types::{ApiKey, IntegrationType, Method, RestApi, UsagePlan};
 use deployment::{ClusterName, Tags};
+use std::collections::HashMap;
 
 /// The existing parts of a join API. Usage plan and key can exist without the API. Names are not unique in API Gateway: parts
 /// with the tag of the cluster come first.
@@ -49,9 +50,7 @@ impl Parts {
                 "apigateway GetApiKeys"
             ),
         )?;
-        let ours = |tags: Option<&std::collections::HashMap<String, String>>| {
-            Tags(tags.cloned().unwrap_or_default().into_iter().collect()).are_of(cluster)
-        };
+        let ours = |tags: Option<&HashMap<String, String>>| is_ours(tags, cluster);
         let mut named: Vec<_> = apis.into_iter().filter(|api| api.name() == Some(name)).collect();
         named.sort_by_key(|api| !ours(api.tags()));
         let api = named.into_iter().next();
@@ -150,7 +149,7 @@ impl Parts {
 
     /// Usage plan and key that lack one of these tags, as paths in ARNs of API Gateway.
     pub(super) fn untagged(&self, tags: Option<&Tags>) -> Vec<String> {
-        let lacks = |actual: Option<&std::collections::HashMap<String, String>>| {
+        let lacks = |actual: Option<&HashMap<String, String>>| {
             let actual = Tags(actual.cloned().unwrap_or_default().into_iter().collect());
             tags.is_some_and(|tags| !tags.missing_in(&actual).is_empty())
         };
@@ -178,6 +177,11 @@ async fn is_key_of(gateway: &Client, plan: Option<&UsagePlan>, key: Option<&ApiK
     let request = gateway.get_usage_plan_key().usage_plan_id(plan).key_id(key);
     let response = request.send().await.context("apigateway GetUsagePlanKey");
     Ok(ignore_not_found(response)?.is_some())
+}
+
+/// Whether a part has the tag of the cluster.
+pub(super) fn is_ours(tags: Option<&HashMap<String, String>>, cluster: &ClusterName) -> bool {
+    Tags(tags.cloned().unwrap_or_default().into_iter().collect()).are_of(cluster)
 }
 
 /// Whether a plan covers an API.

@@ -30,6 +30,7 @@ async fn new_key_gets_its_alias_when_it_is_visible() {
     ]);
     let cloud = cloud(Clients::new(&config(client.clone())));
     let key = KmsKey {
+        alias: "alias/wekactl-wk".to_owned(),
         state: "Enabled".to_owned(),
         rotation: true,
     };

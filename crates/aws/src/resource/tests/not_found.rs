@@ -41,7 +41,10 @@ fn cases() -> Vec<(ResourceId, Vec<Response>)> {
     vec![
         (
             ResourceId::KmsKey,
-            vec![json_error("DescribeKey", "NotFoundException")],
+            vec![
+                json_error("DescribeKey", "NotFoundException"),
+                json("GetResources", r#"{"ResourceTagMappingList":[]}"#),
+            ],
         ),
         (
             ResourceId::Table,
