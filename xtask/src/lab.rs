@@ -4,7 +4,7 @@ mod demo;
 mod table;
 
 use crate::package::archive::{self, Compression};
-use crate::process::{Error, build_step, cargo, file_error, log, print, step, with_python};
+use crate::process::{Error, build_step, cargo, file_error, log, print, step, with_installed};
 use lab::weka_cluster::{self, WekaCluster};
 use lab::{
     Control, Functions, Hardware, Moto, MotoOptions, ScalingLoop, ScalingLoopOptions, Stack, StackOptions,
@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), Error> {
     // Everything slow comes first, so that the demo runs without a pause.
-    let programs = with_python(|| {
+    let programs = with_installed(&[lab::ensure_python], || {
         if arguments.no_import {
             Ok(None)
         } else {

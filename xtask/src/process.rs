@@ -2,7 +2,7 @@
 
 use crate::progress;
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -99,17 +99,21 @@ pub(crate) fn cargo(root: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Installs the lab's Python environment while `work` runs: the one waits for the network, the other uses the processor.
-pub(crate) fn with_python<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+/// Runs these installations of the lab while `work` runs: they wait for the network, and it uses the processor.
+pub(crate) fn with_installed<T>(
+    installations: &[fn() -> Result<PathBuf, lab::Error>],
+    work: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
     std::thread::scope(|scope| {
-        let python = scope.spawn(lab::ensure_python);
+        let running: Vec<_> = installations.iter().map(|install| scope.spawn(install)).collect();
         let result = work();
-        match python.join() {
-            Ok(installed) => installed.map_err(Error::Lab).and(result),
-            Err(_) => Err(Error::Other(
-                "installing the Python environment panicked".to_owned(),
-            )),
+        for installation in running {
+            let installed = installation
+                .join()
+                .map_err(|_| Error::Other("an installation panicked".to_owned()))?;
+            installed.map_err(Error::Lab)?;
         }
+        result
     })
 }
 

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every check that CI runs. It stops at the first failure.
 
-use crate::process::{Error, build_step, cargo, step, with_python};
+use crate::process::{Error, build_step, cargo, step, with_installed};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -17,7 +17,8 @@ pub(crate) fn run(root: &Path) -> Result<(), Error> {
         "-D",
         "warnings",
     ];
-    with_python(|| build_step("clippy", &mut cargo(root, &clippy)))?;
+    let tools = [lab::ensure_python, lab::ensure_policy_tools];
+    with_installed(&tools, || build_step("clippy", &mut cargo(root, &clippy)))?;
     let doc = ["doc", "--workspace", "--no-deps", "--locked"];
     build_step(
         "documentation",

@@ -1,170 +1,68 @@
 //! The permissions that the caller needs, and which of them are missing.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pages::all;
 use aws_sdk_iam::Client;
-use aws_sdk_iam::types::PolicyEvaluationDecisionType;
+use aws_sdk_iam::types::{EvaluationResult, PolicyEvaluationDecisionType as Decision};
+use deployment::{Account, FunctionType, HostGroup, Names, RoleUse};
+use futures::future::try_join_all;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
 
-/// The maximum number of actions of one simulation.
-const MAX_ACTIONS: usize = 100;
+/// The policy that `cluster import` and `cluster update` need. `docs/permissions.md` has it too.
+pub const IMPORT: &str = include_str!("permissions/import.json");
 
-/// Every IAM action that `cluster import` may need. `docs/permissions.md` has them as a policy.
-pub const ACTIONS: &[&str] = &[
-    "apigateway:DELETE",
-    "apigateway:GET",
-    "apigateway:PATCH",
-    "apigateway:POST",
-    "apigateway:PUT",
-    "apigateway:UpdateRestApiPolicy",
-    "autoscaling:AttachInstances",
-    "autoscaling:AttachLoadBalancerTargetGroups",
-    "autoscaling:AttachLoadBalancers",
-    "autoscaling:CreateAutoScalingGroup",
-    "autoscaling:CreateOrUpdateTags",
-    "autoscaling:DescribeAutoScalingGroups",
-    "autoscaling:DescribeAutoScalingInstances",
-    "autoscaling:SetInstanceProtection",
-    "autoscaling:SuspendProcesses",
-    "autoscaling:UpdateAutoScalingGroup",
-    "cloudformation:DescribeStacks",
-    "cloudformation:ListStackResources",
-    "dynamodb:CreateTable",
-    "dynamodb:DescribeContinuousBackups",
-    "dynamodb:DescribeTable",
-    "dynamodb:GetItem",
-    "dynamodb:ListTagsOfResource",
-    "dynamodb:PutItem",
-    "dynamodb:TagResource",
-    "dynamodb:UpdateContinuousBackups",
-    "dynamodb:UpdateTable",
-    "ec2:CreateLaunchTemplate",
-    "ec2:CreateLaunchTemplateVersion",
-    "ec2:CreateTags",
-    "ec2:DescribeInstances",
-    "ec2:DescribeLaunchTemplateVersions",
-    "ec2:DescribeLaunchTemplates",
-    "ec2:DescribeRouteTables",
-    "ec2:DescribeSecurityGroups",
-    "ec2:DescribeSubnets",
-    "ec2:DescribeVolumes",
-    "ec2:DescribeVpcEndpoints",
-    "ec2:DescribeVpcs",
-    "ec2:ModifyInstanceAttribute",
-    "ec2:ModifyLaunchTemplate",
-    "ec2:RunInstances",
-    "elasticloadbalancing:AddTags",
-    "elasticloadbalancing:ConfigureHealthCheck",
-    "elasticloadbalancing:CreateListener",
-    "elasticloadbalancing:CreateLoadBalancer",
-    "elasticloadbalancing:CreateTargetGroup",
-    "elasticloadbalancing:DescribeListeners",
-    "elasticloadbalancing:DescribeLoadBalancers",
-    "elasticloadbalancing:DescribeTags",
-    "elasticloadbalancing:DescribeTargetGroups",
-    "elasticloadbalancing:ModifyListener",
-    "elasticloadbalancing:ModifyTargetGroup",
-    "elasticloadbalancing:SetSecurityGroups",
-    "elasticloadbalancing:SetSubnets",
-    "events:DescribeRule",
-    "events:ListTagsForResource",
-    "events:ListTargetsByRule",
-    "events:PutRule",
-    "events:PutTargets",
-    "events:RemoveTargets",
-    "events:TagResource",
-    "iam:CreateRole",
-    "iam:DeleteRolePolicy",
-    "iam:DetachRolePolicy",
-    "iam:GetRole",
-    "iam:GetRolePolicy",
-    "iam:ListAttachedRolePolicies",
-    "iam:ListRolePolicies",
-    "iam:ListRoles",
-    "iam:PassRole",
-    "iam:PutRolePolicy",
-    "iam:TagRole",
-    "iam:UpdateAssumeRolePolicy",
-    "kms:CancelKeyDeletion",
-    "kms:CreateAlias",
-    "kms:CreateGrant",
-    "kms:CreateKey",
-    "kms:Decrypt",
-    "kms:DescribeKey",
-    "kms:EnableKey",
-    "kms:EnableKeyRotation",
-    "kms:Encrypt",
-    "kms:GenerateDataKey",
-    "kms:GenerateDataKeyWithoutPlaintext",
-    "kms:GetKeyRotationStatus",
-    "kms:ListResourceTags",
-    "kms:ReEncryptFrom",
-    "kms:ReEncryptTo",
-    "kms:ScheduleKeyDeletion",
-    "kms:TagResource",
-    "lambda:AddPermission",
-    "lambda:CreateFunction",
-    "lambda:GetFunction",
-    "lambda:GetFunctionConfiguration",
-    "lambda:GetPolicy",
-    "lambda:ListTags",
-    "lambda:RemovePermission",
-    "lambda:TagResource",
-    "lambda:UpdateFunctionCode",
-    "lambda:UpdateFunctionConfiguration",
-    "logs:CreateLogDelivery",
-    "logs:CreateLogGroup",
-    "logs:DescribeLogGroups",
-    "logs:ListTagsForResource",
-    "logs:PutRetentionPolicy",
-    "logs:TagResource",
-    "route53:ChangeResourceRecordSets",
-    "route53:GetHostedZone",
-    "route53:ListResourceRecordSets",
-    "states:CreateStateMachine",
-    "states:DescribeStateMachine",
-    "states:ListTagsForResource",
-    "states:TagResource",
-    "states:UpdateStateMachine",
-    "sts:GetCallerIdentity",
-    "tag:GetResources",
-];
+/// What `cluster list` needs in addition to [`IMPORT`]: listing all stacks names none.
+pub const LIST: &str = include_str!("permissions/list.json");
 
-/// Every IAM action that `cluster destroy` needs in addition to [`ACTIONS`]. They are not checked up front: import must not fail
-/// because of an action that only destroy needs, and a destroy that lacks one deletes the rest, names the action, and resumes when
-/// it is run again.
-pub const ACTIONS_OF_DESTROY: &[&str] = &[
-    "autoscaling:DeleteAutoScalingGroup",
-    "autoscaling:DetachInstances",
-    "dynamodb:DeleteTable",
-    "ec2:DeleteLaunchTemplate",
-    "ec2:DeleteTags",
-    "ec2:TerminateInstances",
-    "elasticloadbalancing:DeleteListener",
-    "elasticloadbalancing:DeleteLoadBalancer",
-    "elasticloadbalancing:DeleteTargetGroup",
-    "elasticloadbalancing:RegisterInstancesWithLoadBalancer",
-    "events:DeleteRule",
-    "iam:DeleteRole",
-    "kms:DeleteAlias",
-    "lambda:DeleteFunction",
-    "logs:DeleteLogGroup",
-    "states:DeleteStateMachine",
-    "states:ListExecutions",
-    "states:StopExecution",
-];
+/// What `cluster change-credentials` needs in addition to [`IMPORT`].
+pub const CHANGE_CREDENTIALS: &str = include_str!("permissions/change-credentials.json");
 
-/// The IAM action that `cluster change-credentials` needs in addition to those of [`ACTIONS`] that read the settings.
-pub const ACTIONS_OF_CHANGE_CREDENTIALS: &[&str] = &["dynamodb:UpdateItem"];
+/// What `cluster destroy` needs in addition to [`IMPORT`]. It is not checked up front: import must not fail because of an action that only
+/// destroy needs, and a destroy that lacks one deletes the rest, names the action, and resumes when it is run again.
+pub const DESTROY: &str = include_str!("permissions/destroy.json");
 
-/// The actions that IAM's policy simulator denies for the caller.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Document {
+    statement: Vec<Statement>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement {
+    action: Vec<String>,
+    resource: Vec<String>,
+    condition: Option<Value>,
+}
+
+/// An action that the caller lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeniedAction {
+    pub action: String,
+    /// Whether this was checked with the made-up id of a resource that import creates. A policy that names the ids of existing
+    /// resources denies it wrongly: it counts only if nothing of the cluster exists.
+    pub is_for_new_resource: bool,
+}
+
+/// The resources with which a statement of [`IMPORT`] is checked.
+#[derive(Debug, Default)]
+struct Probes {
+    arns: Vec<String>,
+    is_for_new_resource: bool,
+}
+
+/// The actions that IAM's policy simulator denies for the caller. An action is checked only if its resources are known or do not exist
+/// yet: the caller's policy may allow it on the imported instances and no others.
 ///
 /// Empty if the simulator gives no result: the account's root is allowed everything, and a caller without permission to simulate
 /// policies learns of a missing permission when AWS rejects a request.
-pub async fn denied(iam: &Client, caller: &str) -> Vec<String> {
+pub async fn denied(iam: &Client, caller: &str, account: &Account, names: &Names) -> Vec<DeniedAction> {
     let Some(principal) = principal(caller) else {
         return Vec::new();
     };
-    match simulate(iam, &principal).await {
+    match simulate(iam, &principal, account, names).await {
         Ok(denied) => denied,
         Err(error) => {
             tracing::info!(target: "wekactl::permissions", %error, "permissions could not be checked up front");
@@ -173,31 +71,142 @@ pub async fn denied(iam: &Client, caller: &str) -> Vec<String> {
     }
 }
 
-async fn simulate(iam: &Client, principal: &str) -> Result<Vec<String>> {
-    let batches = ACTIONS.chunks(MAX_ACTIONS).map(|actions| async {
-        let names = Some(actions.iter().map(|&action| action.to_owned()).collect());
+async fn simulate(
+    iam: &Client,
+    principal: &str,
+    account: &Account,
+    names: &Names,
+) -> Result<Vec<DeniedAction>> {
+    const OPERATION: &str = "iam SimulatePrincipalPolicy";
+    let document: Document =
+        serde_json::from_str(IMPORT).map_err(|error| Error::bug(OPERATION, error.to_string()))?;
+    // A condition needs context that only the request has.
+    let statements = document
+        .statement
+        .into_iter()
+        .filter(|statement| statement.condition.is_none());
+    let checks = statements.filter_map(|statement| {
+        let probes = probes(&statement.resource, account, names)?;
+        Some((statement.action, probes))
+    });
+    let checks = checks.map(|(actions, probes)| async move {
         let request = iam
             .simulate_principal_policy()
             .policy_source_arn(principal)
-            .set_action_names(names);
-        let pages = request.into_paginator().items().send();
-        all(pages, "iam SimulatePrincipalPolicy").await
+            .set_action_names(Some(actions))
+            .set_resource_arns(Some(probes.arns));
+        let results = all(request.into_paginator().items().send(), OPERATION).await?;
+        let mut allowed: BTreeMap<String, bool> = BTreeMap::new();
+        for result in &results {
+            *allowed.entry(result.eval_action_name().to_owned()).or_default() |= !is_denied(result);
+        }
+        let denied = allowed.into_iter().filter(|(_, allowed)| !allowed);
+        let denied = denied.map(|(action, _)| DeniedAction {
+            action,
+            is_for_new_resource: probes.is_for_new_resource,
+        });
+        Ok::<_, Error>(denied.collect::<Vec<_>>())
     });
-    let results = futures::future::try_join_all(batches)
-        .await?
-        .into_iter()
-        .flatten();
-    // The simulation names no resource, so it implicitly denies an action that is allowed for some resources only. Such an action
-    // has matched statements and is not reported.
-    let denied = results.filter(|result| {
-        let decision = result.eval_decision();
-        *decision == PolicyEvaluationDecisionType::ExplicitDeny
-            || (*decision == PolicyEvaluationDecisionType::ImplicitDeny
-                && result.matched_statements().is_empty())
-    });
-    Ok(denied
-        .map(|result| result.eval_action_name().to_owned())
-        .collect())
+    Ok(try_join_all(checks).await?.into_iter().flatten().collect())
+}
+
+/// Whether an action is denied on all resources of a result, for certain: not because of a condition whose keys the simulation lacks, and
+/// not by a policy of the organization, which the simulator evaluates without the request's context.
+fn is_denied(result: &EvaluationResult) -> bool {
+    let certain =
+        |decision: &Decision, missing: &[String]| *decision != Decision::Allowed && missing.is_empty();
+    let organization = result.organizations_decision_detail();
+    let resources = result.resource_specific_results();
+    certain(result.eval_decision(), result.missing_context_values())
+        && organization.is_none_or(|detail| detail.allowed_by_organizations())
+        && resources
+            .iter()
+            .all(|result| certain(result.eval_resource_decision(), result.missing_context_values()))
+}
+
+/// ARNs that match the patterns of a statement; `None` if one of them matches resources that exist already and are not known.
+fn probes(patterns: &[String], account: &Account, names: &Names) -> Option<Probes> {
+    let mut probes = Probes::default();
+    for pattern in patterns {
+        let (service, resource) = match pattern.split(':').collect::<Vec<_>>()[..] {
+            [_, _, service, _, _, ref resource @ ..] => (service, resource.join(":")),
+            _ => ("", pattern.clone()),
+        };
+        let group = HostGroup::Backends;
+        let functions = || FunctionType::ALL.into_iter();
+        let created = |id: &str| resource.replace('*', id);
+        let (is_new, resources) = match (service, resource.as_str()) {
+            ("", "*") => {
+                probes.arns.push(pattern.clone());
+                continue;
+            }
+            ("dynamodb", "table/wekactl-*") => (false, vec![format!("table/{}", names.base())]),
+            ("events", "rule/wekactl-*") => (false, vec![format!("rule/{}", names.rule(group))]),
+            ("states", "stateMachine:wekactl-*") => (
+                false,
+                vec![format!("stateMachine:{}", names.state_machine(group))],
+            ),
+            ("lambda", "function:wekactl-*") => {
+                let functions =
+                    functions().map(|function| format!("function:{}", names.function(group, function)));
+                (false, functions.collect())
+            }
+            ("logs", "log-group:/aws/lambda/wekactl-*") => {
+                let groups = functions().map(|function| names.function_log_group(group, function));
+                (false, groups.map(|name| format!("log-group:{name}")).collect())
+            }
+            ("logs", "log-group:/aws/vendedlogs/states/wekactl-*") => (
+                false,
+                vec![format!("log-group:{}", names.state_machine_log_group(group))],
+            ),
+            ("iam", "role/wekactl/*") => {
+                let name = names.role(group, RoleUse::Rule, uuid::Uuid::nil());
+                let arn = format!(
+                    "arn:{}:iam::{}:role{}{name}",
+                    account.partition,
+                    account.id,
+                    names.role_path()
+                );
+                probes.is_for_new_resource = true;
+                probes.arns.push(arn);
+                continue;
+            }
+            ("apigateway", path) => {
+                let path = path.replace('*', "0123456789");
+                probes.is_for_new_resource = true;
+                probes.arns.push(format!(
+                    "arn:{}:apigateway:{}::{path}",
+                    account.partition, account.region
+                ));
+                continue;
+            }
+            ("autoscaling", _) => {
+                let id = uuid::Uuid::nil();
+                let name = names.of(group);
+                (
+                    true,
+                    vec![format!("autoScalingGroup:{id}:autoScalingGroupName/{name}")],
+                )
+            }
+            ("elasticloadbalancing", "targetgroup/wekactl-*") => (
+                true,
+                vec![format!("targetgroup/{}/0123456789abcdef", names.target_group())],
+            ),
+            ("elasticloadbalancing", "loadbalancer/app/wekactl-*" | "listener/app/wekactl-*") => {
+                let name = format!("{}/0123456789abcdef", names.load_balancer());
+                (true, vec![resource.replace("wekactl-*", &name)])
+            }
+            ("kms", "alias/wekactl-*") => (true, vec![names.key_alias()]),
+            ("kms", "key/*") => (true, vec![created(&uuid::Uuid::nil().to_string())]),
+            ("ec2", "launch-template/*") => (true, vec![created("lt-0123456789abcdef0")]),
+            _ => return None,
+        };
+        probes.is_for_new_resource |= is_new;
+        probes
+            .arns
+            .extend(resources.iter().map(|resource| account.arn(service, resource)));
+    }
+    Some(probes)
 }
 
 /// The principal whose policies apply; for an assumed role, the role. `None` for the account's root, which no policy restricts, and

@@ -37,6 +37,7 @@ from werkzeug.serving import ThreadedWSGIServer  # noqa: E402
 
 import control  # noqa: E402
 import faults  # noqa: E402
+import iam_requests  # noqa: E402
 import moto_patches  # noqa: E402
 import moto_performance  # noqa: E402
 import request_check  # noqa: E402
@@ -160,7 +161,7 @@ class Lab:
             return control.handle(environ, body, start_response, self)
         status = "500 Internal Server Error"
         headers = [("Content-Type", "application/json")]
-        fault = None
+        fault, iam = None, []
 
         def set_response(new_status, new_headers, _exc_info=None):
             nonlocal status, headers
@@ -169,8 +170,9 @@ class Lab:
 
         with LOCK:
             try:
-                violations = self.violations(environ, body)
-                if violations:
+                parsed = self.parse(environ, body)
+                iam = self.iam_requests(parsed, environ)
+                if violations := self.violations(parsed):
                     status, headers = "400 Bad Request", [("Content-Type", "application/xml")]
                     response = error_body(environ, "; ".join(violations), "ValidationException").encode()
                 elif (fault := faults.FAULT and faults.next_fault(self.is_mutating(environ, body))) == faults.REFUSED:
@@ -193,7 +195,7 @@ class Lab:
         if self.latency:
             time.sleep(self.latency)
         if self.record:
-            self.record_call(environ, body, status, response, started)
+            self.record_call(environ, body, status, response, started, iam)
         if fault == "closed":
             raise ConnectionClosed
         # The connection stays open, so the length must be correct. Some of moto's lengths are wrong.
@@ -207,26 +209,42 @@ class Lab:
     def is_mutating(environ, body):
         return not call_of(environ, body)[1].startswith(READS)
 
-    def violations(self, environ, body):
-        """What AWS refuses in this request. Also writes it to a file, because a caller may ignore the error."""
+    def parse(self, environ, body):
+        """The request, if something will be done with it."""
         service = service_of(environ, body) if self.invalid_requests else None
-        found = request_check.violations(service, environ, body) if service else []
+        return request_check.Parsed(service, environ, body) if service else None
+
+    def violations(self, parsed):
+        """What AWS refuses in this request. Also writes it to a file, because a caller may ignore the error."""
+        found = request_check.violations(parsed) if parsed else []
         for violation in found:
             self.invalid_requests.write(violation.replace("\n", " ") + "\n")
         return found
 
-    def record_call(self, environ, body, status, response, started):
+    def iam_requests(self, parsed, environ):
+        """What IAM evaluates for this call, before it changes anything."""
+        if not (self.record and parsed and app_of(environ).startswith("wekactl")):
+            return []
+        region = environ["HTTP_AUTHORIZATION"].split("/")[2]
+        try:
+            found = iam_requests.requests(parsed, environ, region)
+        except Exception as error:  # noqa: BLE001
+            # The resource does not exist: AWS rejects the call, whoever the caller is.
+            return [{"action": "", "resource": f"{type(error).__name__}: {error}", "context": {}}]
+        return [dict(zip(("action", "resource", "context"), request, strict=True)) for request in found]
+
+    def record_call(self, environ, body, status, response, started, iam):
         service, operation = call_of(environ, body)
         line = {
             "service": service,
             "operation": operation,
-            # The app name that the SDKs send.
-            "app": "".join(re.findall(r"\bapp/(\S+)", environ.get("HTTP_USER_AGENT", ""))),
+            "app": app_of(environ),
             "mutating": not operation.startswith(READS),
             "status": int(status.split()[0]),
             "start_ms": round(started * 1000, 1),
             "end_ms": round(time.time() * 1000, 1),
             "instances": instances_of(service, environ["PATH_INFO"], body),
+            "iam": iam,
         }
         if line["status"] >= 400:
             line["error"] = response.decode("utf-8", "replace")[:500]
@@ -262,6 +280,11 @@ def error_body(environ, message, code="LabFailure"):
     if "/route53/" in environ.get("HTTP_AUTHORIZATION", ""):
         return f"<ErrorResponse>{error}</ErrorResponse>"
     return json.dumps({"__type": code, "message": message})
+
+
+def app_of(environ):
+    """The app name that the SDKs send."""
+    return "".join(re.findall(r"\bapp/(\S+)", environ.get("HTTP_USER_AGENT", "")))
 
 
 def is_form(environ):

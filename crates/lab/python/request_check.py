@@ -5,7 +5,7 @@ not match a pattern, is too long, or is not one of the possible values; without 
 import functools
 import json
 import re
-from urllib.parse import parse_qs, parse_qsl
+from urllib.parse import parse_qs
 from xml.etree import ElementTree
 
 import regex
@@ -88,32 +88,40 @@ def code_point(pair):
     return f"\\U{0x10000 + (high - 0xD800) * 0x400 + (low - 0xDC00):08X}"
 
 
-def violations(service, environ, body):
+class Parsed:
+    """A request as its operation and parameters."""
+
+    def __init__(self, service, environ, body):
+        request = Request(environ.copy())
+        request.environ["wsgi.input"] = None
+        self.service = service
+        self.protocol = determine_request_protocol(get_service_model(service), request.content_type)
+        self.form = parse_qs(body.decode(), keep_blank_values=True) if self.protocol in ("query", "ec2") else {}
+        self.query_string, self.body = request.args, body
+        if self.form:
+            self.operation, labels = get_service_model(service).operation_model(self.form["Action"][0]), {}
+        else:
+            self.operation, labels = get_service_router(service).match(request)
+        values = {name: values[0] for name, values in self.form.items()} or request.args
+        self.params = PROTOCOL_PARSERS[self.protocol](self.operation).parse(
+            {
+                "method": request.method, "values": values, "headers": request.headers, "body": body,
+                "url_path": request.path, "url_params": labels,
+            }  # fmt: skip
+        )
+        remove_absent_lists(self.operation, self.params)
+
+
+def violations(parsed):
     """What AWS refuses in a request: one line for each error, with its operation, member and rule."""
-    request = Request(environ.copy())
-    request.environ["wsgi.input"] = None
-    model = get_service_model(service)
-    protocol = determine_request_protocol(model, request.content_type)
-    form = parse_qs(body.decode(), keep_blank_values=True) if protocol in ("query", "ec2") else {}
-    if form:
-        operation, labels = model.operation_model(form["Action"][0]), {}
-    else:
-        operation, labels = get_service_router(service).match(request)
-    values = dict(parse_qsl(body.decode(), keep_blank_values=True)) if form else request.args
-    parser = PROTOCOL_PARSERS[protocol](operation)
-    fields = {
-        "method": request.method, "values": values, "headers": request.headers, "body": body,
-        "url_path": request.path, "url_params": labels,
-    }  # fmt: skip
-    params = parser.parse(fields)
-    remove_absent_lists(operation, params)
-    errors = Errors()
+    operation, errors = parsed.operation, Errors()
     if operation.input_shape is not None:
-        Validator()._validate(params, operation.input_shape, errors, "")
-    sent = members(protocol, form, request.args.keys() - operation.http_trait.query_args.keys(), body)
-    for name in sorted(sent - known_members(protocol, operation, params)):
+        Validator()._validate(parsed.params, operation.input_shape, errors, "")
+    query_string = parsed.query_string.keys() - operation.http_trait.query_args.keys()
+    sent = members(parsed.protocol, parsed.form, query_string, parsed.body)
+    for name in sorted(sent - known_members(parsed.protocol, operation, parsed.params)):
         errors.report(name, "unknown member")
-    return [f"{service} {operation.name}: {error}" for error in errors.found]
+    return [f"{parsed.service} {operation.name}: {error}" for error in errors.found]
 
 
 def remove_absent_lists(operation, params):

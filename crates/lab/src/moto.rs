@@ -1,7 +1,8 @@
 //! The local AWS: a separate process that runs moto.
 
-use crate::python::{ensure, io_error, scripts};
-use crate::{Control, Error};
+use crate::installation::io_error;
+use crate::python::{ensure, scripts};
+use crate::{Control, Error, IamRequest};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::ffi::OsStr;
@@ -72,6 +73,9 @@ pub struct Call {
     pub end_ms: f64,
     /// The instance ids in the request.
     pub instances: Vec<String>,
+    /// What IAM evaluates for a call of wekactl or its functions. An empty action means that the resource does not exist.
+    #[serde(default)]
+    pub iam: Vec<IamRequest>,
     /// The response's body if the call failed.
     #[serde(default)]
     pub error: Option<String>,

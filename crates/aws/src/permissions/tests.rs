@@ -1,6 +1,8 @@
 use super::*;
+use crate::test_support::{RespondWith, config, xml_response};
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Actions whose name differs from the request's, and why they are needed.
 const INDIRECT: &[(&str, &str)] = &[
@@ -75,35 +77,169 @@ fn assumed_role_is_simulated_instead_of_its_session() {
     }
 }
 
-#[test]
-fn actions_are_sorted_and_unique() {
-    assert!(ACTIONS.is_sorted_by(|a, b| a < b));
-    assert!(ACTIONS_OF_DESTROY.is_sorted_by(|a, b| a < b));
-    let additional = [ACTIONS_OF_DESTROY, ACTIONS_OF_CHANGE_CREDENTIALS].concat();
-    assert!(additional.iter().all(|action| !ACTIONS.contains(action)));
+const POLICIES: [&str; 4] = [IMPORT, LIST, CHANGE_CREDENTIALS, DESTROY];
+
+fn statements(policy: &str) -> Vec<Statement> {
+    serde_json::from_str::<Document>(policy).unwrap().statement
+}
+
+fn actions(policy: &str) -> Vec<String> {
+    statements(policy)
+        .into_iter()
+        .flat_map(|statement| statement.action)
+        .collect()
 }
 
 #[test]
-fn documented_policies_list_all_actions() {
+fn actions_are_sorted_and_each_is_in_one_policy() {
+    let mut all = BTreeMap::new();
+    for policy in POLICIES {
+        for statement in statements(policy) {
+            assert!(
+                statement.action.is_sorted_by(|a, b| a < b),
+                "{:?}",
+                statement.action
+            );
+        }
+        for action in actions(policy) {
+            let other = all.insert(action.clone(), policy);
+            // `iam:PassRole` has two conditions, and a list of all stacks names none.
+            assert!(
+                other.is_none() || ["iam:PassRole", "cloudformation:DescribeStacks"].contains(&&*action),
+                "{action}"
+            );
+        }
+    }
+}
+
+#[test]
+fn documentation_has_the_policies() {
     let docs = include_str!("../../../../docs/permissions.md");
-    let policies: Vec<_> = docs.split("```json").skip(1).collect();
-    let listed = |policy: &str| -> Vec<String> {
-        let lines = policy.lines().filter_map(|line| {
-            let text = line.trim().trim_end_matches(',').strip_prefix('"')?;
-            text.strip_suffix('"')
-        });
-        let actions = lines.filter(|text| text.contains(':') && !text.contains(' '));
-        actions.map(str::to_owned).collect()
+    let documented = docs
+        .split("```json\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap());
+    assert_eq!(documented.collect::<Vec<_>>(), POLICIES);
+}
+
+/// A larger policy cannot be created as a managed policy: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>.
+#[test]
+fn policies_fit_into_a_managed_policy() {
+    for policy in POLICIES {
+        assert!(policy.split_whitespace().map(str::len).sum::<usize>() <= 6144);
+    }
+}
+
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, rest)) => text
+            .strip_prefix(start)
+            .is_some_and(|text| (0..=text.len()).any(|at| matches(rest, &text[at..]))),
+    }
+}
+
+/// What IAM's simulator denies for a caller with the statements of [`IMPORT`] that `keep` keeps.
+async fn denied_without(keep: impl Fn(&str) -> bool) -> Vec<DeniedAction> {
+    let mut statements = statements(IMPORT);
+    statements.retain_mut(|statement| {
+        statement.action.retain(|action| keep(action));
+        statement.condition.is_none()
+    });
+    let statements = Arc::new(statements);
+    let simulator = RespondWith(move |form: BTreeMap<String, String>| {
+        let members = |name: &str| {
+            let prefix = format!("{name}.member.");
+            let members = form.iter().filter(|(key, _)| key.starts_with(&prefix));
+            members.map(|(_, value)| value.clone()).collect::<Vec<_>>()
+        };
+        let mut results = String::new();
+        for action in members("ActionNames") {
+            for resource in members("ResourceArns") {
+                let allowed = statements.iter().any(|statement| {
+                    statement.action.contains(&action)
+                        && statement
+                            .resource
+                            .iter()
+                            .any(|pattern| matches(pattern, &resource))
+                });
+                let decision = if allowed { "allowed" } else { "implicitDeny" };
+                results += &format!(
+                    "<member><EvalActionName>{action}</EvalActionName><EvalResourceName>{resource}</EvalResourceName>\
+                     <EvalDecision>{decision}</EvalDecision></member>"
+                );
+            }
+        }
+        Some(xml_response(
+            200,
+            &format!(
+                "<SimulatePrincipalPolicyResponse><SimulatePrincipalPolicyResult><IsTruncated>false</IsTruncated>\
+                 <EvaluationResults>{results}</EvaluationResults></SimulatePrincipalPolicyResult>\
+                 </SimulatePrincipalPolicyResponse>"
+            ),
+        ))
+    });
+    let account = Account {
+        id: "123456789012".into(),
+        region: "eu-west-1".into(),
+        partition: "aws".into(),
     };
-    let [import, credentials, destroy] = policies.as_slice() else {
-        panic!("{} policies", policies.len());
+    let names = Names::new("wk".parse().unwrap());
+    let iam = Client::new(&config(simulator));
+    denied(&iam, "arn:aws:iam::123456789012:user/me", &account, &names).await
+}
+
+#[tokio::test]
+async fn caller_with_the_documented_policy_lacks_nothing() {
+    assert_eq!(denied_without(|_| true).await, []);
+}
+
+#[tokio::test]
+async fn missing_action_is_reported_if_its_resources_are_known() {
+    let denied = |action: &'static str| denied_without(move |other| other != action);
+    for (action, is_for_new_resource) in [
+        ("dynamodb:CreateTable", false),
+        ("ec2:DescribeInstances", false),
+        ("lambda:CreateFunction", false),
+        ("logs:CreateLogGroup", false),
+        ("iam:CreateRole", true),
+        ("kms:CreateAlias", true),
+        ("apigateway:POST", true),
+        ("ec2:CreateLaunchTemplate", true),
+        ("elasticloadbalancing:CreateTargetGroup", true),
+        ("autoscaling:CreateAutoScalingGroup", true),
+    ] {
+        let expected = DeniedAction {
+            action: action.to_owned(),
+            is_for_new_resource,
+        };
+        assert_eq!(denied(action).await, [expected]);
+    }
+    // Only AWS knows on which instances the caller may do this.
+    assert_eq!(denied("ec2:ModifyInstanceAttribute").await, []);
+}
+
+#[test]
+fn uncertain_result_is_not_a_denial() {
+    use aws_sdk_iam::types::{OrganizationsDecisionDetail, ResourceSpecificResult};
+    let result = || {
+        EvaluationResult::builder()
+            .eval_action_name("a:B")
+            .eval_decision(Decision::ImplicitDeny)
     };
-    assert_eq!(
-        listed(import),
-        [ACTIONS, &["iam:SimulatePrincipalPolicy"]].concat()
-    );
-    assert_eq!(listed(credentials), ACTIONS_OF_CHANGE_CREDENTIALS);
-    assert_eq!(listed(destroy), ACTIONS_OF_DESTROY);
+    assert!(is_denied(&result().build().unwrap()));
+    let explicit = result().eval_decision(Decision::ExplicitDeny);
+    assert!(is_denied(&explicit.build().unwrap()));
+    let conditional = result().missing_context_values("aws:SourceVpc");
+    assert!(!is_denied(&conditional.build().unwrap()));
+    let organization = OrganizationsDecisionDetail::builder().allowed_by_organizations(false);
+    let organization = result().organizations_decision_detail(organization.build());
+    assert!(!is_denied(&organization.build().unwrap()));
+    let resource = ResourceSpecificResult::builder()
+        .eval_resource_name("arn")
+        .eval_resource_decision(Decision::Allowed);
+    let resource = result().resource_specific_results(resource.build().unwrap());
+    assert!(!is_denied(&resource.build().unwrap()));
 }
 
 /// The lab's tests prove for every recorded call that no action is missing.
@@ -114,7 +250,7 @@ fn every_action_is_used() {
     for folder in ["src", "../cli/src"] {
         read(&root.join(folder), &mut text);
     }
-    for action in [ACTIONS, ACTIONS_OF_CHANGE_CREDENTIALS, ACTIONS_OF_DESTROY].concat() {
+    for action in POLICIES.iter().flat_map(|policy| actions(policy)) {
         let (_, operation) = action.split_once(':').unwrap();
         let is_sent = text.contains(&format!(".{}()", snake(operation)));
         let reason = INDIRECT.iter().find(|(indirect, _)| *indirect == action);

@@ -18,6 +18,7 @@ mod invalid_input;
 mod logs;
 mod ownership;
 mod permissions;
+mod policies;
 mod proxy;
 mod scaled_cluster;
 mod scaling;

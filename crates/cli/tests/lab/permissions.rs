@@ -1,30 +1,22 @@
 //! Checks every AWS call against the documented permissions and the policies of the functions.
 
 use aws::config::{APP, app_of};
-use aws::permissions::{ACTIONS, ACTIONS_OF_CHANGE_CREDENTIALS, ACTIONS_OF_DESTROY};
+use aws::permissions::{CHANGE_CREDENTIALS, DESTROY, IMPORT, LIST};
 use deployment::{Account, FunctionType, HostGroup, Names, RoleUse, policy};
 use lab::Call;
 
-/// Optional: without it, import skips its check of the caller's permissions.
-const OPTIONAL: &str = "iam:SimulatePrincipalPolicy";
-
 /// Fails if wekactl or one of its functions made a call without a documented permission.
 pub(crate) fn check(calls: &[Call]) {
-    let cli = [
-        ACTIONS,
-        ACTIONS_OF_CHANGE_CREDENTIALS,
-        ACTIONS_OF_DESTROY,
-        &[OPTIONAL],
-    ]
-    .concat();
+    let cli = [IMPORT, LIST, CHANGE_CREDENTIALS, DESTROY].concat();
     let functions = FunctionType::ALL.map(|function| (app_of(function), of_function(function)));
     for call in calls.iter().filter(|call| call.app.starts_with(APP)) {
         let action = action(call);
         let function = functions.iter().find(|(app, _)| *app == call.app);
-        let allowed = match function {
-            Some((_, policy)) => policy.contains(&format!("\"{action}\"")),
-            None => call.app == APP && cli.contains(&action.as_str()),
+        let policy = match function {
+            Some((_, policy)) => policy,
+            None => &cli,
         };
+        let allowed = policy.contains(&format!("\"{action}\"")) && (function.is_some() || call.app == APP);
         assert!(
             allowed,
             "{} called {action} without a documented permission",

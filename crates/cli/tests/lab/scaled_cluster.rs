@@ -12,8 +12,7 @@ use std::path::Path;
 
 /// The cluster `wk` of a stack of six backends and a client.
 pub(crate) struct ScaledCluster {
-    /// Keeps the local AWS running.
-    _lab: Lab,
+    pub(crate) lab: Lab,
     pub(crate) stack: Stack,
     pub(crate) functions: Functions,
     pub(crate) scaling_loop: ScalingLoop,
@@ -60,7 +59,7 @@ impl ScaledCluster {
             .await
             .unwrap();
         Self {
-            _lab: lab,
+            lab,
             stack,
             functions,
             scaling_loop,

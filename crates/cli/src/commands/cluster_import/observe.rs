@@ -70,8 +70,8 @@ pub(super) async fn observe(
         };
         let observed = observe::observe(&inventory, &by_name);
         let denied = async {
-            let caller = inventory.caller_arn().await?;
-            Ok(permissions::denied(&session.clients.iam, caller).await)
+            let (caller, account) = tokio::try_join!(inventory.caller_arn(), inventory.account())?;
+            Ok(permissions::denied(&session.clients.iam, caller, account, names).await)
         };
         let (observed, denied) = tokio::join!(observed, denied);
         // Without credentials every request fails; the error of GetCallerIdentity names the reason best.
@@ -86,7 +86,12 @@ pub(super) async fn observe(
     };
     let ((discovered, more), (mut observed, denied), zone) = tokio::try_join!(discover, read, zone_name)?;
     let account = inventory.account().await.map_err(failed)?.clone();
+    let is_new = observed.is_empty();
     observed.extend(more);
+    let denied = denied
+        .into_iter()
+        .filter(|denied| is_new || !denied.is_for_new_resource);
+    let denied = denied.map(|denied| denied.action).collect();
     let mut groups = vec![HostGroup::Backends];
     if request.clients && !discovered.of_group(HostGroup::Clients).is_empty() {
         groups.push(HostGroup::Clients);
