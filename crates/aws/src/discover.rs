@@ -8,9 +8,13 @@ use crate::error::{Context, Error, Result};
 use crate::error_codes::{ignore_not_found, is_stack_not_found};
 use crate::group::{MAX_FILTER_VALUES, describe_instances_by_id, is_terminating};
 use crate::pages::all;
+use crate::placement::{capacity_reservation, placement_group};
 use crate::tags::tags_from;
 use aws_sdk_cloudformation::types::StackResourceSummary;
-use aws_sdk_ec2::types::{Filter, Instance as Ec2Instance};
+use aws_sdk_ec2::types::{
+    Filter, Instance as Ec2Instance, InstanceAttributeName, InstanceMetadataTagsState, MonitoringState,
+    Volume as Ec2Volume, VolumeType,
+};
 use deployment::ClusterName;
 use deployment::import::{DiscoveredCluster, Instance, Network, Source};
 use deployment::settings::Volume;
@@ -168,20 +172,29 @@ impl Members {
             .iter()
             .filter_map(|instance| instance.vpc_id.clone())
             .collect();
-        // A launch template is created from the first instance of its host group: the volumes of the other instances are not read.
+        // A launch template is created from the first instance of its host group: the volumes and the stop protection of the
+        // other instances are not read.
         let mut profiles = BTreeSet::new();
-        let first_instances = instances.iter().filter(|instance| {
-            let profile = instance.iam_instance_profile().and_then(|profile| profile.arn());
-            profiles.insert(profile)
-        });
-        let attached = first_instances.flat_map(volume_ids).collect::<Vec<_>>();
-        let (sizes, memberships, network) = tokio::try_join!(
+        let first_instances: Vec<_> = instances
+            .iter()
+            .filter(|instance| {
+                let profile = instance.iam_instance_profile().and_then(|profile| profile.arn());
+                profiles.insert(profile)
+            })
+            .collect();
+        let attached: Vec<_> = first_instances.iter().copied().flat_map(volume_ids).collect();
+        let first_ids = first_instances
+            .iter()
+            .filter_map(|instance| instance.instance_id());
+        let (found_volumes, stop_protected, memberships, network) = tokio::try_join!(
             volumes(clients, &attached),
+            stop_protected(clients, first_ids),
             memberships(clients, &ids),
             network(clients, &vpcs),
         )?;
         for (instance, ec2_instance) in cluster.instances.iter_mut().zip(&instances) {
-            instance.volumes = volumes_of(ec2_instance, &sizes);
+            instance.volumes = volumes_of(ec2_instance, &found_volumes);
+            instance.stop_protection = stop_protected.contains(&instance.id);
             let membership = memberships.get(&instance.id);
             instance.auto_scaling_group = membership.map(|membership| membership.group.clone());
             instance.protected_from_scale_in =
@@ -253,8 +266,26 @@ async fn memberships(clients: &Clients, ids: &[String]) -> Result<BTreeMap<Strin
         .collect())
 }
 
-/// The size of each volume in GiB, by volume id.
-async fn volumes(clients: &Clients, ids: &[String]) -> Result<BTreeMap<String, i32>> {
+/// Those of the instances that EC2 refuses to stop. DescribeInstances does not return it.
+async fn stop_protected<'a>(
+    clients: &Clients,
+    ids: impl Iterator<Item = &'a str>,
+) -> Result<BTreeSet<String>> {
+    let protection = ids.map(|id| async move {
+        let request = clients
+            .ec2
+            .describe_instance_attribute()
+            .instance_id(id)
+            .attribute(InstanceAttributeName::DisableApiStop);
+        let response = request.send().await.context("ec2 DescribeInstanceAttribute")?;
+        let value = response.disable_api_stop().and_then(|stop| stop.value());
+        Ok::<_, Error>((value == Some(true)).then(|| id.to_owned()))
+    });
+    Ok(try_join_all(protection).await?.into_iter().flatten().collect())
+}
+
+/// The volumes by id.
+async fn volumes(clients: &Clients, ids: &[String]) -> Result<BTreeMap<String, Ec2Volume>> {
     let batches = ids.chunks(MAX_FILTER_VALUES).map(|ids| async {
         let filter = Filter::builder()
             .name("volume-id")
@@ -271,7 +302,7 @@ async fn volumes(clients: &Clients, ids: &[String]) -> Result<BTreeMap<String, i
     });
     let volumes = try_join_all(batches).await?.into_iter().flatten();
     Ok(volumes
-        .filter_map(|volume| Some((volume.volume_id?, volume.size?)))
+        .filter_map(|volume| Some((volume.volume_id.clone()?, volume)))
         .collect())
 }
 
@@ -283,17 +314,22 @@ fn volume_ids(instance: &Ec2Instance) -> Vec<String> {
 }
 
 /// An instance's volumes, the root volume first. Volumes of unknown size are omitted.
-fn volumes_of(instance: &Ec2Instance, sizes: &BTreeMap<String, i32>) -> Vec<Volume> {
+fn volumes_of(instance: &Ec2Instance, volumes: &BTreeMap<String, Ec2Volume>) -> Vec<Volume> {
     let root = instance.root_device_name();
+    let number = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok());
     let mut volumes: Vec<_> = instance
         .block_device_mappings()
         .iter()
         .filter_map(|mapping| {
-            let size = sizes.get(mapping.ebs()?.volume_id()?)?;
+            let volume = volumes.get(mapping.ebs()?.volume_id()?)?;
             Some(Volume {
                 name: mapping.device_name()?.to_owned(),
-                r#type: String::new(),
-                size: u32::try_from(*size).ok()?,
+                r#type: volume.volume_type().map_or("", VolumeType::as_str).to_owned(),
+                size: number(volume.size())?,
+                encrypted: volume.encrypted() == Some(true),
+                kms_key: volume.kms_key_id().map(str::to_owned),
+                iops: number(volume.iops()),
+                throughput: number(volume.throughput()),
             })
         })
         .collect();
@@ -329,11 +365,23 @@ fn instance(found: &Ec2Instance) -> Instance {
         security_groups,
         subnet: text(found.subnet_id()),
         vpc: text(found.vpc_id()),
-        http_tokens: found
+        placement_group: found
+            .placement()
+            .and_then(|placement| placement_group(placement.group_id(), placement.group_name())),
+        capacity_reservation: found
+            .capacity_reservation_specification()
+            .and_then(|specification| {
+                let target = specification.capacity_reservation_target();
+                capacity_reservation(target, specification.capacity_reservation_preference())
+            }),
+        detailed_monitoring: matches!(
+            found.monitoring().and_then(|monitoring| monitoring.state()),
+            Some(MonitoringState::Enabled | MonitoringState::Pending)
+        ),
+        metadata_tags: found
             .metadata_options()
-            .and_then(|options| options.http_tokens())
-            .map_or("optional", |tokens| tokens.as_str())
-            .to_owned(),
+            .and_then(|options| options.instance_metadata_tags())
+            == Some(&InstanceMetadataTagsState::Enabled),
         address: found.private_ip_address().map(str::to_owned),
         tags: tags_from(found.tags(), |tag| (tag.key(), tag.value())),
         ..Instance::default()

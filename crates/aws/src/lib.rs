@@ -19,6 +19,7 @@ pub mod observe;
 mod once;
 mod pages;
 pub mod permissions;
+mod placement;
 mod proxy;
 pub mod requests;
 mod resource;

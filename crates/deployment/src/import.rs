@@ -1,12 +1,15 @@
 //! Derives the settings of a running cluster, or reports everything that prevents its import.
 
 mod alias;
+mod difference;
 mod discovered;
 mod error;
 mod network;
 mod request;
+mod volumes;
 
 pub use alias::{alias_outside_zone, alias_ownership};
+pub use difference::{Difference, differences};
 pub use discovered::{DiscoveredCluster, Instance, Source};
 pub use error::ImportError;
 pub use network::{Endpoint, Network, RouteTable, Subnet};
@@ -18,13 +21,13 @@ use crate::desired::instance_tags;
 use crate::id::ResourceId;
 use crate::names::{ClusterName, HostGroup, Names};
 use crate::resource::{AttachedInstances, Body, PreparedInstances};
-use crate::settings::{GroupSettings, Settings, Volume};
+use crate::settings::{GroupSettings, Settings};
 use crate::tags::Tags;
-use std::collections::{BTreeMap, BTreeSet};
+use difference::by_value;
+use std::collections::BTreeSet;
+use volumes::volumes;
 use weka_types::MINIMUM_BACKENDS;
 
-/// The minimum size of a root volume.
-const MINIMUM_ROOT_GIB: u32 = 16;
 /// The maximum size of the backends' group, as a multiple of the imported backends.
 const BACKENDS_GROWTH: usize = 7;
 /// The maximum size of the clients' group is a multiple of this.
@@ -245,21 +248,14 @@ fn group_settings(
         max_size: stored
             .map_or(0, |s| s.max_size)
             .max(u32::try_from(imported_max).unwrap_or(u32::MAX)),
-        http_tokens: first.http_tokens.clone(),
+        http_tokens: request.http_tokens.clone(),
+        placement_group: first.placement_group.clone(),
+        capacity_reservation: first.capacity_reservation.clone(),
+        detailed_monitoring: first.detailed_monitoring,
+        stop_protection: first.stop_protection,
         profile,
         ..stored.cloned().unwrap_or_default()
     })
-}
-
-fn volumes(instance: &Instance, account: &Account) -> Vec<Volume> {
-    let mut volumes = instance.volumes.clone();
-    for volume in &mut volumes {
-        account.volume_type().clone_into(&mut volume.r#type);
-    }
-    if let Some(root) = volumes.first_mut() {
-        root.size = root.size.max(MINIMUM_ROOT_GIB);
-    }
-    volumes
 }
 
 /// The host group has one launch template: the settings that it copies must be the same on all instances.
@@ -278,16 +274,9 @@ fn check_members(
         ("security groups", |i| i.security_groups.join("+")),
     ];
     for (fact, of) in facts {
-        let mut count: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for member in members {
-            count.entry(of(member)).or_default().push(member.id.clone());
-        }
-        if count.len() > 1 {
-            errors.push(ImportError::Mixed {
-                group,
-                fact,
-                values: count,
-            });
+        let values = by_value(members, of);
+        if values.len() > 1 {
+            errors.push(ImportError::Mixed { group, fact, values });
         }
     }
     let own = Names::new(request.cluster.clone()).of(group);
@@ -307,13 +296,17 @@ fn check_members(
             });
         }
     }
-    let not_running: Vec<_> = members
-        .iter()
-        .filter(|i| i.state != "running")
-        .map(|i| i.id.clone())
-        .collect();
+    let ids = |of: fn(&Instance) -> bool| -> Vec<String> {
+        let members = members.iter().filter(|member| of(member));
+        members.map(|member| member.id.clone()).collect()
+    };
+    let not_running = ids(|instance| instance.state != "running");
     if !not_running.is_empty() {
         errors.push(ImportError::NotRunning(not_running));
+    }
+    let metadata_tags = ids(|instance| instance.metadata_tags);
+    if !metadata_tags.is_empty() {
+        errors.push(ImportError::MetadataTags(metadata_tags));
     }
 }
 

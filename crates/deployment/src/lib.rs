@@ -10,6 +10,7 @@ pub mod id;
 pub mod import;
 pub mod names;
 pub mod ownership;
+pub mod placement;
 pub mod plan;
 pub mod policy;
 pub mod resource;

@@ -3,6 +3,7 @@
 //! Names and meaning of the fields are those of wekactl 1.x (Go); fields were only added. Unknown fields are kept.
 
 use crate::names::HostGroup;
+use crate::placement::{CapacityReservation, PlacementGroup};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value as Json, json};
@@ -89,6 +90,16 @@ pub struct GroupSettings {
     /// The IMDS token mode: `optional` or `required`.
     #[serde(default, deserialize_with = "or_default")]
     pub http_tokens: String,
+    /// wekactl 1.x does not know it and the following three.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement_group: Option<PlacementGroup>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity_reservation: Option<CapacityReservation>,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_default")]
+    pub detailed_monitoring: bool,
+    /// EC2 refuses to stop a new instance, and also to terminate it.
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_default")]
+    pub stop_protection: bool,
     /// Cores and memory given with `--cores` and `--compute-memory`. wekactl 1.x does not know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<instances::Profile>,
@@ -96,8 +107,8 @@ pub struct GroupSettings {
     pub(crate) other: Map<String, Json>,
 }
 
-/// A volume of the launch template.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A volume of the launch template. wekactl 1.x knows its name, type and size only.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Volume {
     /// The device name, for example `/dev/sda1`.
@@ -106,6 +117,17 @@ pub struct Volume {
     pub r#type: String,
     /// In GiB.
     pub size: u32,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_default")]
+    pub encrypted: bool,
+    /// The ARN of the key if the volume is encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
+    /// `None`: what EC2 provides by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iops: Option<u32>,
+    /// In MiB/s. `None`: what EC2 provides by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<u32>,
 }
 
 /// Settings that cannot be read.

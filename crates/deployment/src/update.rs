@@ -83,6 +83,10 @@ fn volume(mapping: &Mapping) -> Volume {
         name: mapping.device.clone(),
         r#type: mapping.volume_type.clone(),
         size: mapping.size_gib,
+        encrypted: mapping.encrypted,
+        kms_key: mapping.kms_key.clone(),
+        iops: mapping.iops,
+        throughput: mapping.throughput_mib,
     }
 }
 

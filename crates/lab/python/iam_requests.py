@@ -146,6 +146,11 @@ class Evaluation:
                 yield ("ec2:RunInstances", self.arn("ec2", f"security-group/{group}"), {})
         if key := data.get("KeyName"):
             yield ("ec2:RunInstances", self.arn("ec2", f"key-pair/{key}"), {})
+        if group := data.get("Placement", {}).get("GroupName"):
+            yield ("ec2:RunInstances", self.arn("ec2", f"placement-group/{group}"), {})
+        target = data.get("CapacityReservationSpecification", {}).get("CapacityReservationTarget", {})
+        if reservation := target.get("CapacityReservationId"):
+            yield ("ec2:RunInstances", self.arn("ec2", f"capacity-reservation/{reservation}"), {})
         if profile := data.get("IamInstanceProfile"):
             name = profile.get("Name") or profile["Arn"].rsplit("/", 1)[-1]
             for role in iam_backends[ACCOUNT]["aws"].get_instance_profile(name).roles:
@@ -181,7 +186,7 @@ class Evaluation:
             yield from self.use_key(key, ("Decrypt",), via)
 
     def of_ec2(self):
-        if self.name.startswith("Describe"):
+        if self.name.startswith("Describe") and self.name != "DescribeInstanceAttribute":
             yield (f"ec2:{self.name}", "*", {})
         elif self.name.endswith("Tags"):
             tags = {tag["Key"]: tag.get("Value", "") for tag in self.params.get("Tags", [])}

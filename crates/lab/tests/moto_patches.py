@@ -51,6 +51,12 @@ def stack():
     check("groups of a stack's instance", [g["GroupId"] for g in backend["SecurityGroups"]] == [ids["SecurityGroup"]])
     check("metadata options of a stack's instance", backend["MetadataOptions"]["HttpTokens"] == "required")
     check("public address by the subnet", "PublicIpAddress" in backend)
+    metadata = {"InstanceId": backends[0], "InstanceMetadataTags": "enabled"}
+    ec2.modify_instance_metadata_options(**metadata)
+    slash = {"Resources": [backends[0]], "Tags": [{"Key": "a/b", "Value": "c"}]}
+    check_error(ec2.create_tags, "InvalidParameterValue", **slash)
+    ec2.modify_instance_metadata_options(**metadata | {"InstanceMetadataTags": "disabled", "HttpTokens": "required"})
+    ec2.create_tags(**slash)
     terminated_instance = instance(terminated)
     check("a terminated instance has no network", "SubnetId" not in terminated_instance and "PrivateIpAddress" not in terminated_instance)
     subnets = [ids["Subnet"], ids["SecondSubnet"]]
@@ -211,6 +217,10 @@ def auto_scaling():
         ],
         "MetadataOptions": {"HttpTokens": "required"},
         "DisableApiTermination": True,
+        "DisableApiStop": True,
+        "Monitoring": {"Enabled": True},
+        "Placement": {"GroupName": "close"},
+        "CapacityReservationSpecification": {"CapacityReservationPreference": "none"},
         "UserData": base64.b64encode(b"one").decode(),
         "TagSpecifications": [{"ResourceType": kind, "Tags": TAGS} for kind in kinds],
     }
@@ -256,6 +266,8 @@ def auto_scaling():
     check_launched(new)
     # Termination protection applies to EC2 calls and does not prevent scale-in.
     ec2.modify_instance_attribute(InstanceId=new, DisableApiTermination={"Value": False})
+    check_error(ec2.terminate_instances, "OperationNotPermitted", InstanceIds=[new])
+    ec2.modify_instance_attribute(InstanceId=new, DisableApiStop={"Value": False})
     ec2.terminate_instances(InstanceIds=[new])
     health = members().get(new, {}).get("HealthStatus")
     check("a terminated member stays while ReplaceUnhealthy is suspended", health == "Unhealthy")
@@ -280,6 +292,9 @@ def check_launched(id_):
     ) == (ids["Subnet"], [ids["SecurityGroup"]], True))  # fmt: skip
     check("instance tags", tags["aws:autoscaling:groupName"] == "g" and tags["env"] == "prod")
     check("required tokens", new["MetadataOptions"]["HttpTokens"] == "required")
+    check("placement group", new["Placement"]["GroupName"] == "close")
+    reservation = new["CapacityReservationSpecification"]["CapacityReservationPreference"]
+    check("capacity reservation and monitoring", (reservation, new["Monitoring"]["State"]) == ("none", "enabled"))
     check("instance profile", "InstanceProfileBackend" in new["IamInstanceProfile"]["Arn"])
     attached = [{"Name": "attachment.instance-id", "Values": [id_]}]
     volumes = ec2.describe_volumes(Filters=attached)["Volumes"]

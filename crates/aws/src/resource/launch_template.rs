@@ -3,18 +3,22 @@ use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result, required_field};
 use crate::error_codes::ignore_not_found;
 use crate::inventory::Inventory;
+use crate::placement::{capacity_reservation, placement_group};
 use crate::tags::tags_from;
 use aws_sdk_ec2::types::{
-    InstanceType, LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest,
-    LaunchTemplateHttpTokensState, LaunchTemplateIamInstanceProfileSpecificationRequest,
-    LaunchTemplateInstanceMetadataOptionsRequest, LaunchTemplateInstanceNetworkInterfaceSpecificationRequest,
-    LaunchTemplateTagSpecification, LaunchTemplateTagSpecificationRequest, RequestLaunchTemplateData,
-    ResourceType, ResponseLaunchTemplateData, Tag, TagSpecification, VolumeType,
+    CapacityReservationPreference, CapacityReservationTarget, InstanceType,
+    LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateCapacityReservationSpecificationRequest,
+    LaunchTemplateEbsBlockDeviceRequest, LaunchTemplateHttpTokensState,
+    LaunchTemplateIamInstanceProfileSpecificationRequest, LaunchTemplateInstanceMetadataOptionsRequest,
+    LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, LaunchTemplatePlacementRequest,
+    LaunchTemplateTagSpecification, LaunchTemplateTagSpecificationRequest, LaunchTemplatesMonitoringRequest,
+    RequestLaunchTemplateData, ResourceType, ResponseLaunchTemplateData, Tag, TagSpecification, VolumeType,
 };
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use deployment::actual::Actual;
 use deployment::found::FoundResource;
+use deployment::placement::{CapacityReservation, PlacementGroup};
 use deployment::plan::Teardown;
 use deployment::resource::{LaunchTemplate, Mapping, UserData};
 use deployment::{HostGroup, Output, Secret, Tags};
@@ -214,6 +218,10 @@ fn read(data: &ResponseLaunchTemplateData, is_default: bool) -> LaunchTemplate {
                     volume_type: ebs.volume_type().map_or("", VolumeType::as_str).to_owned(),
                     size_gib: u32::try_from(ebs.volume_size()?).ok()?,
                     delete_on_termination: ebs.delete_on_termination() == Some(true),
+                    encrypted: ebs.encrypted() == Some(true),
+                    kms_key: ebs.kms_key_id().map(str::to_owned),
+                    iops: ebs.iops().and_then(|iops| u32::try_from(iops).ok()),
+                    throughput_mib: ebs.throughput().and_then(|mib| u32::try_from(mib).ok()),
                 })
             })
             .collect(),
@@ -222,7 +230,22 @@ fn read(data: &ResponseLaunchTemplateData, is_default: bool) -> LaunchTemplate {
             .and_then(|options| options.http_tokens())
             .map_or("", |tokens| tokens.as_str())
             .to_owned(),
+        http_hop_limit: data
+            .metadata_options()
+            .and_then(|options| options.http_put_response_hop_limit()),
+        placement_group: data
+            .placement()
+            .and_then(|placement| placement_group(placement.group_id(), placement.group_name())),
+        capacity_reservation: data
+            .capacity_reservation_specification()
+            .and_then(|specification| {
+                let target = specification.capacity_reservation_target();
+                let preference = specification.capacity_reservation_preference();
+                capacity_reservation(target, preference)
+            }),
+        detailed_monitoring: data.monitoring().and_then(|monitoring| monitoring.enabled()) == Some(true),
         termination_protection: data.disable_api_termination() == Some(true),
+        stop_protection: data.disable_api_stop() == Some(true),
         instance_tags,
         tagged,
         user_data: UserData::Script(Secret::new(
@@ -268,9 +291,19 @@ impl Data for LaunchTemplate {
             .metadata_options(
                 LaunchTemplateInstanceMetadataOptionsRequest::builder()
                     .http_tokens(LaunchTemplateHttpTokensState::from(self.http_tokens.as_str()))
+                    .set_http_put_response_hop_limit(self.http_hop_limit)
                     .build(),
             )
+            .set_placement(self.placement_group.as_ref().map(placement_request))
+            .set_capacity_reservation_specification(
+                self.capacity_reservation.as_ref().map(reservation_request),
+            )
+            .set_monitoring(
+                self.detailed_monitoring
+                    .then(|| LaunchTemplatesMonitoringRequest::builder().enabled(true).build()),
+            )
             .disable_api_termination(self.termination_protection)
+            .set_disable_api_stop(self.stop_protection.then_some(true))
             .set_tag_specifications(Some(
                 self.tagged
                     .iter()
@@ -290,13 +323,50 @@ impl Data for LaunchTemplate {
 fn mapping(volume: &Mapping) -> LaunchTemplateBlockDeviceMappingRequest {
     let ebs = LaunchTemplateEbsBlockDeviceRequest::builder()
         .volume_type(VolumeType::from(volume.volume_type.as_str()))
-        .volume_size(i32::try_from(volume.size_gib).unwrap_or(i32::MAX))
+        .volume_size(number(volume.size_gib))
         .delete_on_termination(volume.delete_on_termination)
+        // EC2 refuses `false` for a volume from an encrypted snapshot.
+        .set_encrypted(volume.encrypted.then_some(true))
+        .set_kms_key_id(volume.kms_key.clone())
+        .set_iops(volume.iops.map(number))
+        .set_throughput(volume.throughput_mib.map(number))
         .build();
     LaunchTemplateBlockDeviceMappingRequest::builder()
         .device_name(&volume.device)
         .ebs(ebs)
         .build()
+}
+
+fn number(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+fn placement_request(group: &PlacementGroup) -> LaunchTemplatePlacementRequest {
+    let request = LaunchTemplatePlacementRequest::builder();
+    match group {
+        PlacementGroup::Id(id) => request.group_id(id),
+        PlacementGroup::Name(name) => request.group_name(name),
+    }
+    .build()
+}
+
+fn reservation_request(
+    reservation: &CapacityReservation,
+) -> LaunchTemplateCapacityReservationSpecificationRequest {
+    let request = LaunchTemplateCapacityReservationSpecificationRequest::builder();
+    let target = CapacityReservationTarget::builder();
+    match reservation {
+        CapacityReservation::Preference(preference) => {
+            request.capacity_reservation_preference(CapacityReservationPreference::from(preference.as_str()))
+        }
+        CapacityReservation::Id(id) => {
+            request.capacity_reservation_target(target.capacity_reservation_id(id).build())
+        }
+        CapacityReservation::ResourceGroup(arn) => {
+            request.capacity_reservation_target(target.capacity_reservation_resource_group_arn(arn).build())
+        }
+    }
+    .build()
 }
 
 fn tag((key, value): (&str, &str)) -> Tag {

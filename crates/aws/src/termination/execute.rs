@@ -111,11 +111,17 @@ impl Target<'_> {
 
     async fn allow_termination(self, ids: Vec<String>) -> Result<Vec<String>> {
         for id in &ids {
-            let off = AttributeBooleanValue::builder().value(false).build();
-            let request = self.ec2.modify_instance_attribute().instance_id(id);
-            let request = request.disable_api_termination(off).send();
-            self.in_time(MODIFY, async { request.await.context(MODIFY) })
-                .await?;
+            let off = || AttributeBooleanValue::builder().value(false).build();
+            let request = || self.ec2.modify_instance_attribute().instance_id(id);
+            // Stop protection, which the instance may have from its launch template, also prevents the termination. A request changes
+            // one attribute.
+            for request in [
+                request().disable_api_stop(off()),
+                request().disable_api_termination(off()),
+            ] {
+                let response = async { request.send().await.context(MODIFY) };
+                self.in_time(MODIFY, response).await?;
+            }
         }
         Ok(ids)
     }

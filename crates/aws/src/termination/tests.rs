@@ -137,9 +137,10 @@ async fn fifty_instances_are_terminated_with_the_fewest_requests() {
             .filter(|called| called.operation == operation)
             .count()
     };
-    assert_eq!(count("ModifyInstanceAttribute"), 50);
+    // For stop protection and for termination protection.
+    assert_eq!(count("ModifyInstanceAttribute"), 2 * 50);
     assert_eq!(
-        called[50..]
+        called[2 * 50..]
             .iter()
             .map(|called| called.operation.as_str())
             .collect::<Vec<_>>(),

@@ -142,7 +142,15 @@ fn update_migrates_an_old_go_cluster_with_drift() {
 
 fn assert_update_migrates(options: &GoImportOptions) {
     let (reference, _) = Lab::with(&StackOptions::default());
-    let arguments = ["--no-clients", "-t", "env=prod", "-t", "team=storage"];
+    let arguments = [
+        "--no-clients",
+        "-t",
+        "env=prod",
+        "-t",
+        "team=storage",
+        "--http-tokens",
+        "optional",
+    ];
     reference
         .import_with("wk", &arguments, &[("WEKA_PASSWORD", PASSWORD)])
         .ok();

@@ -92,6 +92,10 @@ const INTENDED: &[(&str, &str)] = &[
         "a fixed id, so that update can replace the statement",
     ),
     (
+        r"/MetadataOptions/|HttpTokens",
+        "tokens are required, and only the instance itself reaches its metadata",
+    ),
+    (
         r"/NetworkInterfaces\[0\]/DeleteOnTermination$",
         "explicit instead of a default",
     ),

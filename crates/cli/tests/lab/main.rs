@@ -13,6 +13,7 @@ mod every_command;
 mod go_migration;
 mod go_reference;
 mod import;
+mod instance_attributes;
 mod interruption;
 mod invalid_input;
 mod logs;

@@ -23,6 +23,8 @@ const TARGET_ID: &str = "state-machine";
 const STATEMENT_ID: &str = "join-api";
 /// The number of additional network interfaces of a client: one for its only core.
 const CLIENT_IO_CORES: u32 = 1;
+/// Only the instance itself can read its metadata, not a container on it.
+const HTTP_HOP_LIMIT: i32 = 1;
 /// Limits of the join API: a group that grows by hundreds of instances calls it within seconds, and retries later.
 const THROTTLE: Throttle = Throttle { rate: 50, burst: 100 };
 
@@ -236,10 +238,19 @@ impl Build<'_> {
                     volume_type: volume.r#type.clone(),
                     size_gib: volume.size,
                     delete_on_termination: true,
+                    encrypted: volume.encrypted,
+                    kms_key: volume.kms_key.clone(),
+                    iops: volume.iops,
+                    throughput_mib: volume.throughput,
                 })
                 .collect(),
             http_tokens: settings.http_tokens.clone(),
+            http_hop_limit: Some(HTTP_HOP_LIMIT),
+            placement_group: settings.placement_group.clone(),
+            capacity_reservation: settings.capacity_reservation.clone(),
+            detailed_monitoring: settings.detailed_monitoring,
             termination_protection: true,
+            stop_protection: settings.stop_protection,
             instance_tags: instance_tags(self.names.cluster(), group, &self.settings().tags_map),
             tagged: ["instance", "network-interface", "volume"]
                 .map(str::to_owned)

@@ -3,6 +3,7 @@
 use super::network::Network;
 use crate::desired::InstanceIds;
 use crate::names::HostGroup;
+use crate::placement::{CapacityReservation, PlacementGroup};
 use crate::settings::Volume;
 use crate::tags::Tags;
 use std::collections::BTreeSet;
@@ -48,8 +49,13 @@ pub struct Instance {
     pub vpc: String,
     /// The root volume comes first.
     pub volumes: Vec<Volume>,
-    /// The IMDS token mode: `optional` or `required`.
-    pub http_tokens: String,
+    pub placement_group: Option<PlacementGroup>,
+    pub capacity_reservation: Option<CapacityReservation>,
+    pub detailed_monitoring: bool,
+    /// Read only of the first instance of a host group, like the volumes.
+    pub stop_protection: bool,
+    /// Whether the instance metadata has the instance's tags.
+    pub metadata_tags: bool,
     /// The private address; an instance that is not running may have none.
     pub address: Option<String>,
     pub auto_scaling_group: Option<String>,

@@ -41,6 +41,12 @@ pub enum ImportError {
     /// Stopped instances cannot be attached.
     #[error("{} not running: only running instances can be attached to a group; start or omit them", .0.join(", "))]
     NotRunning(Vec<String>),
+    /// wekactl's tags have a '/' in their keys, which EC2 refuses while an instance's tags are in its metadata.
+    #[error(
+        "{} instance tags in the instance metadata: EC2 refuses wekactl's tags then; turn it off with `aws ec2 modify-instance-metadata-options --instance-metadata-tags disabled --instance-id ID`",
+        if .0.len() == 1 { format!("{} allows", .0[0]) } else { format!("{} allow", .0.join(", ")) }
+    )]
+    MetadataTags(Vec<String>),
     /// wekactl does not know the instance type.
     #[error(
         "instance type {0} is unknown; known: {known}; for other types use --cores compute=N,frontend=N,drive=N and --compute-memory SIZE",
@@ -99,7 +105,7 @@ pub enum ImportError {
     SeveralClassicLoadBalancers(Vec<String>),
 }
 
-fn plural(fact: &str) -> String {
+pub(super) fn plural(fact: &str) -> String {
     if fact.ends_with('s') {
         fact.to_owned()
     } else {
@@ -107,7 +113,7 @@ fn plural(fact: &str) -> String {
     }
 }
 
-fn listed(values: &BTreeMap<String, Vec<String>>) -> String {
+pub(super) fn listed(values: &BTreeMap<String, Vec<String>>) -> String {
     let each = |(value, who): (&String, &Vec<String>)| match who.as_slice() {
         [one] => format!("{value} ({one})"),
         [one, two] => format!("{value} ({one}, {two})"),

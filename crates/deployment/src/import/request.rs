@@ -27,6 +27,8 @@ pub struct ImportRequest {
     pub clients: bool,
     /// `--cores` and `--compute-memory`.
     pub profile: Option<instances::Profile>,
+    /// `--http-tokens`: the IMDS token mode of new instances, `optional` or `required`.
+    pub http_tokens: String,
     /// The version of wekactl.
     pub build_version: String,
 }

@@ -1,5 +1,7 @@
 use super::*;
 use crate::example::{account, cluster};
+use crate::placement::PlacementGroup;
+use crate::settings::Volume;
 use weka_types::WekaProtocol;
 
 mod errors;
@@ -19,6 +21,7 @@ pub(super) fn request() -> ImportRequest {
         weka_ca: None,
         clients: true,
         profile: None,
+        http_tokens: "required".into(),
         build_version: "2.0.0".into(),
     }
 }
@@ -28,6 +31,7 @@ fn instance(role: &str, number: usize) -> Instance {
         name: name.into(),
         r#type: "gp2".into(),
         size,
+        ..Volume::default()
     };
     Instance {
         id: format!("i-{role}-{number}"),
@@ -47,7 +51,6 @@ fn instance(role: &str, number: usize) -> Instance {
         subnet: "subnet-a1".into(),
         vpc: "vpc-1".into(),
         volumes: vec![volume("/dev/sda1", 8), volume("/dev/sdp", 100)],
-        http_tokens: "optional".into(),
         ..Instance::default()
     }
 }
@@ -124,6 +127,7 @@ fn settings_of_a_good_cluster() {
         name: name.into(),
         r#type: "gp3".into(),
         size,
+        ..Volume::default()
     };
     let backends = GroupSettings {
         security_groups_ids: vec![GROUP.into()],
@@ -134,7 +138,7 @@ fn settings_of_a_good_cluster() {
         subnet: "subnet-a1".into(),
         volumes_info: vec![volume("/dev/sda1", 16), volume("/dev/sdp", 100)],
         max_size: 42,
-        http_tokens: "optional".into(),
+        http_tokens: "required".into(),
         ..GroupSettings::default()
     };
     let clients = GroupSettings {
@@ -377,4 +381,35 @@ fn only_pending_changes_of_instances_are_planned() {
     );
     // A member of the cluster's own group is not a conflict.
     assert_eq!(import(&request(), &found).backends.max_size, 42);
+}
+
+#[test]
+fn launch_template_copies_the_first_instance_and_differences_are_listed() {
+    let mut found = good(0);
+    let group = PlacementGroup::Name("close".into());
+    found.instances[0].placement_group = Some(group.clone());
+    found.instances[0].stop_protection = true;
+    found.instances[1].detailed_monitoring = true;
+    let backends = import(&request(), &found).backends;
+    assert_eq!(
+        (
+            backends.placement_group,
+            backends.stop_protection,
+            backends.detailed_monitoring
+        ),
+        (Some(group), true, false)
+    );
+    let differences: Vec<_> = differences(&found, [HostGroup::Backends])
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        differences,
+        [
+            "the backend instances have different placement groups: close (i-Backend-0), none (i-Backend-1, i-Backend-2 and 3 \
+             more); new instances get close",
+            "the backend instances have different detailed monitoring settings: disabled (i-Backend-0, i-Backend-2 and 3 \
+             more), enabled (i-Backend-1); new instances get disabled",
+        ]
+    );
 }

@@ -1,4 +1,5 @@
 use super::Resolve;
+use crate::placement::{CapacityReservation, PlacementGroup};
 use crate::secret::Secret;
 use crate::tags::Tags;
 use crate::value::{Outputs, Value};
@@ -19,7 +20,13 @@ pub struct LaunchTemplate {
     pub volumes: Vec<Mapping>,
     /// The IMDS token mode: `optional` or `required`.
     pub http_tokens: String,
+    /// The IMDS hop limit; `None` if the image decides.
+    pub http_hop_limit: Option<i32>,
+    pub placement_group: Option<PlacementGroup>,
+    pub capacity_reservation: Option<CapacityReservation>,
+    pub detailed_monitoring: bool,
     pub termination_protection: bool,
+    pub stop_protection: bool,
     /// Tags of instances, volumes and network interfaces.
     pub instance_tags: Tags,
     /// The resource types that have these tags.
@@ -37,6 +44,10 @@ pub struct Mapping {
     pub volume_type: String,
     pub size_gib: u32,
     pub delete_on_termination: bool,
+    pub encrypted: bool,
+    pub kms_key: Option<String>,
+    pub iops: Option<u32>,
+    pub throughput_mib: Option<u32>,
 }
 
 /// The user data: the script, or its parts until the join API exists.

@@ -59,6 +59,29 @@ fn unknown_fields_of_a_newer_version_are_kept() {
 }
 
 #[test]
+fn attributes_of_instances_round_trip() {
+    let mut settings = Settings::from_item(&go_item()).unwrap();
+    let backends = &mut settings.backends;
+    backends.placement_group = Some(PlacementGroup::Id("pg-1".into()));
+    backends.capacity_reservation = Some(CapacityReservation::Preference("none".into()));
+    backends.detailed_monitoring = true;
+    backends.stop_protection = true;
+    backends.volumes_info[0] = Volume {
+        encrypted: true,
+        kms_key: Some("arn:k".into()),
+        iops: Some(6000),
+        throughput: Some(500),
+        ..backends.volumes_info[0].clone()
+    };
+    let item = settings.to_item();
+    assert_eq!(
+        item["Backends"]["M"]["PlacementGroup"],
+        json!({ "M": { "Id": { "S": "pg-1" } } })
+    );
+    assert_eq!(Settings::from_item(&item).unwrap(), settings);
+}
+
+#[test]
 fn weka_protocol_is_https_by_default() {
     let read = |fields: Json| {
         let mut item = go_item();
@@ -115,7 +138,7 @@ prop_compose! {
             image_id,
             key_name,
             max_size,
-            volumes_info: vec![Volume { name: "/dev/sda1".into(), r#type: "gp3".into(), size }],
+            volumes_info: vec![Volume { name: "/dev/sda1".into(), r#type: "gp3".into(), size, ..Volume::default() }],
             ..GroupSettings::default()
         }
     }

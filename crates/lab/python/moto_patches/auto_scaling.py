@@ -8,6 +8,7 @@ from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 
 from . import OPTIONS
+from .ec2 import place
 from .patching import patch
 
 
@@ -127,6 +128,8 @@ def launch(_original, self, count_needed, propagated_tags):
         block_device_mappings=data.get("BlockDeviceMappings", []),
         metadata_options=data.get("MetadataOptions", {}),
         disable_api_termination=data.get("DisableApiTermination") is True,
+        disable_api_stop=data.get("DisableApiStop") is True,
+        monitoring_state="enabled" if data.get("Monitoring", {}).get("Enabled") else "disabled",
     ).instances
     profile = data.get("IamInstanceProfile", {})
     for instance in launched:
@@ -140,6 +143,7 @@ def launch(_original, self, count_needed, propagated_tags):
             nic.add_tags(tags.get("network-interface", {}))
         instance.autoscaling_group = self
         instance.launched_with = version.number
+        place(instance, data.get("Placement", {}), data.get("CapacityReservationSpecification"))
         protected = self.new_instances_protected_from_scale_in
         self.instance_states.append(autoscaling.InstanceState(instance, protected_from_scale_in=protected))
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import ActionResult
 from moto.ec2 import utils as ec2_filters
-from moto.ec2.models import ec2_backends
-from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models import EC2Backend, ec2_backends
+from moto.ec2.exceptions import EC2ClientError, OperationDisableApiStopNotPermitted
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.subnets import Subnet, SubnetRouteTableAssociation
@@ -115,6 +115,47 @@ def describe_instances(original, self):
         if not re.fullmatch(r"i-([0-9a-f]{8}|[0-9a-f]{17})", id_):
             raise EC2ClientError("InvalidInstanceID.Malformed", f'Invalid id: "{id_}"')
     return original(self)
+
+
+@patch(InstanceResponse, "run_instances")
+def run_instances(original, self):
+    """moto ignores the placement group and the capacity reservation."""
+    result = original(self)
+    for instance in result.result.instances:
+        place(instance, self._get_param("Placement", {}), self._get_param("CapacityReservationSpecification"))
+    return result
+
+
+def place(instance, placement, reservation):
+    """Sets what DescribeInstances returns."""
+    instance.placement.group_name = placement.get("GroupName", "")
+    instance.placement.group_id = placement.get("GroupId")
+    instance.capacity_reservation_specification = reservation or {"CapacityReservationPreference": "open"}
+
+
+@patch(EC2Backend, "terminate_instances")
+def terminate_instances(original, self, instance_ids):
+    """On AWS, stop protection also prevents a termination by the API.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-stop-protection.html
+    """
+    for instance in self.get_multi_instances_by_id(instance_ids) if instance_ids else ():
+        if str(instance.disable_api_stop).lower() == "true":
+            raise OperationDisableApiStopNotPermitted(instance.id)
+    return original(self, instance_ids)
+
+
+@patch(EC2Backend, "create_tags")
+def create_tags(original, self, resource_ids, tags):
+    """While the instance metadata has an instance's tags, AWS refuses keys with a slash.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html
+    """
+    invalid = next((key for key in tags if "/" in key), None)
+    for instance in self.all_instances() if invalid else ():
+        if instance.id in resource_ids and instance.metadata_options.instance_metadata_tags == "enabled":
+            raise EC2ClientError("InvalidParameterValue", f"'{invalid}' is not a valid tag key.")
+    return original(self, resource_ids, tags)
 
 
 @patch(Instance, "terminate")

@@ -225,8 +225,12 @@ async fn every_rule_terminates_and_logs_one_line_per_decision() {
         changes,
         [
             ("DetachInstances".to_owned(), ids(&["i-02", "i-03"])),
+            // Stop protection and termination protection.
+            ("ModifyInstanceAttribute".to_owned(), ids(&["i-03"])),
             ("ModifyInstanceAttribute".to_owned(), ids(&["i-03"])),
             ("ModifyInstanceAttribute".to_owned(), ids(&["i-04"])),
+            ("ModifyInstanceAttribute".to_owned(), ids(&["i-04"])),
+            ("ModifyInstanceAttribute".to_owned(), ids(&["i-07"])),
             ("ModifyInstanceAttribute".to_owned(), ids(&["i-07"])),
             ("SetInstanceProtection".to_owned(), all.clone()),
             ("TerminateInstances".to_owned(), all),

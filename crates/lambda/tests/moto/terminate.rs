@@ -159,7 +159,7 @@ async fn sixty_instances_are_terminated_in_two_runs_and_others_are_kept() {
     assert_eq!(scene.in_state("terminated").await, scene.ids(0..50));
     let calls = scene.calls_since(before);
     for (operation, number) in [
-        ("ModifyInstanceAttribute", 50),
+        ("ModifyInstanceAttribute", 100),
         ("SetInstanceProtection", 1),
         ("TerminateInstances", 1),
     ] {

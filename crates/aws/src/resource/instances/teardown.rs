@@ -45,7 +45,7 @@ pub(super) async fn terminate(cloud: &Cloud, group: HostGroup) -> Result<()> {
         .map(<[String]>::to_vec)
         .collect();
     let each = batches.into_iter().map(|ids| async move {
-        let unprotected = unprotect(cloud, ids).await;
+        let unprotected = unprotect(cloud, ids, InstanceDisposition::Terminate).await;
         let terminated = run_batches(TERMINATE, vec![unprotected.done], 1, |ids| {
             terminate_batch(cloud, ids)
         })
@@ -78,7 +78,8 @@ async fn terminate_batch(cloud: &Cloud, ids: Vec<String>) -> Result<Vec<String>>
 pub(super) async fn untag(cloud: &Cloud, group: HostGroup) -> Result<()> {
     let owned = owned_instances(&inventory(cloud)).await?;
     let all: Vec<&Instance> = owned.of(group).collect();
-    let unprotected = unprotect(cloud, all.iter().map(|instance| instance.id.clone()).collect()).await;
+    let ids = all.iter().map(|instance| instance.id.clone()).collect();
+    let unprotected = unprotect(cloud, ids, InstanceDisposition::Keep).await;
     let ids: BTreeSet<&String> = unprotected.done.iter().collect();
     let instances: Vec<_> = all.iter().filter(|instance| ids.contains(&instance.id)).collect();
     let keys: BTreeSet<&str> = instances
@@ -179,21 +180,21 @@ async fn owned_instances(inventory: &Inventory<'_>) -> Result<Instances> {
     Ok(instances(inventory.names, &inventory_now))
 }
 
-async fn unprotect(cloud: &Cloud, ids: Vec<String>) -> BatchResult {
+/// Removes the termination protection. Stop protection also prevents a termination, but an instance that is kept keeps it.
+async fn unprotect(cloud: &Cloud, ids: Vec<String>, disposition: InstanceDisposition) -> BatchResult {
     const OPERATION: &str = "ec2 ModifyInstanceAttribute";
     let one_by_one = ids.into_iter().map(|id| vec![id]).collect();
     let unprotect = |ids: Vec<String>| async move {
         for id in &ids {
-            let request = || async {
-                let off = AttributeBooleanValue::builder().value(false).build();
-                let request = cloud.clients.ec2.modify_instance_attribute().instance_id(id);
-                request
-                    .disable_api_termination(off)
-                    .send()
-                    .await
-                    .context(OPERATION)
-            };
-            request.retry(retry::removal()).when(is_throttled).await?;
+            let off = || AttributeBooleanValue::builder().value(false).build();
+            let request = || cloud.clients.ec2.modify_instance_attribute().instance_id(id);
+            let stop =
+                (disposition == InstanceDisposition::Terminate).then(|| request().disable_api_stop(off()));
+            let termination = request().disable_api_termination(off());
+            for request in stop.into_iter().chain([termination]) {
+                let send = || async { request.clone().send().await.context(OPERATION) };
+                send.retry(retry::removal()).when(is_throttled).await?;
+            }
         }
         Ok(ids)
     };

@@ -34,6 +34,7 @@ pub(super) struct Called {
 struct State {
     faults: Vec<(&'static str, InstanceId, Fault)>,
     termination_protected: BTreeSet<InstanceId>,
+    stop_protected: BTreeSet<InstanceId>,
     scale_in_protected: BTreeSet<InstanceId>,
     terminated: BTreeSet<InstanceId>,
     detached: BTreeSet<InstanceId>,
@@ -44,11 +45,12 @@ struct State {
 pub(super) struct Account(Arc<Mutex<State>>);
 
 impl Account {
-    /// `number` instances with termination protection and scale-in protection.
+    /// `number` instances with termination protection, stop protection and scale-in protection.
     pub(super) fn of(number: usize) -> Self {
         let all: BTreeSet<_> = (0..number).map(id).collect();
         Self(Arc::new(Mutex::new(State {
             termination_protected: all.clone(),
+            stop_protected: all.clone(),
             scale_in_protected: all,
             ..State::default()
         })))
@@ -116,6 +118,10 @@ impl State {
             return rejection(id, *fault, is_ec2);
         }
         match operation.as_str() {
+            "ModifyInstanceAttribute" if form.contains_key("DisableApiStop.Value") => {
+                assert_eq!(form["DisableApiStop.Value"], "false");
+                self.stop_protected.retain(|id| !ids.contains(id));
+            }
             "ModifyInstanceAttribute" => {
                 assert_eq!(form["DisableApiTermination.Value"], "false");
                 self.termination_protected.retain(|id| !ids.contains(id));
@@ -134,7 +140,10 @@ impl State {
                 self.scale_in_protected.retain(|id| !ids.contains(id));
             }
             "TerminateInstances" => {
-                if let Some(id) = ids.iter().find(|id| self.termination_protected.contains(id)) {
+                let protected = |id: &&InstanceId| {
+                    self.termination_protected.contains(id) || self.stop_protected.contains(id)
+                };
+                if let Some(id) = ids.iter().find(protected) {
                     return rejection(id, Fault::Protected, true);
                 }
                 self.terminated.extend(ids.clone());

@@ -47,6 +47,9 @@ pub(crate) struct Import {
     /// Use plain HTTP for the backends' API: the Weka password is sent unencrypted
     #[arg(long)]
     pub(super) weka_http: bool,
+    /// Whether new instances require tokens for the instance metadata service (IMDSv2). Weka before 4.2.6 needs `optional`
+    #[arg(long, value_name = "MODE", value_parser = ["required", "optional"], default_value = "required")]
+    http_tokens: String,
     /// Do not import the stack's clients
     #[arg(long)]
     no_clients: bool,
@@ -148,6 +151,7 @@ impl Import {
             weka_ca,
             clients: !self.no_clients,
             profile,
+            http_tokens: self.http_tokens.clone(),
             build_version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }

@@ -14,7 +14,7 @@ use crate::session::Connect;
 use crate::verify_credentials::{self, Api, Verification};
 use crate::{package, password};
 use aws::cloud::Cloud;
-use deployment::import::{DiscoveredCluster, ImportRequest};
+use deployment::import::{DiscoveredCluster, ImportRequest, differences};
 use deployment::{HostGroup, Names, Secret};
 
 pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) -> Result<u8, Failure> {
@@ -34,6 +34,9 @@ pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) 
         verify(&request, &observation.discovered, credentials).await?
     };
     let (settings, plan) = plan::plan(&request, &observation, &package, credentials, &verification)?;
+    for difference in differences(&observation.discovered, settings.groups()) {
+        printer.warn(&difference.to_string());
+    }
     if let Verification::Skipped(reason) = &verification {
         printer.line(&format!(
             "The username and password were not verified with Weka: {reason}."

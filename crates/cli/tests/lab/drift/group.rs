@@ -31,6 +31,7 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
         drift(
             "launch template",
             &[
+                "http_hop_limit",
                 "http_tokens",
                 "image_id",
                 "instance_profile",

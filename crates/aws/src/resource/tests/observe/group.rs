@@ -243,8 +243,12 @@ fn launch_template() -> Case {
         </iamInstanceProfile><networkInterfaceSet><item><associatePublicIpAddress>true</associatePublicIpAddress>\
         <groupSet><groupId>sg-1</groupId></groupSet><subnetId>subnet-1</subnetId></item></networkInterfaceSet>\
         <blockDeviceMappingSet><item><deviceName>/dev/sda1</deviceName><ebs><deleteOnTermination>true\
-        </deleteOnTermination><volumeSize>16</volumeSize><volumeType>gp3</volumeType></ebs></item>\
-        </blockDeviceMappingSet><metadataOptions><httpTokens>required</httpTokens></metadataOptions>\
+        </deleteOnTermination><encrypted>true</encrypted><iops>6000</iops><kmsKeyId>arn:k</kmsKeyId>\
+        <throughput>500</throughput><volumeSize>16</volumeSize><volumeType>gp3</volumeType></ebs></item>\
+        </blockDeviceMappingSet><metadataOptions><httpPutResponseHopLimit>1</httpPutResponseHopLimit>\
+        <httpTokens>required</httpTokens></metadataOptions><placement><groupId>pg-1</groupId><groupName>close</groupName></placement>\
+        <capacityReservationSpecification><capacityReservationPreference>none</capacityReservationPreference>\
+        </capacityReservationSpecification><monitoring><enabled>true</enabled></monitoring><disableApiStop>true</disableApiStop>\
         <disableApiTermination>true</disableApiTermination><userData>IyEvYmluL3No</userData>";
     let specification =
         |kind| format!("<item><resourceType>{kind}</resourceType><tagSet>{tag}</tagSet></item>");
@@ -273,9 +277,12 @@ fn launch_template() -> Case {
             "image_id": "ami-1", "instance_type": "i3en.2xlarge", "key_name": null, "instance_profile": "arn:p",
             "security_groups": ["sg-1"], "subnet": "subnet-1", "public_address": true,
             "volumes": [
-                { "device": "/dev/sda1", "volume_type": "gp3", "size_gib": 16, "delete_on_termination": true },
+                { "device": "/dev/sda1", "volume_type": "gp3", "size_gib": 16, "delete_on_termination": true,
+                  "encrypted": true, "kms_key": "arn:k", "iops": 6000, "throughput_mib": 500 },
             ],
-            "http_tokens": "required", "termination_protection": true,
+            "http_tokens": "required", "http_hop_limit": 1, "placement_group": { "Id": "pg-1" },
+            "capacity_reservation": { "Preference": "none" }, "detailed_monitoring": true,
+            "termination_protection": true, "stop_protection": true,
             "instance_tags": { "wekactl.io/cluster_name": "wk" }, "tagged": ["instance", "volume"],
             "user_data": "(hidden)", "is_default": false,
         }),
