@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use weka::{Ca, Client, DEFAULT_PORT, Options, Protocol};
+use weka_types::support::{Unsupported, check_containers, check_release};
 use weka_types::{Credentials, WekaProtocol};
 
 /// For a backend to accept a connection. Import usually runs outside the cluster's network and waits for all of it.
@@ -32,6 +33,14 @@ pub(crate) enum Verification {
     Rejected(String),
 }
 
+/// What import found out about a cluster.
+#[derive(Debug)]
+pub(crate) struct Check {
+    pub(crate) verification: Verification,
+    /// Why wekactl cannot scale the cluster; `None` also if no backend can be reached.
+    pub(crate) unsupported: Option<Unsupported>,
+}
+
 /// Logs in to one of the backends.
 ///
 /// # Errors
@@ -42,6 +51,72 @@ pub(crate) async fn log_in(
     username: &str,
     password: &Secret,
 ) -> Result<Verification, Failure> {
+    Ok(match connect(addresses, api, username, password).await? {
+        Some(client) => verify(&client).await,
+        None => unreachable(),
+    })
+}
+
+/// Logs in to one of the backends, and checks whether wekactl supports the cluster.
+///
+/// # Errors
+/// The certificates are not valid.
+pub(crate) async fn check(
+    addresses: impl IntoIterator<Item = String>,
+    api: Api<'_>,
+    username: &str,
+    password: &Secret,
+) -> Result<Check, Failure> {
+    let Some(client) = connect(addresses, api, username, password).await? else {
+        return Ok(Check {
+            verification: unreachable(),
+            unsupported: None,
+        });
+    };
+    let verification = verify(&client).await;
+    let unsupported = unsupported(&client, verification == Verification::Accepted).await;
+    Ok(Check {
+        verification,
+        unsupported,
+    })
+}
+
+/// What cannot be read is not a reason to refuse a cluster. The release requires no login.
+async fn unsupported(client: &Client, is_logged_in: bool) -> Option<Unsupported> {
+    let release = client.software_release().await.ok()?;
+    if let Err(unsupported) = check_release(&release) {
+        return Some(unsupported);
+    }
+    if !is_logged_in {
+        return None;
+    }
+    let hosts = client.hosts().await.ok()?;
+    check_containers(&release, &hosts).err()
+}
+
+fn unreachable() -> Verification {
+    Verification::Skipped(format!(
+        "no backend can be reached from this machine on port {DEFAULT_PORT}"
+    ))
+}
+
+async fn verify(client: &Client) -> Verification {
+    match client.status().await {
+        Ok(_) => Verification::Accepted,
+        Err(error @ (weka::Error::WrongCredentials { .. } | weka::Error::CertificateRefused { .. })) => {
+            Verification::Rejected(error.to_string())
+        }
+        Err(error) => Verification::Skipped(format!("no backend verified them: {error}")),
+    }
+}
+
+/// A client of the backends that can be reached from this machine; `None` if there are none.
+async fn connect(
+    addresses: impl IntoIterator<Item = String>,
+    api: Api<'_>,
+    username: &str,
+    password: &Secret,
+) -> Result<Option<Client>, Failure> {
     let protocol = match (api.protocol, api.ca) {
         (WekaProtocol::Http, _) => Protocol::Http,
         (WekaProtocol::Https, None) => Protocol::Https { ca: None },
@@ -57,9 +132,7 @@ pub(crate) async fn log_in(
     });
     let reachable: Vec<_> = join_all(connections).await.into_iter().flatten().collect();
     if reachable.is_empty() {
-        return Ok(Verification::Skipped(format!(
-            "no backend can be reached from this machine on port {DEFAULT_PORT}"
-        )));
+        return Ok(None);
     }
     let credentials = Credentials {
         username: username.to_owned(),
@@ -70,12 +143,7 @@ pub(crate) async fn log_in(
         ..Options::default()
     };
     let client = Client::new(reachable, credentials, &options, Instant::now() + LOGIN_TIMEOUT);
-    let client = client.map_err(|error| Failure::failed("calling Weka", &error))?;
-    Ok(match client.status().await {
-        Ok(_) => Verification::Accepted,
-        Err(error @ (weka::Error::WrongCredentials { .. } | weka::Error::CertificateRefused { .. })) => {
-            Verification::Rejected(error.to_string())
-        }
-        Err(error) => Verification::Skipped(format!("no backend verified them: {error}")),
-    })
+    client
+        .map(Some)
+        .map_err(|error| Failure::failed("calling Weka", &error))
 }

@@ -178,7 +178,8 @@ impl FromStr for ComputeMemory {
     }
 }
 
-/// Instance type; compute, frontend and drive cores; compute memory. The values are Weka's own sizing.
+/// Instance type; compute, frontend and drive cores; compute memory. The values are Weka's own sizing, which allows at most 384 GB
+/// for a container (docs/weka-compatibility.md).
 const TYPES: [(&str, u32, u32, u32, &str); 20] = [
     ("r3.2xlarge", 1, 1, 1, "30905689230B"),
     ("r3.4xlarge", 5, 1, 1, "71507949875B"),
@@ -191,7 +192,7 @@ const TYPES: [(&str, u32, u32, u32, &str); 20] = [
     ("i3en.3xlarge", 1, 1, 1, "55955545954B"),
     ("i3en.6xlarge", 4, 1, 2, "130433516148B"),
     ("i3en.12xlarge", 4, 1, 2, "312901542392B"),
-    ("i3en.24xlarge", 9, 1, 4, "602459825769B"),
+    ("i3en.24xlarge", 9, 1, 4, "384GB"),
     ("i8ge.2xlarge", 1, 1, 1, "32.9GB"),
     ("i8ge.3xlarge", 3, 1, 1, "62GB"),
     ("i8ge.6xlarge", 6, 1, 2, "136.5GB"),

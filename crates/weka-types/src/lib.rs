@@ -9,6 +9,7 @@ mod credentials;
 pub mod ids;
 pub mod lists;
 mod protocol;
+pub mod support;
 
 pub use credentials::Credentials;
 pub use protocol::{WekaApi, WekaProtocol};

@@ -12,12 +12,19 @@ const OTHER: &str = "another-password";
 
 /// A stack with responding backends, and this password of `admin` in Weka.
 pub(crate) async fn responding(network: u8, password: &str) -> (Lab, WekaCluster) {
+    responding_with(network, password, weka_cluster::Options::default()).await
+}
+
+async fn responding_with(
+    network: u8,
+    password: &str,
+    mut options: weka_cluster::Options,
+) -> (Lab, WekaCluster) {
     let (lab, stack) = Lab::with(&StackOptions {
         network,
         clients: 0,
         ..StackOptions::default()
     });
-    let mut options = weka_cluster::Options::default();
     options.settings.credentials.password = password.to_owned();
     let weka = WekaCluster::start(options).await.unwrap();
     for instance in Control::new(&lab.moto).instances().await.unwrap() {
@@ -48,6 +55,18 @@ fn stored(lab: &Lab) -> (String, String) {
         String::from_utf8(BASE64_STANDARD.decode(encoded).unwrap()).unwrap()
     };
     (text("Username"), text("Password"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cluster_with_an_old_release_is_rejected_before_anything_is_created() {
+    let mut options = weka_cluster::Options::default();
+    options.settings.release = "3.14.2".to_owned();
+    let (lab, _weka) = responding_with(50, PASSWORD, options).await;
+    let calls = lab.calls().len();
+    lab.import(&[]).fails(1).shows(
+        "error: the cluster runs Weka 3.14.2, which wekactl does not support: upgrade it to 4.0 or later",
+    );
+    assert_eq!(lab.changes_since(calls), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

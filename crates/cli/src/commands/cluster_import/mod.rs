@@ -11,7 +11,7 @@ use crate::apply::{Applied, apply};
 use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::session::Connect;
-use crate::verify_credentials::{self, Api, Verification};
+use crate::verify_credentials::{self, Api, Check, Verification};
 use crate::{package, password};
 use aws::cloud::Cloud;
 use deployment::import::{DiscoveredCluster, ImportRequest, differences};
@@ -28,16 +28,19 @@ pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) 
     let names = Names::new(request.cluster.clone());
     let observation = observe::observe(&session, &names, &request, &arguments.instance_ids).await?;
     let credentials = (arguments.login.username.as_str(), &password);
-    let verification = if arguments.no_verify {
-        Verification::Skipped("--no-verify".to_owned())
+    let check = if arguments.no_verify {
+        Check {
+            verification: Verification::Skipped("--no-verify".to_owned()),
+            unsupported: None,
+        }
     } else {
-        verify(&request, &observation.discovered, credentials).await?
+        check(&request, &observation.discovered, credentials).await?
     };
-    let (settings, plan) = plan::plan(&request, &observation, &package, credentials, &verification)?;
+    let (settings, plan) = plan::plan(&request, &observation, &package, credentials, &check)?;
     for difference in differences(&observation.discovered, settings.groups()) {
         printer.warn(&difference.to_string());
     }
-    if let Verification::Skipped(reason) = &verification {
+    if let Verification::Skipped(reason) = &check.verification {
         printer.line(&format!(
             "The username and password were not verified with Weka: {reason}."
         ));
@@ -56,17 +59,17 @@ pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) 
     })
 }
 
-/// Logs in to one of the backends to import.
-async fn verify(
+/// Logs in to one of the backends to import, and checks whether wekactl supports the cluster.
+async fn check(
     request: &ImportRequest,
     discovered: &DiscoveredCluster,
     (username, password): (&str, &Secret),
-) -> Result<Verification, Failure> {
+) -> Result<Check, Failure> {
     let api = Api {
         protocol: request.weka_protocol,
         ca: request.weka_ca.as_deref(),
     };
     let backends = discovered.of_group(HostGroup::Backends).into_iter();
     let addresses = backends.filter_map(|backend| backend.address.clone());
-    verify_credentials::log_in(addresses, api, username, password).await
+    verify_credentials::check(addresses, api, username, password).await
 }

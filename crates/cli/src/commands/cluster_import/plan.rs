@@ -2,7 +2,7 @@ use super::observe::Observation;
 use crate::failure::{FAILED, Failure};
 use crate::generated::Generated;
 use crate::package::Package;
-use crate::verify_credentials::Verification;
+use crate::verify_credentials::{Check, Verification};
 use deployment::desired::{self, Request};
 use deployment::import::{ImportRequest, alias_outside_zone, alias_ownership};
 use deployment::plan::{Conflict, Plan};
@@ -18,14 +18,15 @@ pub(super) fn plan(
     observation: &Observation,
     package: &Package,
     credentials: (&str, &Secret),
-    verification: &Verification,
+    check: &Check,
 ) -> Result<(Settings, Plan), Failure> {
     let mut errors: Vec<String> = Vec::new();
-    if let Verification::Rejected(reason) = verification {
+    if let Verification::Rejected(reason) = &check.verification {
         errors.push(format!(
             "Weka rejected the username or password: {reason}; use --no-verify to import anyway"
         ));
     }
+    errors.extend(check.unsupported.as_ref().map(ToString::to_string));
     if !observation.denied.is_empty() {
         errors.push(format!(
             "the AWS credentials lack permission for {}; docs/permissions.md has the full policy",
