@@ -100,6 +100,9 @@ impl Settings {
         let clients = (request.clients && !found.of_group(HostGroup::Clients).is_empty())
             .then(|| group_settings(request, found, account, HostGroup::Clients, stored, &mut errors))
             .flatten();
+        if clients.is_none() && !request.client_mounts.is_empty() {
+            errors.push(ImportError::NoClientsToMount);
+        }
         if request.dns_alias.is_some() != request.dns_zone_id.is_some() {
             errors.push(ImportError::HalfAnAlias);
         }
@@ -163,6 +166,10 @@ impl Settings {
             classic_load_balancer: found.classic_load_balancers.first().cloned(),
             backends,
             clients,
+            client_mounts: match stored {
+                Some(stored) if request.client_mounts.is_empty() => stored.client_mounts.clone(),
+                _ => request.client_mounts.clone(),
+            },
             ..stored.cloned().unwrap_or_default()
         })
     }
@@ -244,7 +251,7 @@ fn group_settings(
         iam_arn,
         instance_type: first.instance_type.clone(),
         subnet: first.subnet.clone(),
-        volumes_info: volumes(first, account),
+        volumes_info: volumes(first, account, group),
         max_size: stored
             .map_or(0, |s| s.max_size)
             .max(u32::try_from(imported_max).unwrap_or(u32::MAX)),

@@ -4,6 +4,7 @@
 
 use crate::names::HostGroup;
 use crate::placement::{CapacityReservation, PlacementGroup};
+use instances::ClientMount;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value as Json, json};
@@ -57,6 +58,13 @@ pub struct Settings {
     /// Trusted certificates in PEM: a backend must present one of them or one that they issued. wekactl 1.x does not know it.
     #[serde(default, rename = "WekaCA", skip_serializing_if = "Option::is_none")]
     pub weka_ca: Option<String>,
+    /// What new clients mount, as given with `--client-mount`. wekactl 1.x does not know it.
+    #[serde(
+        default,
+        deserialize_with = "or_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub client_mounts: Vec<ClientMount>,
     /// The stack's classic load balancer. wekactl 1.x does not know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classic_load_balancer: Option<String>,
@@ -172,6 +180,15 @@ impl Settings {
         match group {
             HostGroup::Backends => Some(&self.backends),
             HostGroup::Clients => self.clients.as_ref(),
+        }
+    }
+
+    /// What new clients mount: as given at import, else the default.
+    pub fn client_mounts(&self) -> Vec<ClientMount> {
+        if self.client_mounts.is_empty() {
+            vec![ClientMount::default_mount()]
+        } else {
+            self.client_mounts.clone()
         }
     }
 

@@ -1,3 +1,4 @@
+use crate::client_mount::ClientMount;
 use crate::template;
 use crate::types::Profile;
 use serde::Serialize;
@@ -12,26 +13,18 @@ pub struct BackendJoin {
     pub profile: Profile,
 }
 
-/// The parameters of a new client's join script.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+/// The parameters of a new client's join script. A stateless client needs no credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClientJoin {
     /// Addresses of running backends, in the order in which the script contacts them.
     pub backends: Vec<String>,
-    pub username: String,
-    pub password: String,
+    /// In the order in which they are mounted.
+    pub mounts: Vec<ClientMount>,
 }
 
 impl std::fmt::Debug for BackendJoin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BackendJoin")
-            .field("backends", &self.backends)
-            .finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for ClientJoin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ClientJoin")
             .field("backends", &self.backends)
             .finish_non_exhaustive()
     }
@@ -45,7 +38,6 @@ impl BackendJoin {
 }
 
 impl ClientJoin {
-    /// The script. It contains the password.
     pub fn render(&self) -> String {
         template::render("client.sh", self)
     }

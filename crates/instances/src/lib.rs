@@ -3,12 +3,14 @@
 //!
 //! The crate is pure: it renders the shell files under `templates/`; random values and secrets are arguments.
 
+mod client_mount;
 mod join;
 mod mount;
 mod template;
 mod types;
 mod user_data;
 
+pub use client_mount::{ClientMount, InvalidMount};
 pub use join::{BackendJoin, ClientJoin};
 pub use mount::MountScript;
 pub use types::{ComputeMemory, Cores, InvalidProfile, Profile, known_types, profile_of};

@@ -5,21 +5,38 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
-const TEMPLATES: [(&str, &str); 14] = [
-    ("common.sh", include_str!("../templates/common.sh")),
-    ("credentials.sh", include_str!("../templates/credentials.sh")),
-    ("fail.sh", include_str!("../templates/fail.sh")),
-    ("retry.sh", include_str!("../templates/retry.sh")),
-    ("agent.sh", include_str!("../templates/agent.sh")),
-    ("install.sh", include_str!("../templates/install.sh")),
-    ("cores.sh", include_str!("../templates/cores.sh")),
-    ("network.sh", include_str!("../templates/network.sh")),
-    ("ready.sh", include_str!("../templates/ready.sh")),
-    ("drives.sh", include_str!("../templates/drives.sh")),
-    ("backend.sh", include_str!("../templates/backend.sh")),
-    ("client.sh", include_str!("../templates/client.sh")),
-    ("user-data.sh", include_str!("../templates/user-data.sh")),
-    ("mount.sh", include_str!("../templates/mount.sh")),
+/// The files under `templates/`, by name.
+macro_rules! templates {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../templates/", $name)))),*]
+    };
+}
+
+const TEMPLATES: &[(&str, &str)] = templates![
+    "common.sh"
+    "quiet.sh"
+    "credentials.sh"
+    "backends.sh"
+    "fail.sh"
+    "retry.sh"
+    "machine.sh"
+    "volume.sh"
+    "agent.sh"
+    "install.sh"
+    "version.sh"
+    "cores.sh"
+    "take-cores.sh"
+    "network.sh"
+    "ready.sh"
+    "container.sh"
+    "drives.py"
+    "entries.py"
+    "drives.sh"
+    "backend.sh"
+    "client.sh"
+    "ec2.sh"
+    "user-data.sh"
+    "mount.sh"
 ];
 
 /// Renders a template that is part of this crate.
@@ -44,7 +61,7 @@ fn try_render(name: &str, values: impl Serialize) -> Result<String, minijinja::E
         .build()?;
     environment.set_syntax(syntax);
     environment.add_filter("shell", |value: Value| quoted(&value.to_string()));
-    for (name, source) in TEMPLATES {
+    for &(name, source) in TEMPLATES {
         environment.add_template(name, source)?;
     }
     environment.get_template(name)?.render(Serde(values))

@@ -12,15 +12,25 @@ compute_memory={{ profile.compute_memory|shell }}
 
 {% include "retry.sh" %}
 
+{% include "machine.sh" %}
+
+{% include "volume.sh" %}
+
 {% include "agent.sh" %}
 
 {% include "install.sh" %}
 
+{% include "version.sh" %}
+
 {% include "cores.sh" %}
+
+{% include "take-cores.sh" %}
 
 {% include "network.sh" %}
 
 {% include "ready.sh" %}
+
+{% include "container.sh" %}
 
 {% include "drives.sh" %}
 
@@ -34,21 +44,31 @@ set_up_container() {
   weka local setup container --name "$name" --base-port "$port" --cores "$count" --core-ids "$taken" "$@" \
     --join-ips "$join_ips" --failure-domain "$failure_domain" --management-ips "$address" "${nets[@]}" --dedicate ||
     fail "container $name could not be set up"
+  names+=("$name")
 }
 
-# Weka's own images and Amazon Linux include python3, but not always jq.
-command -v python3 >/dev/null || fail "python3 is not installed: it is required to parse the output of weka"
-
 start_log_agent
+read_identity
+address=$(imds_get local-ipv4) || fail "the instance metadata service returned no address"
 prepare_filesystem
+if [ -z "$device" ]; then fail "no EBS volume for /opt/weka: none has Weka's label, is attached as /dev/sdp, or is empty"; fi
+reset_image_state
+# Setting up containers again would destroy a member of the cluster.
+if [ -e "$state/joined" ]; then
+  log "this instance has already joined the cluster"
+  exit 0
+fi
 find_backend || fail "no backend responds"
 install_weka
+# Waiting for a cluster that rejects the password would lock the user: Weka locks it after five failed logins.
+weka cluster container --json --HOST "$backend" >/dev/null || fail "backend $backend does not list the cluster's containers with these credentials"
 
 # Check both before the first container is set up: set up no container if one of them could not get its resources.
 find_cores $((compute_cores + frontend_cores + drive_cores))
 find_interfaces $((compute_cores + frontend_cores + drive_cores))
 failure_domain=$(printf %s "$address" | sha256sum | cut -c 1-16)
 join_ips=$(IFS=,; echo "${backends[*]}")
+names=()
 
 # Without --no-frontends, Weka uses one of the container's cores as a frontend.
 set_up_container drives0 14000 "$drive_cores" --no-frontends --drives-dedicated-cores "$drive_cores"
@@ -58,5 +78,9 @@ if ((frontend_cores > 0)); then
 fi
 
 wait_ready
+prepare_container_files
+retry 30 10 cluster_lists_containers || fail "the cluster does not list this machine's containers: ${names[*]}"
+remove_stale_entries
 add_drives || remove_containers_and_fail
+: >"$state/joined"
 weka events trigger-event "wekactl: $address has joined the cluster; data may still be migrating to it" || log "the event could not be added to Weka's event log"

@@ -21,18 +21,3 @@ list_cores() {
     printf %s "${of_node[$node]}" | sort -n | awk -v node="$node" '{ print NR, node, $1 }'
   done | sort -n -k 1,1 -k 2,2 | awk '{ print $3 }'
 }
-
-# Puts the usable cores into the list $cores. Fails if there are fewer than $1.
-find_cores() {
-  mapfile -t cores < <(list_cores)
-  if ((${#cores[@]} < $1)); then
-    fail "not enough cores: $1 needed, ${#cores[@]} available (one per physical core, without core 0)"
-  fi
-}
-
-# Takes $1 free cores and puts their ids, separated by commas, into $taken.
-take_cores() {
-  local wanted=$1
-  taken=$(IFS=,; echo "${cores[*]:0:wanted}")
-  cores=("${cores[@]:wanted}")
-}

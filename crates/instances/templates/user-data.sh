@@ -14,30 +14,28 @@ api_key={{ api_key|shell }}
 
 {% include "common.sh" %}
 
+{% include "ec2.sh" %}
+
 # Creates and attaches the network interface with device index $1. It finds an interface of an earlier attempt by its
 # description and completes it. Use only calls that the role of Weka's backends allows: DescribeInstances and CreateTags are
 # not allowed.
 add_interface() {
   local description="wekactl: io core $1 of $instance" state interface attachment delete_on_termination
-  state=$(aws ec2 describe-network-interfaces --region "$region" --filters "Name=description,Values=$description" --output text \
-    --query 'NetworkInterfaces[0].[NetworkInterfaceId,Attachment.AttachmentId,Attachment.DeleteOnTermination]') || return 1
-  # The AWS CLI prints "None" for a missing value.
+  state=$(describe_interface "$description") || return 1
+  # "None" is a missing value.
   read -r interface attachment delete_on_termination <<<"$state"
   if [ "${interface:-None}" = None ]; then
-    interface=$(aws ec2 create-network-interface --region "$region" --subnet-id "$subnet" --groups "${security_groups[@]}" \
-      --description "$description" --output text --query NetworkInterface.NetworkInterfaceId) || return 1
+    interface=$(create_interface "$description") && [ -n "$interface" ] || return 1
   fi
   if [ "${attachment:-None}" = None ]; then
-    if ! attachment=$(aws ec2 attach-network-interface --region "$region" --network-interface-id "$interface" \
-      --instance-id "$instance" --device-index "$1" --output text --query AttachmentId); then
+    if ! attachment=$(attach_interface "$interface" "$1") || [ -z "$attachment" ]; then
       # An interface that is not attached would outlive the instance.
-      aws ec2 delete-network-interface --region "$region" --network-interface-id "$interface"
+      delete_interface "$interface"
       return 1
     fi
   fi
-  if [ "${delete_on_termination:-None}" != True ]; then
-    aws ec2 modify-network-interface-attribute --region "$region" --network-interface-id "$interface" \
-      --attachment "AttachmentId=$attachment,DeleteOnTermination=true" || return 1
+  if [[ ${delete_on_termination:-None} != [Tt]rue ]]; then
+    delete_with_instance "$interface" "$attachment" || return 1
   fi
 }
 
@@ -57,6 +55,8 @@ join() {
   local index status
   token=$(imds_token) || return 1
   instance=$(imds_get instance-id) || return 1
+  if ((io_cores > 0)); then choose_ec2_client || return 1; fi
+  if [ "${ec2:-}" = curl ]; then read_role || return 1; fi
   for ((index = 1; index <= io_cores; index++)); do
     add_interface "$index" || return 1
   done

@@ -1,7 +1,7 @@
 //! Runs the scaling loop of a cluster: in each tick, new instances boot, EventBridge's rule starts the state machine, and
 //! terminated instances go down.
 
-use crate::machine::{Boot, BootOptions, Outcome, boot};
+use crate::machine::{AMAZON_LINUX_2023, Boot, BootOptions, Outcome, boot};
 use crate::tick::{BackendCounts, Tick, count_backends};
 use crate::weka_cluster::{NewBackend, NewClient, WekaCluster};
 use crate::{Control, Error, Instance, InstanceState};
@@ -307,7 +307,11 @@ impl ScalingLoop {
             weka_port: self.weka.port(),
             cores: self.hardware.cores,
             drives: self.hardware.drives,
+            interfaces: 0,
+            volume: true,
+            layout: AMAZON_LINUX_2023,
             pause: Duration::ZERO,
+            trace: false,
         })
     }
 }

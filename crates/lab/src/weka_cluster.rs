@@ -23,10 +23,10 @@ use tls::Identity;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use weka_sim::command::{self, Agents, Outcome};
 
 /// The installer that a backend serves at `/dist/v1/install`. It creates the file that the stand-in `weka` needs.
-const INSTALLER: &str =
-    "#!/bin/sh\nset -e\nmkdir -p \"$WEKACTL_ROOT/opt/weka\"\n: >\"$WEKACTL_ROOT/opt/weka/agent\"\n";
+const INSTALLER: &str = include_str!("../machine/install.sh");
 
 /// How often a fast clock is advanced.
 const CLOCK_INTERVAL: Duration = Duration::from_millis(50);
@@ -67,6 +67,8 @@ pub struct WekaCluster {
 
 struct Shared {
     model: Mutex<Model>,
+    /// The agents of the machines that boot.
+    agents: Mutex<Agents>,
     port: u16,
     identity: Identity,
     servers: Mutex<HashMap<IpAddr, Server>>,
@@ -90,6 +92,7 @@ impl WekaCluster {
         };
         let shared = Arc::new(Shared {
             model: Mutex::new(Model::new(options.settings)),
+            agents: Mutex::default(),
             port,
             identity: Identity::new()?,
             servers: Mutex::default(),
@@ -222,12 +225,24 @@ impl Shared {
         if (request.method(), request.uri().path()) != (&hyper::Method::POST, "/weka") {
             return text(404, "not found".to_owned());
         }
-        let result = weka_sim::command::run(&mut self.model(), self.port, request.body());
+        let result = {
+            let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+            command::run(&mut self.model(), &mut agents, self.port, request.body())
+        };
         if let Err(error) = self.update_ports().await {
             return text(500, format!("cannot open a port: {error}"));
         }
         match result {
-            Ok(output) => text(200, output),
+            Ok(Outcome::Output(output)) => text(200, output),
+            // A list of strings, each terminated by a zero byte: the number of variables, the variables, the command.
+            Ok(Outcome::InContainer(process)) => {
+                let count = process.environment.len().to_string();
+                let fields = [count]
+                    .into_iter()
+                    .chain(process.environment)
+                    .chain(process.command);
+                text(202, fields.map(|field| field + "\0").collect())
+            }
             Err(error) => text(400, error.message),
         }
     }

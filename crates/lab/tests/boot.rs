@@ -4,7 +4,7 @@
 
 use instances::{BackendJoin, ClientJoin, Profile, UserData, profile_of};
 use lab::http::{response, serve};
-use lab::machine::{Boot, BootOptions, Outcome, boot};
+use lab::machine::{AMAZON_LINUX_2023, Boot, BootOptions, Outcome, boot};
 use lab::weka_cluster::{
     DriveStatus, Fault, FaultKind, HostState, HostStatus, Mode, NewBackend, Options, WekaCluster,
 };
@@ -18,13 +18,6 @@ use tokio::net::TcpListener;
 
 const API_KEY: &str = "the-api-key-0123456789";
 const PASSWORD: &str = "p'a\"s$s`w\\o rd!";
-/// Attaches three additional network interfaces, as the user data does.
-const INTERFACES: &str = r#"
-for n in 1 2 3; do
-  aws ec2 create-network-interface --description "number $n"
-  aws ec2 attach-network-interface --network-interface-id "eni-$((n - 1))"
-done"#;
-
 fn ip(last: u8) -> IpAddr {
     Ipv4Addr::new(127, 10, 201, last).into()
 }
@@ -63,8 +56,7 @@ fn backend(password: &str) -> String {
 fn client() -> String {
     let join = ClientJoin {
         backends: vec![ip(1).to_string()],
-        username: "admin".to_owned(),
-        password: PASSWORD.to_owned(),
+        mounts: vec!["default=/mnt/weka".parse().unwrap()],
     };
     join.render()
 }
@@ -87,7 +79,11 @@ fn options(cluster: &WekaCluster, last: u8, io_cores: u32) -> BootOptions {
         weka_port: cluster.port(),
         cores: 4,
         drives: 2,
+        interfaces: 0,
+        volume: true,
+        layout: AMAZON_LINUX_2023,
         pause: Duration::ZERO,
+        trace: true,
     }
 }
 
@@ -152,14 +148,14 @@ async fn backend_joins_at_boot() {
 #[tokio::test]
 async fn client_joins_at_boot() {
     let cluster = cluster().await;
-    let (boot, _) = boot_with(options(&cluster, 20, 1), 200, &client()).await;
+    let (boot, _) = boot_with(options(&cluster, 20, 0), 200, &client()).await;
     assert_eq!(boot.outcome, Outcome::Joined, "{}", boot.log);
     cluster.read(|model| {
         let containers: Vec<_> = model.containers_of(ip(20)).collect();
         assert_eq!(containers.len(), 1);
         assert_eq!(
             (containers[0].name.as_str(), containers[0].mode),
-            ("client0", Mode::Client)
+            ("client", Mode::Client)
         );
         assert!(!model.serving().contains(&ip(20)));
         assert_eq!(model.drives_of(ip(20)).count(), 0);
@@ -186,25 +182,6 @@ async fn instance_with_wrong_password_does_not_join() {
         boot.log
     );
     assert_eq!(cluster.read(|model| model.containers_of(ip(6)).count()), 0);
-}
-
-/// Runs the join script once. User data would repeat it after each failure.
-#[tokio::test]
-async fn backend_without_drives_deactivates_its_containers() {
-    let cluster = cluster().await;
-    let mut options = options(&cluster, 6, 3);
-    options.user_data = format!("{INTERFACES}\n{}", backend(PASSWORD));
-    options.drives = 0;
-    let boot = boot(options).await.unwrap();
-    assert!(matches!(boot.outcome, Outcome::Failed(_)), "{}", boot.log);
-    assert!(boot.log.contains("the drives could not be added"), "{}", boot.log);
-    cluster.read(|model| {
-        let states: Vec<_> = model
-            .containers_of(ip(6))
-            .map(|container| container.state)
-            .collect();
-        assert_eq!(states, [HostState::Deactivating; 3]);
-    });
 }
 
 #[tokio::test]
@@ -251,10 +228,18 @@ async fn dropping_a_boot_kills_its_processes() {
 
 #[test]
 fn stand_ins_pass_shellcheck() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("machine");
-    let programs = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+    let machine = Path::new(env!("CARGO_MANIFEST_DIR")).join("machine");
+    let folders = [
+        machine.clone(),
+        machine.join("programs"),
+        machine.join("container"),
+    ];
+    let entries = folders
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let programs = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file());
     let output = Command::new("shellcheck")
         .args(["--norc", "--shell=bash", "--severity=style"])
         .args(programs)

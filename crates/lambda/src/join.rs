@@ -76,9 +76,9 @@ pub async fn join(environment: &Environment, clients: &Clients, event: &Value) -
 pub struct JoinInputs {
     /// The cluster's running backends, in the order in which the instance contacts them.
     pub backends: Vec<RunningInstance>,
-    pub credentials: Credentials,
-    /// Present only for a backend: a client's script does not depend on the settings.
-    pub settings: Option<Settings>,
+    pub settings: Settings,
+    /// Present only for a backend: a client needs none.
+    pub credentials: Option<Credentials>,
 }
 
 /// Renders the join script.
@@ -94,27 +94,20 @@ pub fn script(cluster: &str, inputs: JoinInputs) -> Result<String, JoinError> {
     if backends.is_empty() {
         return Err(JoinError::NoBackends(cluster.to_owned()));
     }
-    let username = inputs.credentials.username;
-    let password = inputs.credentials.password.expose_secret().to_owned();
-    Ok(match inputs.settings {
-        Some(settings) => {
-            let unknown = || JoinError::UnknownType(settings.backends.instance_type.clone());
-            let profile = settings.backends.profile().ok_or_else(unknown)?;
-            BackendJoin {
-                backends,
-                username,
-                password,
-                profile,
-            }
-            .render()
-        }
-        None => ClientJoin {
-            backends,
-            username,
-            password,
-        }
-        .render(),
-    })
+    let settings = inputs.settings;
+    let Some(credentials) = inputs.credentials else {
+        let mounts = settings.client_mounts();
+        return Ok(ClientJoin { backends, mounts }.render());
+    };
+    let unknown = || JoinError::UnknownType(settings.backends.instance_type.clone());
+    let profile = settings.backends.profile().ok_or_else(unknown)?;
+    let join = BackendJoin {
+        backends,
+        username: credentials.username,
+        password: credentials.password.expose_secret().to_owned(),
+        profile,
+    };
+    Ok(join.render())
 }
 
 fn check(event: &Value) -> Result<(), JoinError> {
@@ -132,18 +125,19 @@ async fn read(environment: &Environment, clients: &Clients) -> Result<JoinInputs
             .map_err(aws("reading the running backends"))
     };
     let credentials = async {
-        aws::table::credentials(clients.dynamodb(), &environment.table)
-            .await
-            .map_err(aws("reading the credentials"))
-    };
-    let settings = async {
         if environment.host_group == HostGroup::Clients {
             return Ok(None);
         }
+        aws::table::credentials(clients.dynamodb(), &environment.table)
+            .await
+            .map(Some)
+            .map_err(aws("reading the credentials"))
+    };
+    let settings = async {
         let item = aws::table::item(clients.dynamodb(), &environment.table, SETTINGS_KEY)
             .await
             .map_err(aws("reading the settings"))?;
-        settings(&environment.table, item).map(Some)
+        settings(&environment.table, item)
     };
     let (backends, credentials, settings) = tokio::try_join!(backends, credentials, settings)?;
     let backends = random::shuffled(backends).map_err(|source| JoinError::Random { source })?;
@@ -165,36 +159,47 @@ mod tests {
     use secrecy::SecretString;
     use serde_json::json;
 
+    /// The inputs of a backend of this type, or of a client.
     fn inputs(instance_type: Option<&str>) -> JoinInputs {
+        let mut settings = Settings::default();
+        settings.backends.instance_type = instance_type.unwrap_or("i3en.2xlarge").to_owned();
         JoinInputs {
             backends: vec![RunningInstance {
                 id: "i-1".into(),
                 private_ip: "10.0.0.1".into(),
             }],
-            credentials: Credentials {
+            credentials: instance_type.map(|_| Credentials {
                 username: "admin".into(),
                 password: SecretString::from("hunter2"),
-            },
-            settings: instance_type.map(|instance_type| {
-                let mut settings = Settings::default();
-                settings.backends.instance_type = instance_type.to_owned();
-                settings
             }),
+            settings,
         }
     }
 
     #[test]
-    fn script_sets_cores_for_a_backend_only() {
+    fn script_has_cores_and_credentials_for_a_backend_only() {
         let backend = script("wk", inputs(Some("i3en.2xlarge"))).unwrap();
         let client = script("wk", inputs(None)).unwrap();
         for script in [&backend, &client] {
+            assert!(script.starts_with("#!/bin/bash") && script.contains("10.0.0.1"));
+        }
+        for of_a_backend in ["31796436575B", "hunter2", "admin"] {
             assert!(
-                script.starts_with("#!/bin/bash")
-                    && script.contains("10.0.0.1")
-                    && script.contains("hunter2")
+                backend.contains(of_a_backend) && !client.contains(of_a_backend),
+                "{of_a_backend}"
             );
         }
-        assert!(backend.contains("31796436575B") && !client.contains("31796436575B"));
+    }
+
+    #[test]
+    fn client_mounts_what_the_settings_name_or_the_default() {
+        let client = script("wk", inputs(None)).unwrap();
+        assert!(client.contains("mounts=('default' '/mnt/weka')"));
+        let mut inputs = inputs(None);
+        inputs.settings.client_mounts =
+            vec!["home=/mnt/home".parse().unwrap(), "work=/data".parse().unwrap()];
+        let client = script("wk", inputs).unwrap();
+        assert!(client.contains("mounts=('home' '/mnt/home' 'work' '/data')"));
     }
 
     #[test]

@@ -1,198 +1,229 @@
-//! The commands of the program `weka` that the join scripts use. A stand-in program forwards its arguments.
+//! The programs of Weka that a joining machine runs: `weka`, the helper of `mount -t wekafs`, and `wapi` and `weka_sign_drive`
+//! inside a container. Stand-in programs forward their arguments.
 
-use crate::{Model, NewContainer, RpcError};
-use std::collections::BTreeMap;
+mod agent;
+mod arguments;
+mod mount;
+
+pub use agent::Agents;
+
+use crate::{Model, RpcError};
+use agent::Agent;
+use arguments::{
+    Cluster, Command, Connection, ContainerCommand, Containers, Debug, DriveCommand, Events, Local, Remove,
+    SignDrive, Wapi, Weka,
+};
+use clap::Parser;
 use std::net::IpAddr;
-use weka_types::lists::Mode;
+use weka_types::lists::HostStatus;
+
+/// What a command does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It prints this.
+    Output(String),
+    /// It runs another command inside a container of the machine.
+    InContainer(ContainerProcess),
+}
+
+/// A command that runs inside a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerProcess {
+    /// Variables, as `NAME=VALUE`.
+    pub environment: Vec<String>,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+}
 
 /// The user and the machine that run a command.
 struct Caller<'a> {
     username: &'a str,
     password: &'a str,
+    /// `WEKA_HOST`.
+    host: Option<&'a str>,
     address: IpAddr,
     instance_id: &'a str,
+    /// The API's port of all backends.
+    port: u16,
 }
 
-/// Runs a command and returns its output. `body` is a list of strings, each terminated by a zero byte: the username, the
-/// password, the machine's address, its instance id, and the arguments. `port` is the API's port of all backends.
+/// Runs a command. `body` is a list of strings, each terminated by a zero byte: the program, the username, the password,
+/// `WEKA_HOST`, the machine's address, its instance id, and the arguments. `port` is the API's port of all backends.
 ///
 /// # Errors
-/// The command is not valid, or the cluster rejects it.
-pub fn run(model: &mut Model, port: u16, body: &[u8]) -> Result<String, RpcError> {
-    let text = std::str::from_utf8(body).map_err(|_| invalid("the command is not UTF-8"))?;
+/// The command is not valid, or the machine or the cluster rejects it.
+pub fn run(model: &mut Model, agents: &mut Agents, port: u16, body: &[u8]) -> Result<Outcome, RpcError> {
+    let text = std::str::from_utf8(body).map_err(|_| rejected("the command is not UTF-8"))?;
     let fields: Vec<&str> = text.strip_suffix('\0').unwrap_or(text).split('\0').collect();
-    let [username, password, address, instance_id, arguments @ ..] = fields.as_slice() else {
-        return Err(invalid(
-            "the command has no user, password, address and instance id",
-        ));
+    let [
+        program,
+        username,
+        password,
+        host,
+        address,
+        instance_id,
+        arguments @ ..,
+    ] = fields.as_slice()
+    else {
+        return Err(rejected("the command names no program, user and machine"));
     };
     let caller = Caller {
         username,
         password,
+        host: Some(*host).filter(|host| !host.is_empty()),
         address: address
             .parse()
-            .map_err(|_| invalid("the machine's address is not valid"))?,
+            .map_err(|_| rejected("the machine's address is not valid"))?,
         instance_id,
+        port,
     };
-    caller.run(model, port, arguments)
+    let agent = agents.of(instance_id);
+    let arguments = std::iter::once(program).chain(arguments);
+    let output = match *program {
+        "weka" => return caller.weka(model, agent, parse::<Weka>(arguments)?.command),
+        "mount.wekafs" => caller.mount(model, agent, &parse(arguments)?),
+        "wapi" => {
+            let Wapi::MachineQueryInfo { .. } = parse(arguments)?;
+            // The disks are those of the machine: the stand-in prints them.
+            agent.check_login(model, &caller).map(|()| String::new())
+        }
+        "weka_sign_drive" => {
+            let SignDrive { force, device } = parse(arguments)?;
+            if !agent.signed.insert(device.clone()) && !force {
+                return Err(rejected(format!("{device} is already signed: use --force")));
+            }
+            model.sign_drive(caller.address, instance_id, &device);
+            Ok(String::new())
+        }
+        _ => Err(rejected(format!("unknown program {program}"))),
+    };
+    output.map(Outcome::Output)
 }
 
-fn invalid(message: impl Into<String>) -> RpcError {
+fn rejected(message: impl Into<String>) -> RpcError {
     RpcError::new(RpcError::REJECTED, message)
 }
 
+/// Parses a command line. The error is that of a real command line parser.
+fn parse<'a, T: Parser>(arguments: impl Iterator<Item = &'a &'a str>) -> Result<T, RpcError> {
+    T::try_parse_from(arguments).map_err(|error| rejected(error.to_string()))
+}
+
 impl Caller<'_> {
-    fn run(&self, model: &mut Model, port: u16, arguments: &[&str]) -> Result<String, RpcError> {
-        let (address, instance) = (self.address, self.instance_id);
-        match arguments {
-            ["version", "get", "--from", from, release, "--set-current"] => {
-                let backend = from.rsplit_once(':').and_then(|(host, from_port)| {
-                    (from_port == port.to_string() || from_port == "14000")
-                        .then(|| host.parse().ok())
-                        .flatten()
-                });
-                if !backend.is_some_and(|backend| model.serving().contains(&backend)) {
-                    return Err(invalid(format!("{from} does not respond")));
+    fn weka(&self, model: &mut Model, agent: &mut Agent, command: Command) -> Result<Outcome, RpcError> {
+        let output = match command {
+            Command::Version(version) => agent.version(model, self, version),
+            Command::Local(Local::Run(run)) => return agent.run(run).map(Outcome::InContainer),
+            Command::Local(Local::Exec(exec)) => return agent.exec(exec).map(Outcome::InContainer),
+            Command::Local(local) => agent.local(model, self, local),
+            Command::Cluster(Cluster::Container(containers)) => self.containers(model, agent, containers),
+            Command::Cluster(Cluster::Drive(drives)) => {
+                let DriveCommand::Scan { connection, ids } = drives.command;
+                self.connect(model, agent, &connection)?;
+                let mut found = 0;
+                for id in ids {
+                    found += model.scan_drives(id)?;
                 }
-                check_release(model, release)
-            }
-            ["version", "prepare", release] => check_release(model, release),
-            ["local", "stop"] | ["local", "rm", "--all", "--force"] => {
-                model.stop_containers(address, instance);
-                Ok(String::new())
-            }
-            ["local", "setup", "container", options @ ..] => {
-                self.log_in(model)?;
-                let container = self.container(model, options)?;
-                let id = model.add_container(address, instance, container)?;
-                Ok(format!("HostId<{id}>\n"))
-            }
-            [
-                "local",
-                "exec",
-                "--container",
-                name,
-                "/weka/tools/weka_sign_drive",
-                device,
-            ] => {
-                if model.container_named(address, name).is_none() {
-                    return Err(invalid(format!("container {name} not found on this machine")));
-                }
-                model.sign_drive(address, instance, device);
-                Ok(String::new())
-            }
-            ["debug", "manhole", "-s", "0", "operational_status"] => {
-                self.log_in(model)?;
-                let ready = model.io_status == "STARTED";
-                Ok(format!("{{\"is_ready\": {ready}}}\n"))
-            }
-            ["cluster", "container", "--json"] => {
-                self.log_in(model)?;
-                Ok(format!("{}\n", model.container_list()))
-            }
-            ["cluster", "container", "deactivate", ids @ ..] if !ids.is_empty() => {
-                self.log_in(model)?;
-                let ids = ids.iter().map(|id| number(id)).collect::<Result<Vec<_>, _>>()?;
-                model.deactivate_containers(&ids, false).map(|()| String::new())
-            }
-            ["cluster", "drive", "scan", id] => {
-                self.log_in(model)?;
-                let found = model.scan_drives(number(id)?)?;
                 Ok(format!("{found} drives added\n"))
             }
-            ["events", "trigger-event", message] => {
-                self.log_in(model)?;
-                model.log_event((*message).to_owned());
+            Command::Events(Events::TriggerEvent { connection, message }) => {
+                self.connect(model, agent, &connection)?;
+                model.log_event(message);
                 Ok(String::new())
             }
-            _ => Err(invalid(format!("unknown command: weka {}", arguments.join(" ")))),
-        }
+            Command::Debug(Debug::Manhole { slot, call }) => {
+                if (slot, call.as_str()) != (0, "operational_status") {
+                    return Err(rejected(format!("no manhole {call} in slot {slot}")));
+                }
+                agent.check_joined()?;
+                model.check_credentials(self.username, self.password)?;
+                Ok(format!("{{\"is_ready\": {}}}\n", model.io_status == "STARTED"))
+            }
+        };
+        output.map(Outcome::Output)
     }
 
-    fn log_in(&self, model: &Model) -> Result<(), RpcError> {
+    fn containers(&self, model: &mut Model, agent: &Agent, list: Containers) -> Result<String, RpcError> {
+        let Some(command) = list.command else {
+            self.connect(model, agent, &list.connection)?;
+            let mut entries = model.container_list();
+            if let serde_json::Value::Array(entries) = &mut entries
+                && !list.ids.is_empty()
+            {
+                let wanted: Vec<_> = list.ids.iter().map(|id| format!("HostId<{id}>")).collect();
+                entries.retain(|entry| wanted.iter().any(|id| entry["host_id"] == id.as_str()));
+            }
+            return if list.listing.is_json() {
+                Ok(format!("{entries}\n"))
+            } else {
+                Err(rejected("the simulated cluster lists containers only as JSON"))
+            };
+        };
+        match command {
+            ContainerCommand::Deactivate(deactivate) => {
+                self.connect(model, agent, &deactivate.connection)?;
+                let down = |id: &&u32| {
+                    let container = model.containers().find(|container| container.id == **id);
+                    container.is_some_and(|container| container.status() == HostStatus::Down)
+                };
+                if let Some(id) = deactivate.ids.iter().find(down)
+                    && !deactivate.allow_unavailable
+                {
+                    return Err(rejected(format!("HostId<{id}> is not available")));
+                }
+                model.deactivate_containers(&deactivate.ids, deactivate.skip_resource_validation)?;
+            }
+            ContainerCommand::Remove(remove) => {
+                self.connect(model, agent, &remove.connection)?;
+                check_unimprint(model, &remove)?;
+                model.remove_container(remove.id, remove.no_wait)?;
+            }
+        }
+        Ok(String::new())
+    }
+
+    /// Checks that the command reaches the cluster and that the user may log in.
+    fn connect(&self, model: &Model, agent: &Agent, connection: &Connection) -> Result<(), RpcError> {
+        match connection.host.as_deref().or(self.host) {
+            Some(host) if !self.is_serving(model, host) => {
+                return Err(rejected(format!("{host} does not respond")));
+            }
+            Some(_) => {}
+            None => agent.check_joined()?,
+        }
         model.check_credentials(self.username, self.password)
     }
 
-    /// Parses the options of `weka local setup container` and checks that they are consistent.
-    fn container(&self, model: &Model, options: &[&str]) -> Result<NewContainer, RpcError> {
-        let mut values: BTreeMap<&str, &str> = BTreeMap::new();
-        let (mut nets, mut client) = (0, false);
-        let mut rest = options.iter();
-        while let Some(option) = rest.next() {
-            match *option {
-                "--client" => client = true,
-                "--no-frontends" | "--dedicate" => {}
-                "--name"
-                | "--base-port"
-                | "--cores"
-                | "--core-ids"
-                | "--drives-dedicated-cores"
-                | "--compute-dedicated-cores"
-                | "--frontend-dedicated-cores"
-                | "--memory"
-                | "--allow-protocols"
-                | "--join-ips"
-                | "--failure-domain"
-                | "--management-ips"
-                | "--net" => {
-                    let value = rest
-                        .next()
-                        .ok_or_else(|| invalid(format!("{option} has no value")))?;
-                    if *option == "--net" {
-                        nets += 1;
-                    } else if values.insert(option, value).is_some() {
-                        return Err(invalid(format!("{option} is given twice")));
-                    }
-                }
-                _ => {
-                    return Err(invalid(format!(
-                        "weka local setup container: unknown option {option}"
-                    )));
-                }
-            }
-        }
-        let value = |name: &str| {
-            let value = values.get(name).copied();
-            value.ok_or_else(|| invalid(format!("weka local setup container: {name} is missing")))
-        };
-        let cores = number(value("--cores")?)?;
-        let ids = value("--core-ids")?.split(',').count();
-        if usize::try_from(cores).ok() != Some(ids) || ids != nets {
-            return Err(invalid(format!(
-                "{cores} cores, but {ids} core ids and {nets} interfaces"
-            )));
-        }
-        if value("--management-ips")?.parse() != Ok(self.address) {
-            return Err(invalid("the management address is not this machine's"));
-        }
-        let serving = model.serving();
-        let mut join_ips = value("--join-ips")?.split(',');
-        if !join_ips.any(|ip| ip.parse().is_ok_and(|ip: IpAddr| serving.contains(&ip))) {
-            return Err(invalid("no address in --join-ips responds"));
-        }
-        if !client {
-            value("--failure-domain")?;
-        }
-        Ok(NewContainer {
-            name: value("--name")?.to_owned(),
-            mode: if client { Mode::Client } else { Mode::Backend },
-            cores,
-            auto_remove: None,
+    /// Whether a backend serves its API at `host`, which can have a port.
+    fn is_serving(&self, model: &Model, host: &str) -> bool {
+        let (host, port) = host.split_once(':').unwrap_or((host, "14000"));
+        (port == "14000" || port == self.port.to_string())
+            && host.parse().is_ok_and(|host| model.serving().contains(&host))
+    }
+}
+
+/// Removing a container also resets it, unless `--no-unimprint` is given. The request for a container that is down reaches the
+/// container that has its address now (inferred).
+fn check_unimprint(model: &Model, remove: &Remove) -> Result<(), RpcError> {
+    let address = |wanted: u32| {
+        let mut addresses = model.machines().iter().map(|machine| machine.address);
+        addresses.find(|address| {
+            model
+                .containers_of(*address)
+                .any(|container| container.id == wanted)
         })
+    };
+    let other = address(remove.id).is_some_and(|address| {
+        let mut containers = model.containers_of(address);
+        containers.any(|other| other.id != remove.id && other.status() == HostStatus::Up)
+    });
+    if other && !remove.no_unimprint {
+        return Err(rejected(format!(
+            "HostId<{}> cannot be reset: another container has its address",
+            remove.id
+        )));
     }
-}
-
-fn check_release(model: &Model, release: &str) -> Result<String, RpcError> {
-    if release == model.settings().release {
-        Ok(String::new())
-    } else {
-        Err(invalid(format!("release {release} not found")))
-    }
-}
-
-fn number(text: &str) -> Result<u32, RpcError> {
-    text.parse()
-        .map_err(|_| invalid(format!("'{text}' is not a number")))
+    Ok(())
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ pub struct Machine {
 pub struct Container {
     /// The number in `HostId<n>`.
     pub id: u32,
-    /// `drives0`, `compute0`, `frontend0` or `client0`.
+    /// `drives0`, `compute0`, `frontend0`, or `client` of a stateless client.
     pub name: String,
     pub mode: Mode,
     pub state: HostState,

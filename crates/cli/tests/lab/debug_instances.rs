@@ -119,7 +119,12 @@ fn join_scripts(lab: &Lab) {
         (&client["host_group"], client.get("profile")),
         (&json!("Clients"), None)
     );
-    assert!(client["script"].as_str().unwrap().contains("client0"));
+    assert_eq!(
+        client["mounts"],
+        json!([{ "filesystem": "default", "path": "/mnt/weka" }])
+    );
+    let script = client["script"].as_str().unwrap();
+    assert!(script.contains("mounts=('default' '/mnt/weka')") && !script.contains("WEKA_PASSWORD"));
 
     let refusals = [
         (

@@ -79,6 +79,27 @@ fn invalid_arguments_are_reported_together_before_any_aws_call() {
         64,
         &["unknown cloud provider 'gcp': the only provider is 'aws'"],
     );
+    refused(
+        &lab,
+        &[
+            "--client-mount",
+            "default",
+            "--client-mount",
+            "a=/mnt/a",
+            "--client-mount",
+            "b=/mnt/a/",
+            "--client-mount",
+            "c=/etc",
+        ],
+        64,
+        &[
+            "--client-mount: invalid client mount 'default': it has no '='",
+            "--client-mount: /mnt/a is given twice",
+            "--client-mount: invalid client mount 'c=/etc': path '/etc' is a directory of the system",
+        ],
+    );
+    let ran = lab.import(&["--client-mount", "a=/mnt/a", "--no-clients"]);
+    ran.fails(64).shows("cannot be used with");
     let package = lab.package();
     let package = package.to_str().unwrap();
     refused(

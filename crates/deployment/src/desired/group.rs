@@ -21,8 +21,8 @@ const STAGE: &str = "default";
 const TARGET_ID: &str = "state-machine";
 /// The id of the statement in the policy of the join function.
 const STATEMENT_ID: &str = "join-api";
-/// The number of additional network interfaces of a client: one for its only core.
-const CLIENT_IO_CORES: u32 = 1;
+/// The number of network interfaces that a client's user data attaches: Weka attaches one for each core itself when it mounts.
+const CLIENT_IO_CORES: u32 = 0;
 /// Only the instance itself can read its metadata, not a container on it.
 const HTTP_HOP_LIMIT: i32 = 1;
 /// Limits of the join API: a group that grows by hundreds of instances calls it within seconds, and retries later.

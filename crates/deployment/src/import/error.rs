@@ -100,6 +100,9 @@ pub enum ImportError {
         vpc: String,
         missing: String,
     },
+    /// The option would have no effect.
+    #[error("--client-mount: no client is imported, so nothing would be mounted; omit the option")]
+    NoClientsToMount,
     /// wekactl attaches only one.
     #[error("the stack has several classic load balancers ({}): wekactl attaches one", .0.join(", "))]
     SeveralClassicLoadBalancers(Vec<String>),

@@ -25,6 +25,8 @@ pub struct ImportRequest {
     pub weka_ca: Option<String>,
     /// Whether clients get a host group: `false` with `--no-clients`.
     pub clients: bool,
+    /// `--client-mount`: what new clients mount. If it is empty, an earlier import's is kept.
+    pub client_mounts: Vec<instances::ClientMount>,
     /// `--cores` and `--compute-memory`.
     pub profile: Option<instances::Profile>,
     /// `--http-tokens`: the IMDS token mode of new instances, `optional` or `required`.

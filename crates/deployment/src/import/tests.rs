@@ -20,6 +20,7 @@ pub(super) fn request() -> ImportRequest {
         weka_protocol: WekaProtocol::Https,
         weka_ca: None,
         clients: true,
+        client_mounts: Vec::new(),
         profile: None,
         http_tokens: "required".into(),
         build_version: "2.0.0".into(),
@@ -206,6 +207,38 @@ fn large_root_volume_keeps_its_size_and_isolated_partitions_get_gp2() {
             .iter()
             .all(|volume| volume.r#type == "gp2")
     );
+}
+
+#[test]
+fn root_volume_of_a_client_without_another_volume_has_room_for_weka() {
+    let mut found = good(2);
+    let root = |found: &DiscoveredCluster| import(&request(), found).clients.unwrap().volumes_info[0].size;
+    assert_eq!(root(&found), 16);
+    for instance in &mut found.instances {
+        instance.volumes.truncate(1);
+    }
+    assert_eq!(root(&found), 48);
+    assert_eq!(import(&request(), &found).backends.volumes_info[0].size, 16);
+}
+
+#[test]
+fn mounts_of_clients_are_those_of_the_last_import_that_names_some() {
+    let mounts = |paths: &[&str]| -> Vec<instances::ClientMount> {
+        paths.iter().map(|path| path.parse().unwrap()).collect()
+    };
+    let named = |paths: &[&str]| ImportRequest {
+        client_mounts: mounts(paths),
+        ..request()
+    };
+    let default = import(&request(), &good(2));
+    assert!(default.client_mounts.is_empty());
+    assert_eq!(default.client_mounts(), mounts(&["default=/mnt/weka"]));
+    let first = import(&named(&["home=/mnt/home", "work=/data"]), &good(2));
+    assert_eq!(first.client_mounts(), mounts(&["home=/mnt/home", "work=/data"]));
+    let again = |request: &ImportRequest| Settings::from_import(request, &good(2), &account(), Some(&first));
+    assert_eq!(again(&request()).unwrap(), first);
+    let other = again(&named(&["work=/work"])).unwrap();
+    assert_eq!(other.client_mounts(), mounts(&["work=/work"]));
 }
 
 #[test]

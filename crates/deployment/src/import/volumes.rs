@@ -2,23 +2,32 @@
 
 use super::Instance;
 use crate::account::Account;
+use crate::names::HostGroup;
 use crate::settings::Volume;
 
 /// The minimum size of a root volume.
 const MINIMUM_ROOT_GIB: u32 = 16;
+/// The minimum size of a client's root volume that has to hold `/opt/weka` too, because the client has no other volume: 48 GiB
+/// according to Weka's documentation ("Add clients to a WEKA cluster on AWS").
+const MINIMUM_CLIENT_ROOT_GIB: u32 = 48;
 /// What a gp3 volume gets if a launch template sets nothing (<https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html>).
 const GP3_IOPS: u32 = 3000;
 /// In MiB/s; see [`GP3_IOPS`].
 const GP3_THROUGHPUT: u32 = 125;
 
-pub(super) fn volumes(instance: &Instance, account: &Account) -> Vec<Volume> {
+pub(super) fn volumes(instance: &Instance, account: &Account, group: HostGroup) -> Vec<Volume> {
     let mut volumes: Vec<_> = instance
         .volumes
         .iter()
         .map(|volume| for_template(volume, account))
         .collect();
+    let holds_weka = group == HostGroup::Clients && volumes.len() == 1;
     if let Some(root) = volumes.first_mut() {
-        root.size = root.size.max(MINIMUM_ROOT_GIB);
+        root.size = root.size.max(if holds_weka {
+            MINIMUM_CLIENT_ROOT_GIB
+        } else {
+            MINIMUM_ROOT_GIB
+        });
     }
     volumes
 }
@@ -56,7 +65,7 @@ mod tests {
             volumes: vec![found],
             ..Instance::default()
         };
-        volumes(&instance, &account()).remove(0)
+        volumes(&instance, &account(), HostGroup::Backends).remove(0)
     }
 
     fn found(r#type: &str, iops: u32, throughput: Option<u32>) -> Volume {

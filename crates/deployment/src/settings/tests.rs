@@ -148,8 +148,10 @@ proptest! {
     #[test]
     fn settings_round_trip(backends in group(), clients in prop::option::of(group()),
             alias in prop::option::of(text()), private_subnet: bool, use_dynamodb_endpoint: bool,
-            tags in prop::collection::btree_map(text(), "[ -~]{0,20}", 0..4)) {
+            tags in prop::collection::btree_map(text(), "[ -~]{0,20}", 0..4),
+            mounts in prop::collection::vec("[a-z]{1,9}=/mnt/[a-z]{1,9}", 0..3)) {
         let settings = Settings {
+            client_mounts: mounts.iter().map(|mount| mount.parse().unwrap()).collect(),
             backends, clients, private_subnet, use_dynamodb_endpoint,
             dns_alias: alias.clone(), dns_zone_id: alias, tags_map: crate::Tags(tags),
             ..Settings::default()

@@ -1,4 +1,4 @@
-//! The scripts: as rendered, as shellcheck sees them, and as bash runs them on a simulated machine.
+//! The scripts: as rendered, as shellcheck sees them, and the user data as bash runs it. `lab` runs the join scripts.
 
 #![expect(clippy::unwrap_used, reason = "a test must panic if its set-up fails")]
 #![expect(
@@ -6,9 +6,6 @@
     reason = "the simulated programs precede the real ones on PATH"
 )]
 
-mod backend;
-mod client;
-mod drives;
 mod machine;
 mod rendered;
 mod user_data;

@@ -1,6 +1,6 @@
 //! The rendered scripts: snapshots, shellcheck, size limit, quoting and `Debug` output.
 
-use crate::machine::{API_KEY, PASSWORD};
+use crate::machine::API_KEY;
 use instances::{BackendJoin, ClientJoin, MountScript, Profile, UserData, profile_of};
 use proptest::prelude::*;
 use std::io::Write;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 /// EC2's limit for user data, before base64 encoding, in bytes.
 const USER_DATA_LIMIT: usize = 16 * 1024;
 
-pub(crate) fn backend_join(profile: Profile, password: &str) -> BackendJoin {
+fn backend_join(profile: Profile, password: &str) -> BackendJoin {
     BackendJoin {
         backends: ["127.10.0.4", "127.10.0.5", "127.10.0.6"]
             .map(str::to_owned)
@@ -20,15 +20,12 @@ pub(crate) fn backend_join(profile: Profile, password: &str) -> BackendJoin {
     }
 }
 
-pub(crate) fn backend() -> String {
-    backend_join(profile_of("i3en.2xlarge").unwrap(), PASSWORD).render()
-}
-
-pub(crate) fn client_join(password: &str) -> ClientJoin {
+fn client_join() -> ClientJoin {
     ClientJoin {
         backends: ["127.10.0.4", "127.10.0.5"].map(str::to_owned).to_vec(),
-        username: "admin".into(),
-        password: password.into(),
+        mounts: ["default=/mnt/weka", "home=/mnt/home"]
+            .map(|mount| mount.parse().unwrap())
+            .to_vec(),
     }
 }
 
@@ -43,7 +40,7 @@ pub(crate) fn user_data() -> UserData {
     }
 }
 
-pub(crate) fn mount() -> MountScript {
+fn mount() -> MountScript {
     MountScript {
         host: "wekactl-wk-1.eu-west-1.elb.amazonaws.com".into(),
     }
@@ -54,7 +51,7 @@ fn all() -> [(&'static str, String); 4] {
     let profile = profile_of("i3en.2xlarge").unwrap();
     [
         ("backend", backend_join(profile, "secret").render()),
-        ("client", client_join("secret").render()),
+        ("client", client_join().render()),
         ("user_data", user_data().render()),
         ("mount", mount().render()),
     ]
@@ -106,7 +103,6 @@ fn debug_shows_no_secret() {
     let profile = profile_of("i3en.2xlarge").unwrap();
     let debug = [
         format!("{:?}", backend_join(profile, "sesame")),
-        format!("{:?}", client_join("sesame")),
         format!("{:?}", user_data()),
     ]
     .concat();
@@ -122,7 +118,8 @@ proptest! {
         username in r"[^\x00]{1,20}",
         password in r#"([^\x00]|['"`$\\\n{}%!#]|\$\(echo no\)|\{\{ username \}\}){1,30}"#,
     ) {
-        let script = ClientJoin { username: username.clone(), password: password.clone(), ..client_join("") }.render();
+        let profile = profile_of("i3en.2xlarge").unwrap();
+        let script = BackendJoin { username: username.clone(), password: password.clone(), ..backend_join(profile, "") }.render();
         let head = script.split("backends=(").next().unwrap();
         let tail = r#"printf '%s\0%s\0' "$WEKA_USERNAME" "$WEKA_PASSWORD""#;
         let output = Command::new("bash").arg("-xvc").arg(format!("{head}\n{tail}")).output().unwrap();

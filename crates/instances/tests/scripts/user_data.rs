@@ -1,7 +1,7 @@
 //! The first boot: network interfaces, the join script, retries and shutdown.
 
-use crate::machine::{Machine, PASSWORD, Run};
-use crate::rendered::{client_join, user_data};
+use crate::machine::{Machine, Run};
+use crate::rendered::user_data;
 
 /// A join script that records that it ran.
 const SCRIPT: &str = r##"printf '%s\n' '#!/bin/bash' 'echo . >>"$MACHINE/joined"' >"$file""##;
@@ -114,17 +114,6 @@ fn user_data_calls_only_what_the_role_allows() {
         assert!(allowed.iter().any(|allowed| call.starts_with(allowed)), "{call}");
         assert!(!call.contains("--tag-specifications"), "{call}");
     }
-}
-
-#[test]
-fn real_join_script_runs_without_showing_its_password() {
-    let machine = machine(r#"cp "$MACHINE/real-join" "$file""#);
-    machine.file("real-join", &client_join(PASSWORD).render());
-    let run = run(&machine);
-    assert!(run.succeeded, "{}", run.output);
-    run.assert_no_secret();
-    assert_eq!(machine.read("seen-password"), PASSWORD);
-    assert_eq!(machine.temporary_files(), 0);
 }
 
 #[test]

@@ -48,9 +48,10 @@ async fn join_returns_the_script_of_a_client() {
     assert_eq!(response["statusCode"], 200);
     let script = response["body"].as_str().unwrap();
     assert!(
-        script.contains("client0") && !script.contains("drives0"),
+        script.contains("mounts=('default' '/mnt/weka')") && !script.contains("drives0"),
         "{script}"
     );
+    assert!(!script.contains("WEKA_PASSWORD"), "a client needs no credentials");
     assert_no_secrets(function).await;
 }
 

@@ -145,12 +145,9 @@ impl Model {
         Ok(signed.len())
     }
 
-    /// Stops the containers on the machine of this instance. After `weka local rm --all` they are still members of the
-    /// cluster, with the status `DOWN`.
-    pub fn stop_containers(&mut self, address: IpAddr, instance_id: &str) {
-        let machine = self.machine(address, instance_id);
-        let containers = self.containers_on(machine);
-        self.stop_processes(&containers);
+    /// Stops a container. After `weka local rm` it is still a member of the cluster, with the status `DOWN`.
+    pub fn stop_container(&mut self, id: u32) {
+        self.stop_processes(&[id]);
     }
 
     /// Returns the index of the machine of this instance at this address. Stops any earlier machine with this address.

@@ -286,8 +286,11 @@ fn machine_joins_step_by_step() {
     assert_eq!(drive(&model, 9), (DriveStatus::Active, true));
     assert_eq!(model.active_backends(), 6);
 
-    // A second attempt starts with `weka local rm`.
-    model.stop_containers(ip(9), "i-9");
+    // A second attempt starts with `weka local stop`.
+    let ids: Vec<_> = model.containers_of(ip(9)).map(|container| container.id).collect();
+    for id in ids {
+        model.stop_container(id);
+    }
     assert_eq!(states(&model, 9), [(HostState::Active, HostStatus::Down); 2]);
     assert!(model.scan_drives(id).is_err());
     model.add_container(ip(9), "i-9", container("drives0")).unwrap();

@@ -6,7 +6,7 @@ use crate::weka_ca;
 use clap::Args;
 use deployment::import::ImportRequest;
 use deployment::{ClusterName, HostName, Tags};
-use instances::{ComputeMemory, Cores, Profile};
+use instances::{ClientMount, ComputeMemory, Cores, Profile};
 use std::path::PathBuf;
 use weka_types::WekaProtocol;
 
@@ -53,6 +53,9 @@ pub(crate) struct Import {
     /// Do not import the stack's clients
     #[arg(long)]
     no_clients: bool,
+    /// Weka filesystem that new clients mount, and where; can be repeated [default: default=/mnt/weka]
+    #[arg(long, value_name = "FILESYSTEM=PATH", conflicts_with = "no_clients")]
+    client_mount: Vec<String>,
     /// Do not verify the username and password with Weka first
     #[arg(long)]
     pub(super) no_verify: bool,
@@ -108,6 +111,16 @@ impl Import {
                 None
             }
         };
+        let mut client_mounts: Vec<ClientMount> = Vec::new();
+        for text in &self.client_mount {
+            match text.parse::<ClientMount>() {
+                Ok(mount) if client_mounts.iter().any(|other| other.path() == mount.path()) => {
+                    errors.push(format!("--client-mount: {} is given twice", mount.path()));
+                }
+                Ok(mount) => client_mounts.push(mount),
+                Err(error) => errors.push(format!("--client-mount: {error}")),
+            }
+        }
         let dns_alias = self.dns_alias.as_deref().and_then(|name| {
             let name = name
                 .parse::<HostName>()
@@ -150,6 +163,7 @@ impl Import {
             },
             weka_ca,
             clients: !self.no_clients,
+            client_mounts,
             profile,
             http_tokens: self.http_tokens.clone(),
             build_version: env!("CARGO_PKG_VERSION").to_owned(),

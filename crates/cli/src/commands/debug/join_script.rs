@@ -41,9 +41,18 @@ pub(super) async fn run(
         .group(group)
         .ok_or_else(|| Failure::plain(format!("cluster '{}' has no host group {group}", names.cluster())))?;
     let table = arguments.table_name.unwrap_or_else(|| names.base());
+    let credentials = async {
+        match group {
+            // A client needs no credentials.
+            HostGroup::Clients => Ok(None),
+            HostGroup::Backends => aws::table::credentials(&session.clients.dynamodb, &table)
+                .await
+                .map(Some),
+        }
+    };
     let (backends, credentials) = tokio::join!(
         aws::backends::running(&session.clients.ec2, names.cluster().as_str()),
-        aws::table::credentials(&session.clients.dynamodb, &table),
+        credentials,
     );
     let backends = backends.map_err(|error| Failure::aws("reading the running backends", &error))?;
     let credentials = credentials.map_err(|error| Failure::aws("reading the credentials", &error))?;
@@ -54,7 +63,6 @@ pub(super) async fn run(
         )));
     }
     let backends: Vec<_> = backends.into_iter().map(|backend| backend.private_ip).collect();
-    let (username, password) = (credentials.username, HIDDEN.to_owned());
     let instance_type = arguments
         .instance_type
         .as_deref()
@@ -64,16 +72,14 @@ pub(super) async fn run(
         "host_group": group.name(),
         "instance_type": instance_type,
         "backends": backends,
-        "username": username,
     });
-    let script = match group {
-        HostGroup::Clients => ClientJoin {
-            backends,
-            username,
-            password,
+    let script = match credentials {
+        None => {
+            let mounts = settings.client_mounts();
+            document["mounts"] = json!(mounts);
+            ClientJoin { backends, mounts }.render()
         }
-        .render(),
-        HostGroup::Backends => {
+        Some(credentials) => {
             let profile = match &arguments.instance_type {
                 Some(instance_type) => instances::profile_of(instance_type),
                 None => group_settings.profile(),
@@ -83,11 +89,12 @@ pub(super) async fn run(
                     "instance type '{instance_type}' is unknown, and import was run without --cores and --compute-memory"
                 ))
             })?;
+            document["username"] = json!(credentials.username);
             document["profile"] = json!(profile);
             BackendJoin {
                 backends,
-                username,
-                password,
+                username: credentials.username,
+                password: HIDDEN.to_owned(),
                 profile,
             }
             .render()

@@ -47,6 +47,15 @@ const CASES: &[Case] = &[
             found.source = Source::InstanceIds(ids.chain(["i-8".to_owned(), "i-9".to_owned()]).collect());
         },
     ),
+    (
+        "--client-mount: no client is imported, so nothing would be mounted; omit the option",
+        |request, found| {
+            request.client_mounts = vec!["default=/mnt/weka".parse().unwrap()];
+            found
+                .instances
+                .retain(|instance| instance.host_group() == Some(HostGroup::Backends));
+        },
+    ),
     ("4 backend instances found, minimum is 5", |_, found| {
         drop(found.instances.drain(..2))
     }),
