@@ -99,6 +99,7 @@ async fn boot_with(mut options: BootOptions, status: u16, script: &str) -> (Boot
             (request.method().as_str(), request.uri().path()),
             ("GET", "/default/join")
         );
+        assert_eq!(request.headers()["x-api-key"], API_KEY);
         counter.fetch_add(1, Ordering::Relaxed);
         let response = response(status, "text/x-shellscript", script.clone());
         async move { response }
