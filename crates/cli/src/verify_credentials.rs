@@ -103,7 +103,7 @@ fn unreachable() -> Verification {
 async fn verify(client: &Client) -> Verification {
     match client.status().await {
         Ok(_) => Verification::Accepted,
-        Err(error @ (weka::Error::WrongCredentials { .. } | weka::Error::CertificateRefused { .. })) => {
+        Err(error @ (weka::Error::LoginRefused { .. } | weka::Error::CertificateRefused { .. })) => {
             Verification::Rejected(error.to_string())
         }
         Err(error) => Verification::Skipped(format!("no backend verified them: {error}")),

@@ -3,7 +3,7 @@
 use crate::failure::{Failure, chain};
 use crate::{Clients, Environment, InvocationTime, metrics, random};
 use deployment::HostGroup;
-use scaling::drain::{Action, Report, check, execute, finish, plan};
+use scaling::drain::{Action, CallFailure, Report, check, execute, finish, plan};
 use scaling::messages::{HostGroupInfo, Role, ScaleResponse, read};
 use scaling::policy::Group;
 use scaling::seal::{Binding, open};
@@ -60,10 +60,6 @@ pub async fn scale(
     let client = new_client()?;
 
     let lists = client.snapshot().await.map_err(weka)?;
-    if lists.status.is_upgrade_unknown {
-        let reason = "the response to `status` has neither `upgrade` nor a valid `upgrade_info`";
-        tracing::warn!(reason, "an upgrade of the cluster cannot be detected");
-    }
     let (plan, report) = plan(&lists, &group, time.now).map_err(|refusal| Failure::Refused { refusal })?;
     log(&report);
     metrics::write(&metrics::line(environment, &report.counts, time.now));
@@ -73,15 +69,18 @@ pub async fn scale(
         .checked_sub(LAST_TASK_MARGIN)
         .unwrap_or(last_response);
     let client = &client;
-    let result = execute(
+    let mut result = execute(
         &plan,
         || Instant::now() < last_task,
         |call| async move {
             tracing::info!(method = call.method(), what = ?call, "calling");
-            client.call(&call).await.map_err(|error| chain(&error))
+            let result = client.call(&call).await;
+            result.map_err(|error| CallFailure::new(chain(&error)))
         },
     )
     .await;
+    let errors = report.notices.iter().filter(|notice| notice.is_error());
+    result.errors.splice(0..0, errors.map(ToString::to_string));
     // Without tasks, the list of hosts is still current.
     let hosts = if plan.tasks.is_empty() {
         lists.hosts
@@ -151,10 +150,14 @@ fn log(report: &Report) {
         healthy = counts.healthy,
         unhealthy = counts.unhealthy,
         deactivating = counts.deactivating,
+        skipped = counts.skipped,
         drives_phasing_out = counts.phasing_out,
         to_deactivate = report.to_deactivate,
         "cluster read"
     );
+    for notice in &report.notices {
+        tracing::warn!(reason = %notice, "notice");
+    }
     for decision in &report.decisions {
         let hosts: Vec<_> = decision.hosts.iter().map(ToString::to_string).collect();
         let (address, instance) = (
@@ -165,7 +168,7 @@ fn log(report: &Report) {
         let (verdict, reason) = (decision.action.as_str(), decision.action.to_string());
         let (address, hosts) = (address.as_deref(), hosts.join(" "));
         match decision.action {
-            Action::Skip(_) | Action::NoAddress => {
+            Action::Skip(_) | Action::Blocked { .. } | Action::NoAddress => {
                 tracing::warn!(address, instance, hosts, state, verdict, reason, "decision");
             }
             _ => tracing::info!(address, instance, hosts, state, verdict, reason, "decision"),

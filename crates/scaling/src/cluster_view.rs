@@ -2,17 +2,19 @@
 
 mod by_owner;
 mod health;
+mod identity;
 
 pub use health::{ContainerHealth, MachineState, UnhealthyReason};
+pub use identity::{SkipReason, may_run_on};
 
 use crate::messages::{Instance, Role};
-use crate::policy::{Group, MAX_BACKEND_CONTAINERS};
+use crate::policy::Group;
 use by_owner::{ByOwner, sort_by_owner};
 use jiff::Timestamp;
-use std::collections::BTreeSet;
+use rustc_hash::FxHashMap;
 use std::net::IpAddr;
 use weka_types::ids::{DriveUuid, HostId};
-use weka_types::lists::{Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode};
+use weka_types::lists::{Drive, DriveHost, DriveStatus, Host, HostStatus, Lists, Mode};
 
 /// A container with its drives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +27,10 @@ pub struct Container<'a> {
     pub down_since: Option<Timestamp>,
 }
 
-/// All containers of the run's role that share an address.
+/// The containers of the run's role that run on one instance.
+///
+/// An address alone does not identify a machine: AWS assigns it to another instance after the first one is gone. So the
+/// containers at one address are one machine only if they have the same instance id, or else the same machine identifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine<'a> {
     pub address: IpAddr,
@@ -33,30 +38,17 @@ pub struct Machine<'a> {
     pub instance: Option<&'a Instance>,
     /// Sorted by id.
     pub containers: Vec<Container<'a>>,
-    /// Why the run skips the machine; `None` if it is consistent.
-    pub anomaly: Option<Anomaly>,
+    /// Older entries of containers that do not run: a join that is retried registers each container again. Sorted by id.
+    pub leftovers: Vec<Container<'a>>,
+    /// Why the run never chooses the machine; `None` if it can be chosen.
+    pub skip: Option<SkipReason>,
     pub state: MachineState,
-}
-
-/// An inconsistency that makes a run skip a machine.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Anomaly {
-    #[error("it has {0} containers, but a backend has at most {MAX_BACKEND_CONTAINERS}")]
-    TooManyContainers(usize),
-    /// The containers belong to different machines.
-    #[error("its containers have different machine identifiers: {}", .0.join(", "))]
-    MachineIdentifiers(Vec<String>),
-    /// It is unknown whether the container is a member of the cluster.
-    #[error("the state of {0} is unknown")]
-    UnknownState(HostId),
-    #[error("several instances of the group have its address: {}", .0.join(", "))]
-    SharedAddress(Vec<String>),
 }
 
 /// The part of the cluster that has the run's role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterView<'a> {
-    /// Sorted by address. For the role client, only the machines of the group: other clients are not managed.
+    /// Sorted by address; machines with the same address are sorted by id. For the role client, only the machines of the group: other clients are not managed.
     pub machines: Vec<Machine<'a>>,
     /// Containers without an address, which the run skips.
     pub no_address: Vec<&'a Host>,
@@ -75,15 +67,19 @@ impl<'a> ClusterView<'a> {
             Role::Backend => Mode::Backend,
             Role::Client => Mode::Client,
         };
-        let hosts = lists.hosts.0.iter().filter(|host| host.mode == mode);
-        let (hosts, mut no_address): (Vec<_>, Vec<_>) = hosts.partition(|host| host.host_ip.is_some());
+        // A container of unknown mode may have the role: its machine is skipped.
+        let hosts = lists.hosts.0.iter();
+        let hosts = hosts.filter(|host| host.mode == mode || host.mode == Mode::Unknown);
+        let addresses = InstanceAddresses::new(group);
+        let (hosts, mut no_address): (Vec<_>, Vec<_>) =
+            hosts.partition(|host| addresses.address_of(host).is_some());
         no_address.sort_unstable_by_key(|host| host.id);
         let is_orphaned =
             |drive: &&Drive| drive.host == DriveHost::None && drive.status == DriveStatus::Inactive;
         let orphaned = lists.drives.0.iter().filter(is_orphaned);
         let mut orphaned: Vec<_> = orphaned.map(|drive| &drive.uuid).collect();
         orphaned.sort_unstable();
-        let containers = containers(hosts, lists, group, now);
+        let containers = containers(hosts, lists, group, &addresses, now);
         let (machines, not_joined) = machines(containers, group);
         let phasing_out = machines
             .iter()
@@ -101,11 +97,33 @@ impl<'a> ClusterView<'a> {
     }
 }
 
+/// The addresses of the group's instances.
+struct InstanceAddresses<'a>(FxHashMap<&'a str, IpAddr>);
+
+impl<'a> InstanceAddresses<'a> {
+    fn new(group: &'a Group) -> Self {
+        let instances = group.instances.iter();
+        Self(
+            instances
+                .filter_map(|instance| Some((instance.id.as_str(), instance.private_ip.parse().ok()?)))
+                .collect(),
+        )
+    }
+
+    /// The address of a container. If Weka reports none, it is the address of its instance, so that the machine is not
+    /// treated as if the container did not exist.
+    fn address_of(&self, host: &Host) -> Option<IpAddr> {
+        let of_instance = || self.0.get(host.instance_id.as_ref()?.as_str()).copied();
+        host.host_ip.or_else(of_instance)
+    }
+}
+
 /// The containers with their addresses, sorted by address and then by id.
 fn containers<'a>(
     mut hosts: Vec<&'a Host>,
     lists: &'a Lists,
     group: &Group,
+    addresses: &InstanceAddresses<'_>,
     now: Timestamp,
 ) -> Vec<(IpAddr, Container<'a>)> {
     hosts.sort_by_key(|host| host.id);
@@ -127,7 +145,7 @@ fn containers<'a>(
             drives,
             down_since,
         };
-        Some((host.host_ip?, container))
+        Some((addresses.address_of(host)?, container))
     };
     let mut containers: Vec<_> = hosts.into_iter().filter_map(container).collect();
     containers.sort_by_cached_key(|(address, _)| *address);
@@ -153,20 +171,11 @@ fn machines<'a>(
             containers_here.push(next);
         }
         let instances_here: Vec<_> = instances.take(address).collect();
-        let instance = instances_here
-            .first()
-            .copied()
-            .filter(|instance| may_run_on(&containers_here, instance));
-        if group.role == Role::Client && instance.is_none() {
-            continue;
-        }
-        machines.push(Machine {
-            address,
-            instance,
-            anomaly: anomaly(&containers_here, &instances_here, group.role),
-            state: MachineState::new(containers_here.iter().map(|container| &container.health)),
-            containers: containers_here,
-        });
+        let here = identity::machines_at(address, containers_here, &instances_here);
+        machines.extend(
+            here.into_iter()
+                .filter(|machine| group.role == Role::Backend || machine.instance.is_some()),
+        );
     }
     let mut joined: Vec<&str> = machines
         .iter()
@@ -187,6 +196,11 @@ impl<'a> Machine<'a> {
             .flat_map(|container| container.drives.iter().copied())
     }
 
+    /// Its containers and leftovers.
+    pub fn entries(&self) -> impl Iterator<Item = &Container<'a>> {
+        self.containers.iter().chain(&self.leftovers)
+    }
+
     pub fn inactive_drives(&self) -> usize {
         self.drives()
             .filter(|drive| drive.status == DriveStatus::Inactive)
@@ -201,16 +215,26 @@ impl<'a> Machine<'a> {
             .min()
     }
 
-    /// The ids of its containers, in ascending order.
+    /// The ids of its containers and leftovers.
     pub fn hosts(&self) -> impl Iterator<Item = HostId> {
-        self.containers.iter().map(|container| container.host.id)
+        self.entries().map(|container| container.host.id)
     }
 
-    /// Whether it has left the cluster: none of its containers is a member.
+    /// The leftovers as a machine that is not an instance of the group.
+    pub(crate) fn leftovers_as_machine(&self) -> Self {
+        Self {
+            address: self.address,
+            instance: None,
+            containers: self.leftovers.clone(),
+            leftovers: Vec::new(),
+            skip: None,
+            state: MachineState::new(self.leftovers.iter().map(|container| &container.health)),
+        }
+    }
+
+    /// Whether it has left the cluster: none of its containers and leftovers is a member.
     pub fn is_removed(&self) -> bool {
-        self.containers
-            .iter()
-            .all(|container| container.host.state == HostState::Inactive)
+        self.entries().all(|container| container.host.state.is_removed())
     }
 
     /// Whether at least one of its containers is deactivating or has left the cluster.
@@ -225,49 +249,13 @@ impl<'a> Machine<'a> {
         let mut latest = None;
         for container in &self.containers {
             match (container.host.status, container.down_since) {
-                (HostStatus::Down, Some(since)) => latest = latest.max(Some(since)),
+                (HostStatus::Down | HostStatus::Drained, Some(since)) => latest = latest.max(Some(since)),
                 (HostStatus::Down, None) => return None,
                 (HostStatus::Inactive, _) => {}
-                _ if container.host.state == HostState::Inactive => {}
+                _ if container.host.state.is_removed() => {}
                 _ => return None,
             }
         }
         latest
     }
-}
-
-/// Whether these containers may run on this instance. Their address alone is not enough: AWS assigns it to another instance
-/// after the first one is gone. A container that reports a different instance id runs elsewhere.
-fn may_run_on(containers: &[Container<'_>], instance: &Instance) -> bool {
-    containers
-        .iter()
-        .filter_map(|container| container.host.instance_id.as_ref())
-        .all(|id| id.as_str() == instance.id)
-}
-
-fn anomaly(containers: &[Container<'_>], instances: &[&Instance], role: Role) -> Option<Anomaly> {
-    if role == Role::Backend && containers.len() > MAX_BACKEND_CONTAINERS {
-        return Some(Anomaly::TooManyContainers(containers.len()));
-    }
-    let identifiers: BTreeSet<&String> = containers
-        .iter()
-        .filter_map(|container| container.host.machine_identifier.as_ref())
-        .collect();
-    if identifiers.len() > 1 {
-        return Some(Anomaly::MachineIdentifiers(
-            identifiers.into_iter().cloned().collect(),
-        ));
-    }
-    if let Some(container) = containers
-        .iter()
-        .find(|container| container.host.state == HostState::Unknown)
-    {
-        return Some(Anomaly::UnknownState(container.host.id));
-    }
-    if instances.len() > 1 {
-        let mut ids: Vec<_> = instances.iter().map(|instance| instance.id.clone()).collect();
-        ids.sort_unstable();
-        return Some(Anomaly::SharedAddress(ids));
-    }
-    None
 }

@@ -3,13 +3,11 @@
 use crate::messages::{HostGroupInfo, Instance, Role};
 use jiff::SignedDuration;
 use weka_types::MINIMUM_BACKENDS;
+use weka_types::lists::Status;
 
 /// How many machines may drain concurrently because they are unhealthy. A Weka cluster with the usual protection level
 /// survives the loss of two.
 pub const MAX_UNHEALTHY_DRAINING: usize = 2;
-
-/// The maximum number of containers of a backend: drives, compute, frontend.
-pub const MAX_BACKEND_CONTAINERS: usize = 3;
 
 /// How many instances a run terminates at most: as many as one call of each AWS API accepts, and few enough for an operator
 /// to intervene.
@@ -53,16 +51,33 @@ pub struct Group {
     pub grace_periods: GracePeriods,
 }
 
-impl Group {
-    /// The smallest number of machines that must remain: the desired capacity, but never fewer than Weka needs.
-    pub fn min_remaining(&self) -> usize {
-        self.desired.max(self.role_minimum()) as usize
-    }
+/// The smallest number of failure domains, that is, backends, with which the cluster runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Floor {
+    pub machines: u32,
+    /// Whether Weka reports the width of a stripe. Without it, the floor is [`MINIMUM_BACKENDS`].
+    pub is_known: bool,
+}
 
-    /// The smallest number of machines of this role that Weka can run with.
-    pub fn role_minimum(&self) -> u32 {
+impl Floor {
+    /// A stripe needs one failure domain for each of its drives. Weka's leadership needs at least five containers.
+    pub fn new(status: &Status) -> Self {
+        let stripe = status
+            .stripe_data_drives
+            .zip(status.stripe_protection_drives)
+            .map(|(data, protection)| data.saturating_add(protection));
+        Self {
+            machines: MINIMUM_BACKENDS.max(stripe.unwrap_or_default()),
+            is_known: stripe.is_some(),
+        }
+    }
+}
+
+impl Group {
+    /// The smallest number of machines of this role that must remain: the floor of the cluster for backends.
+    pub fn floor(&self, status: &Status) -> usize {
         match self.role {
-            Role::Backend => MINIMUM_BACKENDS,
+            Role::Backend => Floor::new(status).machines as usize,
             Role::Client => 0,
         }
     }

@@ -161,6 +161,14 @@ struct Host {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Port {
+    name: String,
+    host_id: HostId,
+    port: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Message {
     message: String,
 }
@@ -187,6 +195,16 @@ fn execute(model: &mut Model, token: Option<&str>, method: &str, params: Value) 
         "disks_list" => Ok(model.disks_list()),
         "nodes_list" => Ok(model.nodes_list()),
         "manual_override_list" => Ok(model.manual_override_list()),
+        "filesystems_list" => Ok(model.filesystems_list()),
+        "interface_group_list" => Ok(model.interface_group_list()),
+        "samba_get_cluster_info" => Ok(model.samba_cluster_info()),
+        "s3_get_cluster_info" => Ok(model.s3_cluster_info()),
+        "interface_group_delete_port" => {
+            let Port { name, host_id, port } = read(params)?;
+            model
+                .delete_interface_port(&name, host_id.0, &port)
+                .map(|()| Value::Null)
+        }
         "cluster_deactivate_drives" => {
             let DriveUuids { drive_uuids } = read(params)?;
             model.deactivate_drives(&drive_uuids).map(|()| Value::Null)

@@ -9,6 +9,6 @@ pub mod command;
 mod model;
 
 pub use model::{
-    Container, Credentials, Drive, Event, Fault, FaultKind, Machine, Model, NewBackend, NewClient,
-    NewContainer, Process, Request, RpcError, Settings,
+    ApiVersion, Container, Credentials, Drive, Event, Fault, FaultKind, Machine, Model, NewBackend,
+    NewClient, NewContainer, Process, Request, RpcError, Settings,
 };

@@ -6,20 +6,22 @@ mod clock;
 mod faults;
 mod lists;
 mod members;
+mod protection;
+mod protocols;
 mod settings;
 
 pub use auth::Credentials;
 pub use faults::{Fault, FaultKind};
 pub use members::{NewBackend, NewClient, NewContainer};
-pub use settings::Settings;
+pub use settings::{ApiVersion, Settings};
 
 use auth::Tokens;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
-use weka_types::lists::{DriveStatus, HostState, HostStatus, Mode};
+use weka_types::lists::{DriveStatus, HostState, HostStatus, InterfaceGroup, Mode};
 
 /// The number of process ids reserved for each container. The first one is the management process.
 const PROCESS_IDS_PER_CONTAINER: u32 = 20;
@@ -44,8 +46,13 @@ pub struct Model {
     pub io_status: String,
     /// The upgrade in progress.
     pub upgrade: Option<String>,
-    /// Bytes.
+    /// The SSD capacity that is provisioned, in bytes.
     pub used_capacity: u64,
+    interface_groups: Vec<InterfaceGroup>,
+    /// Containers of the S3 cluster.
+    s3: BTreeSet<u32>,
+    /// Containers of the SMB cluster.
+    smb: BTreeSet<u32>,
 }
 
 /// An instance that is or was a member.
@@ -72,7 +79,10 @@ pub struct Container {
     pub mode: Mode,
     pub state: HostState,
     pub added: Timestamp,
-    pub state_changed: Timestamp,
+    /// `None` until the state changes for the first time, as in a response of a real cluster.
+    pub state_changed: Option<Timestamp>,
+    /// When its processes last started.
+    pub started: Timestamp,
     /// The management process is the first one.
     pub processes: Vec<Process>,
     /// How long a client can be down before Weka removes it.
@@ -158,6 +168,21 @@ impl RpcError {
 
 impl Container {
     pub fn status(&self) -> HostStatus {
+        match self.state {
+            HostState::Adding => HostStatus::Adding,
+            HostState::Draining => HostStatus::Draining,
+            HostState::Drained => HostStatus::Drained,
+            _ => self.process_status(),
+        }
+    }
+
+    fn set_state(&mut self, state: HostState, now: Timestamp) {
+        self.state = state;
+        self.state_changed = Some(now);
+    }
+
+    /// The status of its processes, whatever its state is.
+    fn process_status(&self) -> HostStatus {
         let up = self.processes.iter().filter(|process| process.up).count();
         match up {
             _ if self.stopped => HostStatus::Inactive,
@@ -186,6 +211,9 @@ impl Model {
             io_status: "STARTED".to_owned(),
             upgrade: None,
             used_capacity: 0,
+            interface_groups: Vec::new(),
+            s3: BTreeSet::new(),
+            smb: BTreeSet::new(),
             settings,
         }
     }
@@ -304,12 +332,6 @@ impl Model {
         self.machines
             .iter()
             .rposition(|machine| machine.address == address)
-    }
-
-    /// The capacity of the active drives in bytes.
-    pub fn capacity(&self) -> u64 {
-        let active = self.drives.values().filter(|drive| drive.is_in_use()).count();
-        self.settings.drive_capacity * u64::try_from(active).unwrap_or(u64::MAX)
     }
 }
 

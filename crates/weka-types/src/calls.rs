@@ -1,10 +1,14 @@
 //! Calls of the Weka management API that change the cluster.
 
 use crate::ids::{DriveUuid, HostId};
+use crate::lists::InterfacePort;
 
 /// A call that changes something in the Weka cluster.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Call {
+    /// `interface_group_delete_port`: take this network port of a container out of an interface group. It no longer serves
+    /// NFS.
+    DeleteInterfacePort { group: String, port: InterfacePort },
     /// `cluster_deactivate_drives`: move the data off these drives.
     DeactivateDrives(Vec<DriveUuid>),
     /// `cluster_remove_drives`: deregister these drives, which hold no data.
@@ -22,6 +26,7 @@ impl Call {
     /// The name of the API method.
     pub fn method(&self) -> &'static str {
         match self {
+            Self::DeleteInterfacePort { .. } => "interface_group_delete_port",
             Self::DeactivateDrives(_) => "cluster_deactivate_drives",
             Self::RemoveDrives(_) => "cluster_remove_drives",
             Self::DeactivateHosts(_) => "cluster_deactivate_hosts",

@@ -36,8 +36,7 @@ fn measure(machines: u32, repetitions: usize) {
     let mut lists = Lists {
         status: Status {
             io_status: "STARTED".into(),
-            upgrade: None,
-            is_upgrade_unknown: false,
+            ..Status::default()
         },
         ..Lists::default()
     };

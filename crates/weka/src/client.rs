@@ -29,6 +29,8 @@ pub struct Client {
 pub(crate) enum Kind {
     /// It changes nothing, and may be repeated.
     Read,
+    /// A read that not every cluster supports. A backend that does not have the method is not marked as failed.
+    OptionalRead,
     /// A read that requires no login.
     PublicRead,
     /// It may change something: it is sent only once.
@@ -39,7 +41,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     fn is_read(self) -> bool {
-        matches!(self, Self::Read | Self::PublicRead)
+        matches!(self, Self::Read | Self::OptionalRead | Self::PublicRead)
     }
 }
 
@@ -106,7 +108,7 @@ impl Client {
                 ResponseError::Refused {
                     code: METHOD_NOT_FOUND,
                     ..
-                } if kind != Kind::BestEffort => {
+                } if !matches!(kind, Kind::BestEffort | Kind::OptionalRead) => {
                     self.mark_failed(backend, Reason::UnknownMethod).await;
                 }
                 ResponseError::Refused { code, message } => {
@@ -216,6 +218,9 @@ impl Client {
             let Some(backend) = self.backends.get(pool.current) else {
                 return Err(pool.exhausted_error(method));
             };
+            if kind != Kind::PublicRead && pool.is_login_refused() {
+                return Err(pool.exhausted_error(method));
+            }
             if kind == Kind::PublicRead {
                 return Ok((backend, None));
             }

@@ -11,9 +11,10 @@ pub enum Error {
     /// All backends failed.
     #[error("{method}: no backend is available: {attempts}")]
     Unreachable { method: String, attempts: Attempts },
-    /// No login succeeded, and at least one backend rejected the username or the password.
-    #[error("{method}: no backend accepts the username and password: {attempts}")]
-    WrongCredentials { method: String, attempts: Attempts },
+    /// Two backends rejected the username or the password, or one did and there is no other. The others are not tried: Weka
+    /// locks a user after a few failed logins.
+    #[error("{method}: the username and password are not accepted: {attempts}")]
+    LoginRefused { method: String, attempts: Attempts },
     /// No backend has a certificate that the given CA certificates signed.
     #[error("{method}: no backend has a trusted certificate: {attempts}")]
     CertificateRefused { method: String, attempts: Attempts },
@@ -59,7 +60,7 @@ impl Error {
         match self {
             Self::NoBackends { .. } => "WekaNoBackends",
             Self::Unreachable { .. } => "WekaUnreachable",
-            Self::WrongCredentials { .. } => "WekaWrongCredentials",
+            Self::LoginRefused { .. } => "WekaLoginRefused",
             Self::CertificateRefused { .. } => "WekaCertificateRefused",
             Self::Deadline { .. } => "WekaDeadline",
             Self::Refused { .. } => "WekaRefused",

@@ -150,6 +150,9 @@ impl Login {
                 let message = self.redact(&message, old);
                 Err(Reason::Credentials(format!("{message} (code {code})")))
             }
+            Err(ResponseError::Malformed { .. }) if has_empty_result(&response.body) => {
+                Err(Reason::Credentials("empty result".to_owned()))
+            }
             Err(ResponseError::Malformed { field, problem }) => Err(malformed(field, problem)),
         }
     }
@@ -165,4 +168,16 @@ impl Login {
             .fold(text.to_owned(), |text, secret| text.replace(secret, "(hidden)"));
         printable(&text)
     }
+}
+
+/// Whether the response has an empty result, with which some releases refuse a login (weka/wekalib, `wekaapi.py`).
+fn has_empty_result(body: &[u8]) -> bool {
+    let response: Option<Value> = serde_json::from_slice(body).ok();
+    response.is_some_and(|response| match response.get("result") {
+        Some(Value::Null) => true,
+        Some(Value::String(text)) => text.is_empty(),
+        Some(Value::Object(fields)) => fields.is_empty(),
+        Some(Value::Array(values)) => values.is_empty(),
+        _ => false,
+    })
 }

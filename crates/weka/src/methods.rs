@@ -2,32 +2,65 @@
 
 use crate::client::{Client, Kind};
 use crate::error::Error;
+use crate::response::METHOD_NOT_FOUND;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
 use weka_types::calls::Call;
-use weka_types::lists::{Drives, Hosts, Lists, Nodes, Overrides, Status};
+use weka_types::lists::{
+    Drives, Hosts, InterfaceGroups, Lists, Nodes, Optional, Overrides, ServingHosts, Status,
+};
 
 impl Client {
-    /// Reads all lists that a run needs, concurrently. Including the login, these are six requests.
+    /// Reads all lists that a run needs, concurrently. Including the login, these are ten requests.
     ///
     /// # Errors
-    /// A list cannot be read. Then the run has no lists at all (invariant I4).
+    /// A list cannot be read that is not [`Optional`]. Then the run has no lists at all (invariant I4).
     pub async fn snapshot(&self) -> Result<Lists, Error> {
-        let (status, hosts, drives, nodes, overrides) = tokio::try_join!(
-            self.status(),
-            self.hosts(),
-            self.drives(),
-            self.nodes(),
-            self.overrides()
-        )?;
+        let required = async {
+            tokio::try_join!(
+                self.status(),
+                self.hosts(),
+                self.drives(),
+                self.nodes(),
+                self.overrides()
+            )
+        };
+        let optional = async {
+            tokio::join!(
+                self.read_optional("filesystems_list", None),
+                self.read_optional("interface_group_list", Some(InterfaceGroups::default())),
+                // Both names are in weka/tools, `protocol_backup` (commented out for S3); their fields are not documented.
+                self.read_optional("samba_get_cluster_info", Some(ServingHosts::default())),
+                self.read_optional("s3_get_cluster_info", Some(ServingHosts::default())),
+            )
+        };
+        let (required, optional) = tokio::join!(required, optional);
+        let (status, hosts, drives, nodes, overrides) = required?;
+        let (filesystems, interface_groups, smb, s3) = optional;
         Ok(Lists {
             status,
             hosts,
             drives,
             nodes,
             overrides,
+            filesystems,
+            interface_groups,
+            smb,
+            s3,
         })
+    }
+
+    /// Reads a list that is not needed by every run. `if_unknown` is the result if the cluster does not have the method.
+    async fn read_optional<T: DeserializeOwned>(&self, method: &str, if_unknown: Option<T>) -> Optional<T> {
+        let result = self.request_as(method, &json!({}), Kind::OptionalRead).await;
+        match (result, if_unknown) {
+            (Ok(result), _) => Optional::Read(result),
+            (Err(Error::Refused { code, .. }), Some(result)) if code == METHOD_NOT_FOUND => {
+                Optional::Read(result)
+            }
+            (Err(error), _) => Optional::Failed(error.to_string()),
+        }
     }
 
     /// `status`: whether the cluster serves I/O, and the upgrade in progress.
@@ -122,6 +155,9 @@ impl Client {
 fn params(call: &Call) -> Option<Value> {
     let drives = |drives: &Vec<_>| (!drives.is_empty()).then(|| json!({ "drive_uuids": drives }));
     match call {
+        Call::DeleteInterfacePort { group, port } => {
+            Some(json!({ "name": group, "host_id": port.host_id, "port": port.port }))
+        }
         Call::DeactivateDrives(uuids) | Call::RemoveDrives(uuids) => drives(uuids),
         // Weka must check that the remaining resources suffice: this is the last protection against draining too much.
         Call::DeactivateHosts(hosts) => {

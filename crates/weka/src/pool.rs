@@ -30,6 +30,12 @@ impl Pool {
         }
     }
 
+    /// Whether a second backend has confirmed that the username or the password is wrong.
+    pub(crate) fn is_login_refused(&self) -> bool {
+        let is_refusal = |failure: &&BackendFailure| matches!(failure.reason, Reason::Credentials(_));
+        !self.authenticated && self.failures.iter().filter(is_refusal).count() >= 2
+    }
+
     /// The error if the deadline passes during a request to `backend`.
     pub(crate) fn deadline_error(&self, method: &str, backend: &Backend) -> Error {
         let mut attempts = self.failures.clone();
@@ -52,7 +58,7 @@ impl Pool {
         if attempts.0.is_empty() {
             Error::NoBackends { method }
         } else if !self.authenticated && reasons.clone().any(|r| matches!(r, Reason::Credentials(_))) {
-            Error::WrongCredentials { method, attempts }
+            Error::LoginRefused { method, attempts }
         } else if reasons.all(|r| matches!(r, Reason::Certificate(_))) {
             Error::CertificateRefused { method, attempts }
         } else {

@@ -22,6 +22,8 @@ pub enum UnhealthyReason<'a> {
     Down { since: Timestamp },
     /// A drive holds no data, although its container was added before the grace period.
     DriveInactive(&'a DriveUuid),
+    /// A drive is broken, and its container runs and was added before the grace period.
+    DriveFailed(&'a DriveUuid),
     /// A drive was deactivated, but not all drives of the container.
     DriveDeactivated(&'a DriveUuid),
 }
@@ -31,6 +33,7 @@ impl fmt::Display for UnhealthyReason<'_> {
         match self {
             Self::Down { since } => write!(f, "down since {since:.0}"),
             Self::DriveInactive(uuid) => write!(f, "drive {uuid} is inactive"),
+            Self::DriveFailed(uuid) => write!(f, "drive {uuid} has failed"),
             Self::DriveDeactivated(uuid) => write!(f, "drive {uuid} was deactivated"),
         }
     }
@@ -71,11 +74,11 @@ impl MachineState {
     }
 }
 
-/// When the container's management process went down; `None` if it is up or the time is unknown. The time is that of the
-/// last fencing, or else that of the container's last change of state.
+/// When the container's management process went down; `None` if it is up or the time is unknown.
 ///
-/// A process that came up after it was fenced went down later than that. The later of the two times counts, because an
-/// unknown time must not make a container unhealthy sooner.
+/// The time is that of the last fencing, or else that of the container's last change of state, or else that of its last
+/// failure. A time before the last start is not the beginning of this downtime: with it, a machine that went down a second
+/// ago would look as if it had been down since it started. The state also changes at the start itself.
 pub(super) fn down_since<'a>(
     host: &Host,
     management_processes: impl Iterator<Item = &'a Node>,
@@ -85,8 +88,13 @@ pub(super) fn down_since<'a>(
             if node.status != NodeStatus::Down {
                 return None;
             }
-            let since = node.last_fencing_time.or(host.state_changed_time)?;
-            Some(node.up_since.map_or(since, |up| since.max(up)))
+            let started = host.start_time.max(node.up_since);
+            let is_later = |time: &Timestamp| started.is_none_or(|started| *time > started);
+            let is_fenced = |time: &Timestamp| started.is_none_or(|started| *time >= started);
+            node.last_fencing_time
+                .filter(is_fenced)
+                .or_else(|| host.state_changed_time.filter(is_later))
+                .or_else(|| host.last_failure_time.filter(is_later))
         })
         // One process that is not known to be down keeps the container up.
         .try_fold(None, |latest: Option<Timestamp>, since| Some(latest.max(Some(since?))))
@@ -100,10 +108,7 @@ pub(super) fn container_health<'a>(
     group: &Group,
     now: Timestamp,
 ) -> ContainerHealth<'a> {
-    let is_leaving = matches!(
-        host.state,
-        HostState::Deactivating | HostState::Removing | HostState::Inactive
-    );
+    let is_leaving = host.state == HostState::Deactivating || host.state.is_removed();
     let is_deactivated = |drive: &&&Drive| drive.should_be_active == Some(false);
     let all_drives_deactivated =
         !drives.is_empty() && drives.iter().filter(is_deactivated).count() == drives.len();
@@ -122,11 +127,18 @@ pub(super) fn container_health<'a>(
     let is_settled = host
         .added_time
         .is_some_and(|added| now.duration_since(added) > group.grace_periods.drive_inactive);
-    if let Some(drive) = drives
-        .iter()
-        .find(|drive| is_settled && drive.status == DriveStatus::Inactive)
-    {
-        return ContainerHealth::Unhealthy(UnhealthyReason::DriveInactive(&drive.uuid));
+    // The drives of a container that does not run can be listed as FAILED. How long it is down decides then.
+    let is_down = host.status == HostStatus::Down;
+    let is_inactive = |drive: &&&Drive| match drive.status {
+        DriveStatus::Inactive => true,
+        DriveStatus::Failed => !is_down,
+        _ => false,
+    };
+    if let Some(drive) = drives.iter().filter(|_| is_settled).find(is_inactive) {
+        return ContainerHealth::Unhealthy(match drive.status {
+            DriveStatus::Failed => UnhealthyReason::DriveFailed(&drive.uuid),
+            _ => UnhealthyReason::DriveInactive(&drive.uuid),
+        });
     }
     if let Some(drive) = drives.iter().find(is_deactivated) {
         return ContainerHealth::Unhealthy(UnhealthyReason::DriveDeactivated(&drive.uuid));

@@ -2,14 +2,14 @@
 //! calls are in the plan, and the list of hosts that is read last determines which instances may be terminated.
 
 use super::plan::{Plan, Task};
+use crate::cluster_view::may_run_on;
 use crate::messages::{Container, Instance, Role, ScaleResponse, VERSION, transient_errors};
 use crate::policy::Group;
 use std::collections::{BTreeSet, HashMap};
-use std::fmt::Display;
 use std::net::IpAddr;
 use weka_types::calls::Call;
 use weka_types::ids::HostId;
-use weka_types::lists::{Host, HostState, Hosts, Mode};
+use weka_types::lists::{Host, HostState, HostStatus, Hosts, Mode};
 
 /// What happened when a plan was executed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,33 +22,58 @@ pub struct ExecutionResult {
 }
 
 impl ExecutionResult {
-    /// Records the result of a call. Returns `false` if the task ends here.
-    fn record<E: Display>(&mut self, task: &Task, call: &Call, result: Result<(), E>) -> bool {
-        match result {
-            Ok(()) => self.successful_calls += 1,
-            Err(_) if call.is_best_effort() => {}
-            Err(error) => {
-                let target = task
-                    .address
-                    .map_or_else(|| "orphaned drives".to_owned(), |ip| ip.to_string());
-                self.errors.push(format!("{target}: {}: {error}", call.method()));
-                return false;
-            }
-        }
-        true
+    fn record_failure(&mut self, task: &Task, call: &Call, failure: &CallFailure) {
+        let target = task
+            .address
+            .map_or_else(|| "orphaned drives".to_owned(), |ip| ip.to_string());
+        let reason = &failure.reason;
+        self.errors.push(format!("{target}: {}: {reason}", call.method()));
     }
 }
 
-/// Executes a plan: its tasks in order, each up to its first call that fails. `call` sends one call. `has_time` is called
-/// before each task, so that a run stops between two machines before its time is up.
-pub async fn execute<E, F>(
-    plan: &Plan,
-    has_time: impl Fn() -> bool,
-    call: impl Fn(Call) -> F,
-) -> ExecutionResult
+/// A call that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallFailure {
+    pub reason: String,
+    /// Whether Weka refused the call because too few resources would remain.
+    pub is_insufficient: bool,
+}
+
+impl CallFailure {
+    /// Weka's refusals have no documented codes: their text decides. A text that is not recognized only means that the
+    /// machine's other calls are sent as well, and Weka checks each of them.
+    pub fn new(reason: String) -> Self {
+        // "… less than the total budget for filesystems", "… reliable containers available for cluster leadership": see
+        // docs/weka-compatibility.md. The others are tolerant.
+        const INSUFFICIENT: [&str; 4] = [
+            "budget for filesystems",
+            "leadership",
+            "failure domain",
+            "capacity",
+        ];
+        let text = reason.to_lowercase();
+        Self {
+            is_insufficient: INSUFFICIENT.iter().any(|words| text.contains(words)),
+            reason,
+        }
+    }
+}
+
+/// Whether the calls after this one, which failed, are not sent. Weka may refuse a single drive, and that must not stop the
+/// others or the containers. Drives stay in use until the NFS ports are gone, and registered until the containers are.
+pub fn ends_task(call: &Call, failure: &CallFailure) -> bool {
+    match call {
+        Call::Event(_) | Call::RemoveDrives(_) => false,
+        Call::DeactivateDrives(_) => failure.is_insufficient,
+        Call::DeleteInterfacePort { .. } | Call::DeactivateHosts(_) | Call::RemoveHost(_) => true,
+    }
+}
+
+/// Executes a plan: its tasks in order. `call` sends one call. `has_time` is called before each task, so that a run stops
+/// between two machines before its time is up.
+pub async fn execute<F>(plan: &Plan, has_time: impl Fn() -> bool, call: impl Fn(Call) -> F) -> ExecutionResult
 where
-    E: Display,
-    F: Future<Output = Result<(), E>>,
+    F: Future<Output = Result<(), CallFailure>>,
 {
     let mut result = ExecutionResult::default();
     for (started, task) in plan.tasks.iter().enumerate() {
@@ -61,8 +86,15 @@ where
         }
         let mut is_complete = true;
         for step in &task.calls {
-            is_complete = result.record(task, step, call(step.clone()).await);
-            if !is_complete {
+            let Err(failure) = call(step.clone()).await else {
+                result.successful_calls += 1;
+                continue;
+            };
+            if !step.is_best_effort() {
+                result.record_failure(task, step, &failure);
+                is_complete = false;
+            }
+            if ends_task(step, &failure) {
                 break;
             }
         }
@@ -88,13 +120,14 @@ pub struct StillMember {
 pub const MAX_CONTAINERS_IN_MESSAGE: usize = 1_000;
 
 /// Builds the response of the run from the list of hosts that was read last (invariant I1): an instance with a container
-/// that is not INACTIVE there is not passed to *terminate*, whatever happened before.
+/// that has not left the cluster is not passed to *terminate*, whatever happened before.
 pub fn finish(group: &Group, result: ExecutionResult, hosts: &Hosts) -> (ScaleResponse, Vec<StillMember>) {
-    let mut by_address: HashMap<IpAddr, &Host> = HashMap::new();
+    let mut by_address: HashMap<IpAddr, Vec<&Host>> = HashMap::new();
     let mut by_instance: HashMap<&str, &Host> = HashMap::new();
-    for host in hosts.0.iter().filter(|host| host.state != HostState::Inactive) {
+    let is_member = |host: &&Host| !host.state.is_removed() && !is_stale_client(host, group);
+    for host in hosts.0.iter().filter(is_member) {
         if let Some(address) = host.host_ip {
-            by_address.insert(address, host);
+            by_address.entry(address).or_default().push(host);
         }
         if let Some(id) = &host.instance_id {
             by_instance.insert(id.as_str(), host);
@@ -104,9 +137,14 @@ pub fn finish(group: &Group, result: ExecutionResult, hosts: &Hosts) -> (ScaleRe
     let mut still_members = Vec::new();
     for instance in result.removed {
         let address: Option<IpAddr> = instance.private_ip.parse().ok();
-        let member = address
+        let here = address
             .and_then(|address| by_address.get(&address))
-            .or_else(|| by_instance.get(instance.id.as_str()));
+            .into_iter()
+            .flatten();
+        let member = here
+            .copied()
+            .find(|host| may_run_on(host, &instance.id))
+            .or_else(|| by_instance.get(instance.id.as_str()).copied());
         match member {
             None => to_terminate.push(instance),
             Some(host) => still_members.push(StillMember {
@@ -133,11 +171,14 @@ fn containers(group: &Group, hosts: &Hosts) -> Vec<Container> {
         Role::Backend => Mode::Backend,
         Role::Client => Mode::Client,
     };
-    let mut listed: Vec<&Host> = hosts
-        .0
-        .iter()
-        .filter(|host| host.mode == mode && host.host_ip.is_some())
-        .collect();
+    let instances = InstancesByAddress::new(group);
+    let is_listed = |host: &&Host| {
+        host.mode == mode
+            && host
+                .host_ip
+                .is_some_and(|address| instances.may_have(host, address))
+    };
+    let mut listed: Vec<&Host> = hosts.0.iter().filter(is_listed).collect();
     if listed.len() > MAX_CONTAINERS_IN_MESSAGE {
         listed.retain(|host| host.state != HostState::Active);
         listed.truncate(MAX_CONTAINERS_IN_MESSAGE);
@@ -155,19 +196,60 @@ fn containers(group: &Group, hosts: &Hosts) -> Vec<Container> {
     listed.into_iter().filter_map(container).collect()
 }
 
-/// The addresses of all hosts: those in Weka's list, and those of the group's instances that Weka's list names by id.
+/// Whether the entry of a client does not mean that the client exists: Weka removes it when its timeout has passed. A client of
+/// this group counts until then.
+fn is_stale_client(host: &Host, group: &Group) -> bool {
+    let removes_itself = host.auto_remove_timeout.is_some_and(|seconds| seconds > 0);
+    let is_stale = host.mode == Mode::Client && host.status == HostStatus::Down && removes_itself;
+    is_stale
+        && match group.role {
+            Role::Backend => true,
+            Role::Client => host
+                .instance_id
+                .as_ref()
+                .is_some_and(|id| group.instances.iter().all(|instance| instance.id != id.as_str())),
+        }
+}
+
+/// The addresses of all hosts: those in Weka's list, and those of the group's instances that Weka's list names by id. An
+/// entry of an earlier instance with the address of one of the group's instances does not count.
 fn members(group: &Group, hosts: &Hosts) -> Vec<String> {
-    let mut members: BTreeSet<IpAddr> = hosts.0.iter().filter_map(|host| host.host_ip).collect();
-    let listed_ids: BTreeSet<&str> = hosts
-        .0
-        .iter()
+    let instances = InstancesByAddress::new(group);
+    let hosts = || hosts.0.iter().filter(|host| !is_stale_client(host, group));
+    let mut members: BTreeSet<IpAddr> = hosts()
+        .filter_map(|host| host.host_ip.filter(|address| instances.may_have(host, *address)))
+        .collect();
+    let listed_ids: BTreeSet<&str> = hosts()
         .filter_map(|host| host.instance_id.as_ref())
         .map(|id| id.as_str())
         .collect();
-    let listed_instances = group
+    let listed = group
         .instances
         .iter()
         .filter(|instance| listed_ids.contains(instance.id.as_str()));
-    members.extend(listed_instances.filter_map(|instance| instance.private_ip.parse::<IpAddr>().ok()));
+    members.extend(listed.filter_map(|instance| instance.private_ip.parse::<IpAddr>().ok()));
     members.into_iter().map(|address| address.to_string()).collect()
+}
+
+struct InstancesByAddress<'a>(HashMap<IpAddr, Vec<&'a str>>);
+
+impl<'a> InstancesByAddress<'a> {
+    fn new(group: &'a Group) -> Self {
+        let mut instances: HashMap<IpAddr, Vec<&str>> = HashMap::new();
+        for instance in &group.instances {
+            if let Ok(address) = instance.private_ip.parse() {
+                instances.entry(address).or_default().push(&instance.id);
+            }
+        }
+        Self(instances)
+    }
+
+    /// Whether the container may run on the machine that now has this address. Only for the group's instances is it known
+    /// which one that is.
+    fn may_have(&self, host: &Host, address: IpAddr) -> bool {
+        match self.0.get(&address) {
+            Some(ids) => ids.iter().any(|id| may_run_on(host, id)),
+            None => true,
+        }
+    }
 }

@@ -1,6 +1,5 @@
 //! Whether a run may change anything at all.
 
-use crate::policy::Group;
 use weka_types::lists::{Lists, Mode, SKIP_SCALE_DOWN};
 
 /// Why a run changes nothing.
@@ -17,8 +16,6 @@ pub enum Refusal {
     /// wekactl cannot scale a cluster with one container for each machine.
     #[error("the cluster is not a multi-container cluster: no backend container's name contains 'drive'")]
     NotMultiContainer,
-    #[error("desired capacity {desired} is below the minimum of {minimum} backends")]
-    BelowMinimum { desired: u32, minimum: u32 },
     /// A list contradicts itself.
     #[error("Weka lists {0} twice")]
     Duplicate(String),
@@ -32,14 +29,13 @@ impl Refusal {
             Self::Upgrading(_) => "ClusterUpgrading",
             Self::SkipScaleDown => "ScalingSkipped",
             Self::NotMultiContainer => "NotMultiContainer",
-            Self::BelowMinimum { .. } => "BelowMinimum",
             Self::Duplicate(_) => "ContradictoryList",
         }
     }
 }
 
 /// Refuses the run if a precondition does not hold.
-pub(super) fn check_preconditions(lists: &Lists, group: &Group) -> Result<(), Refusal> {
+pub(super) fn check_preconditions(lists: &Lists) -> Result<(), Refusal> {
     if lists.status.io_status != "STARTED" {
         return Err(Refusal::NotStarted(lists.status.io_status.clone()));
     }
@@ -57,12 +53,6 @@ pub(super) fn check_preconditions(lists: &Lists, group: &Group) -> Result<(), Re
         .any(|host| host.mode == Mode::Backend && host.container_name.as_ref().is_some_and(has_drives))
     {
         return Err(Refusal::NotMultiContainer);
-    }
-    if group.desired < group.role_minimum() {
-        return Err(Refusal::BelowMinimum {
-            desired: group.desired,
-            minimum: group.role_minimum(),
-        });
     }
     if let Some(host) = find_duplicate(lists.hosts.0.iter().map(|host| host.id)) {
         return Err(Refusal::Duplicate(host.to_string()));

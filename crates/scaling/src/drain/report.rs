@@ -1,6 +1,8 @@
 //! The decision about each machine and its reason, for the log, for people and for tests.
 
-use crate::cluster_view::{Anomaly, MachineState};
+use super::gates::Gate;
+use super::notice::Notice;
+use crate::cluster_view::{MachineState, SkipReason};
 use jiff::Timestamp;
 use std::fmt;
 use std::net::IpAddr;
@@ -15,17 +17,28 @@ pub struct Report {
     pub to_deactivate: usize,
     /// One for each machine, and one for each instance and container that is not part of a machine.
     pub decisions: Vec<Decision>,
+    /// What the run reports about the cluster as a whole.
+    pub notices: Vec<Notice>,
 }
 
-/// The number of machines of the group in each state. Machines with an [`Anomaly`] do not count.
+/// The number of machines of the group in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     pub desired: usize,
     pub healthy: usize,
     pub unhealthy: usize,
     pub deactivating: usize,
+    /// Members that the run never chooses: see [`SkipReason`].
+    pub skipped: usize,
     /// Drives of the group's machines that are phasing out.
     pub phasing_out: usize,
+}
+
+impl Counts {
+    /// The number of members of the group.
+    pub fn size(&self) -> usize {
+        self.healthy + self.unhealthy + self.deactivating + self.skipped
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +56,10 @@ pub struct Decision {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     Keep,
+    /// It is down, at least in part, but not for longer than the grace period, or since an unknown time.
+    KeepDown {
+        since: Option<Timestamp>,
+    },
     /// Move its data away and take its containers out of the cluster.
     Deactivate(Reason),
     /// It should drain, but as many machines as allowed are draining.
@@ -50,6 +67,11 @@ pub enum Action {
         reason: Reason,
         /// How many machines may drain concurrently.
         limit: usize,
+    },
+    /// It should drain, but must not yet.
+    Blocked {
+        reason: Reason,
+        gate: Gate,
     },
     /// It has left the cluster: deregister it, and terminate its instance if it is one of the group.
     Deregister,
@@ -60,7 +82,7 @@ pub enum Action {
     },
     /// It has left the cluster, but cannot be deregistered completely yet.
     DeregisterPartly(Blocked),
-    Skip(Anomaly),
+    Skip(SkipReason),
     /// A backend that is not an instance of the group; it is not changed.
     Unmanaged(Unmanaged),
     /// An instance of the group on which no container of its role runs: it has not joined, or it has left.
@@ -106,9 +128,9 @@ impl Action {
     /// The value of `verdict` in the log of *scale*. Stable: alarms and queries match it.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Self::Keep => "keep",
+            Self::Keep | Self::KeepDown { .. } => "keep",
             Self::Deactivate(_) => "deactivate",
-            Self::Wait { .. } | Self::DeregisterLater { .. } => "wait",
+            Self::Wait { .. } | Self::Blocked { .. } | Self::DeregisterLater { .. } => "wait",
             Self::Deregister => "remove",
             Self::DeregisterPartly(_) => "remove in part",
             Self::Skip(_) | Self::Unmanaged(_) | Self::NoAddress => "leave alone",
@@ -122,6 +144,10 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Keep => f.write_str("healthy and within the desired capacity"),
+            Self::KeepDown { since: Some(since) } => {
+                write!(f, "down since {since:.0}, not long enough to be replaced")
+            }
+            Self::KeepDown { since: None } => f.write_str("partly down, or down since an unknown time"),
             Self::Deactivate(reason) => reason.fmt(f),
             Self::Wait { reason, limit } => {
                 write!(
@@ -129,6 +155,7 @@ impl fmt::Display for Action {
                     "{reason}; waiting, because at most {limit} machines may drain concurrently"
                 )
             }
+            Self::Blocked { reason, gate } => write!(f, "{reason}; blocked: {gate}"),
             Self::Deregister => f.write_str("all its containers have left the cluster"),
             Self::DeregisterLater { limit } => {
                 write!(
@@ -142,7 +169,7 @@ impl fmt::Display for Action {
             Self::DeregisterPartly(Blocked::DriveNotInactive(uuid)) => {
                 write!(f, "it has left the cluster, but its drive {uuid} is not inactive")
             }
-            Self::Skip(anomaly) => anomaly.fmt(f),
+            Self::Skip(reason) => reason.fmt(f),
             Self::Unmanaged(Unmanaged::Active) => f.write_str("not an instance of the group; active"),
             Self::Unmanaged(Unmanaged::PartlyDown) => {
                 f.write_str("not an instance of the group; partly down")

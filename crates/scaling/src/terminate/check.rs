@@ -80,7 +80,7 @@ pub fn check(
         let may_be_address = |text: &str| is_same_address(text, address) || text.parse::<IpAddr>().is_err();
         for host in &response.hosts {
             let is_here = may_be_address(&host.private_ip) || host.instance_id.as_ref() == Some(id);
-            if is_here && host.status != "INACTIVE" {
+            if is_here && !["INACTIVE", "REMOVING"].contains(&host.status.as_str()) {
                 return Err(Violation::MemberTerminated(id.clone(), host.host_id));
             }
         }

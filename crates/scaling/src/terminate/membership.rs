@@ -11,7 +11,7 @@ use weka_types::lists::HostState;
 pub(super) struct Membership<'a> {
     /// The addresses of all hosts.
     members: HashSet<IpAddr>,
-    /// Containers that are not INACTIVE, by their address.
+    /// Containers that have not left the cluster, by their address.
     active_by_address: HashMap<IpAddr, &'a Container>,
     /// The same, by the instance that Weka reports for them.
     active_by_instance: HashMap<&'a InstanceId, &'a Container>,
@@ -37,11 +37,7 @@ impl<'a> Membership<'a> {
         }
         let mut active_by_address: HashMap<IpAddr, &Container> = HashMap::new();
         let mut active_by_instance: HashMap<&InstanceId, &Container> = HashMap::new();
-        let mut active: Vec<_> = response
-            .hosts
-            .iter()
-            .filter(|host| host.status != HostState::Inactive.as_str())
-            .collect();
+        let mut active: Vec<_> = response.hosts.iter().filter(|host| !is_removed(host)).collect();
         active.sort_unstable_by_key(|host| host.host_id);
         for host in active {
             if let Some(address) = parse(&host.private_ip) {
@@ -91,6 +87,12 @@ impl<'a> Membership<'a> {
             None => Ok(()),
         }
     }
+}
+
+fn is_removed(host: &Container) -> bool {
+    [HostState::Inactive, HostState::Removing]
+        .iter()
+        .any(|state| state.as_str() == host.status)
 }
 
 /// Parses an address into its canonical form.

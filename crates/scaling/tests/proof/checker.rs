@@ -98,7 +98,7 @@ fn calls_for_unlisted_or_foreign_containers_are_refused() {
     let other = HostId(3);
     assert_eq!(
         checked(&lists, calls(Call::DeactivateHosts(vec![other]))),
-        Err(Violation::ForeignHost(other))
+        Err(Violation::OtherHost(other))
     );
     assert_eq!(
         checked(&lists, calls(Call::DeactivateDrives(vec!["no".into()]))),
@@ -106,13 +106,13 @@ fn calls_for_unlisted_or_foreign_containers_are_refused() {
     );
     assert_eq!(
         checked(&lists, calls(Call::DeactivateDrives(vec![drive(1, 0)]))),
-        Err(Violation::ForeignDrive(drive(1, 0)))
+        Err(Violation::OtherDrive(drive(1, 0)))
     );
     lists.hosts_of(0)[0].mode = Mode::Client;
     let client = HostId(0);
     assert_eq!(
         checked(&lists, calls(Call::DeactivateHosts(vec![client]))),
-        Err(Violation::ForeignHost(client))
+        Err(Violation::OtherHost(client))
     );
 }
 
@@ -135,7 +135,7 @@ fn members_must_not_be_deregistered() {
     };
     assert_eq!(
         checked(&lists, drives(Some(address(0)))),
-        Err(Violation::ForeignDrive(drive(0, 0)))
+        Err(Violation::OtherDrive(drive(0, 0)))
     );
     lists.drives_of(0)[0].host = DriveHost::None;
     assert_eq!(checked(&lists, drives(None)), Ok(()));
@@ -160,7 +160,7 @@ fn instance_is_terminated_only_if_nothing_remains_on_it() {
     assert_eq!(checked(&lists, deregister(vec![0, 1, 2], 0)), Ok(()));
     assert_eq!(
         checked(&lists, deregister(vec![0, 1, 2], 1)),
-        Err(Violation::ForeignTerminated("i-0001".into()))
+        Err(Violation::OtherTerminated("i-0001".into()))
     );
     assert_eq!(
         checked(&lists, deregister(vec![0, 1], 0)),

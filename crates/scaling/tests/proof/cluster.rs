@@ -6,7 +6,8 @@ use scaling::policy::{GracePeriods, Group};
 use std::net::{IpAddr, Ipv4Addr};
 use weka_types::ids::{DiskId, DriveUuid, HostId, InstanceId, NodeId};
 use weka_types::lists::{
-    Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, Node, NodeStatus, Status,
+    Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, Node, NodeStatus, Rebuild,
+    RebuildStatus, Status,
 };
 
 /// The time of every decision.
@@ -34,11 +35,7 @@ pub(crate) fn instance(machine: u32) -> Instance {
 /// first of them. Machine 0 is the oldest.
 pub(crate) fn cluster(machines: u32) -> Lists {
     let mut lists = Lists {
-        status: Status {
-            io_status: "STARTED".into(),
-            upgrade: None,
-            is_upgrade_unknown: false,
-        },
+        status: healthy_status(),
         ..Lists::default()
     };
     for machine in 0..machines {
@@ -47,11 +44,66 @@ pub(crate) fn cluster(machines: u32) -> Lists {
     lists
 }
 
+/// The status of a cluster whose data is fully protected. The capacity is unknown.
+pub(crate) fn healthy_status() -> Status {
+    Status {
+        io_status: "STARTED".into(),
+        stripe_data_drives: Some(3),
+        stripe_protection_drives: Some(2),
+        rebuild: RebuildStatus::Known(Rebuild::default()),
+        ..Status::default()
+    }
+}
+
+/// A container of which only the id is known.
+pub(crate) fn unknown_host(id: HostId) -> Host {
+    Host {
+        id,
+        state: HostState::Unknown,
+        status: HostStatus::Unknown,
+        mode: Mode::Unknown,
+        host_ip: None,
+        instance_id: None,
+        container_name: None,
+        machine_identifier: None,
+        added_time: None,
+        state_changed_time: None,
+        start_time: None,
+        last_failure_time: None,
+        auto_remove_timeout: None,
+        unknown_values: Vec::new(),
+    }
+}
+
+/// A process that is up.
+pub(crate) fn node(id: NodeId, host: HostId) -> Node {
+    Node {
+        id,
+        host: Some(host),
+        status: NodeStatus::Up,
+        last_fencing_time: None,
+        up_since: None,
+        unknown_values: Vec::new(),
+    }
+}
+
+/// An active drive.
+pub(crate) fn active_drive(id: DiskId, host: DriveHost, uuid: DriveUuid) -> Drive {
+    Drive {
+        id,
+        host,
+        status: DriveStatus::Active,
+        uuid,
+        should_be_active: Some(true),
+        size_bytes: None,
+        unknown_values: Vec::new(),
+    }
+}
+
 fn add_machine(lists: &mut Lists, machine: u32) {
     for (index, name) in (0..).zip(["drives0", "compute0", "frontend0"]) {
         let id = HostId(3 * machine + index);
         lists.hosts.0.push(Host {
-            id,
             state: HostState::Active,
             status: HostStatus::Up,
             mode: Mode::Backend,
@@ -61,23 +113,20 @@ fn add_machine(lists: &mut Lists, machine: u32) {
             machine_identifier: Some(format!("machine-{machine}")),
             added_time: Some(ago(100_000 - i64::from(machine))),
             state_changed_time: Some(ago(90_000)),
+            ..unknown_host(id)
         });
         lists.nodes.0.push(Node {
-            id: NodeId(20 * id.0),
-            host: Some(id),
-            status: NodeStatus::Up,
-            last_fencing_time: None,
-            up_since: Some(ago(90_000)),
+            up_since: Some(ago(95_000)),
+            ..node(NodeId(20 * id.0), id)
         });
     }
     for index in 0..2 {
-        lists.drives.0.push(Drive {
-            id: DiskId(2 * machine + index),
-            host: DriveHost::Host(HostId(3 * machine)),
-            status: DriveStatus::Active,
-            uuid: drive(machine, index),
-            should_be_active: Some(true),
-        });
+        let host = DriveHost::Host(HostId(3 * machine));
+        lists.drives.0.push(active_drive(
+            DiskId(2 * machine + index),
+            host,
+            drive(machine, index),
+        ));
     }
 }
 

@@ -2,8 +2,9 @@
 
 use crate::cluster::{Change, address, cluster, drive, group, instance, now};
 use futures::FutureExt;
-use scaling::drain::{ExecutionResult, MAX_CONTAINERS_IN_MESSAGE, execute, finish};
-use scaling::drain::{Plan, Task, plan};
+use scaling::drain::{
+    CallFailure, ExecutionResult, MAX_CONTAINERS_IN_MESSAGE, Plan, Task, execute, finish, plan,
+};
 use std::cell::RefCell;
 use weka_types::calls::Call;
 use weka_types::ids::HostId;
@@ -21,7 +22,11 @@ fn executed(refuses: impl Fn(&Call) -> bool) -> (Vec<Call>, ExecutionResult) {
         || true,
         async |call: Call| {
             calls.borrow_mut().push(call.clone());
-            if refuses(&call) { Err("no") } else { Ok(()) }
+            if refuses(&call) {
+                Err(CallFailure::new("no".into()))
+            } else {
+                Ok(())
+            }
         },
     )
     .now_or_never()
@@ -38,41 +43,72 @@ fn all_calls_are_sent_in_order() {
     let (calls, result) = executed(|_| false);
     let machine = [
         "cluster_deactivate_drives",
-        "events_trigger_custom",
+        "cluster_deactivate_drives",
         "cluster_deactivate_hosts",
+        "events_trigger_custom",
     ];
     let deregister = [
         "cluster_remove_host",
         "cluster_remove_host",
         "cluster_remove_host",
         "cluster_remove_drives",
+        "cluster_remove_drives",
     ];
     assert_eq!(methods(&calls), [&machine[..], &machine, &deregister].concat());
     assert_eq!(
         (result.successful_calls, result.removed, result.errors),
-        (10, vec![instance(5)], vec![])
+        (13, vec![instance(5)], vec![])
     );
 }
 
 #[test]
-fn failed_call_ends_only_its_own_task() {
-    let (calls, result) = executed(|call| *call == Call::DeactivateDrives(vec![drive(0, 0), drive(0, 1)]));
-    assert!(!calls.contains(&Call::DeactivateHosts(vec![HostId(0), HostId(1), HostId(2)])));
-    assert!(calls.contains(&Call::DeactivateHosts(vec![HostId(3), HostId(4), HostId(5)])));
+fn refused_drive_does_not_stop_the_other_drives_and_the_containers() {
+    let refused = Call::DeactivateDrives(vec![drive(0, 0)]);
+    let (calls, result) = executed(|call| *call == refused);
+    assert!(calls.contains(&Call::DeactivateDrives(vec![drive(0, 1)])));
+    assert!(calls.contains(&Call::DeactivateHosts(vec![HostId(0), HostId(1), HostId(2)])));
     assert_eq!(result.errors, ["10.0.0.1: cluster_deactivate_drives: no"]);
     assert_eq!(result.removed, [instance(5)]);
 }
 
 #[test]
+fn refusal_for_lack_of_resources_ends_the_task_of_the_machine() {
+    let texts = [
+        "the remaining capacity is less than the total budget for filesystems (rc50)",
+        "not enough reliable containers available for cluster leadership",
+        "not enough failure domains",
+    ];
+    for text in texts {
+        assert!(CallFailure::new(text.into()).is_insufficient, "{text}");
+    }
+    let mut lists = cluster(7);
+    lists.hosts.0[0].added_time = None;
+    let (plan, _) = plan(&lists, &group(6, 7), now()).unwrap();
+    let calls = RefCell::new(Vec::new());
+    let result = execute(
+        &plan,
+        || true,
+        async |call: Call| {
+            calls.borrow_mut().push(call);
+            Err(CallFailure::new(texts[0].into()))
+        },
+    )
+    .now_or_never()
+    .unwrap();
+    assert_eq!(methods(&calls.into_inner()), ["cluster_deactivate_drives"]);
+    assert_eq!(result.errors.len(), 1);
+}
+
+#[test]
 fn failed_event_is_not_an_error() {
     let (calls, result) = executed(|call| matches!(call, Call::Event(_)));
-    assert_eq!(calls.len(), 10);
-    assert_eq!((result.successful_calls, result.errors), (8, vec![]));
+    assert_eq!(calls.len(), 13);
+    assert_eq!((result.successful_calls, result.errors), (11, vec![]));
 }
 
 #[test]
 fn instance_is_kept_if_its_machine_is_not_completely_deregistered() {
-    for step in 0..4 {
+    for step in 0..5 {
         let nth = RefCell::new(0);
         let (_, result) = executed(|call| {
             let removes = matches!(call, Call::RemoveHost(_) | Call::RemoveDrives(_));
@@ -100,9 +136,13 @@ fn run_without_time_starts_no_task_and_reports_it() {
             3
         ],
     };
-    let result = execute(&plan, || false, async |_: Call| Err("never called"))
-        .now_or_never()
-        .unwrap();
+    let result = execute(
+        &plan,
+        || false,
+        async |_: Call| Err(CallFailure::new("never called".into())),
+    )
+    .now_or_never()
+    .unwrap();
     assert_eq!(
         result.errors,
         ["this run has no time for 3 more machines; the next run resumes"]

@@ -7,6 +7,7 @@
 mod checker;
 mod cluster;
 mod execution;
+mod missing_fields;
 mod model;
 mod oracle;
 mod planner;

@@ -1,8 +1,10 @@
 //! The rules one by one, on hand-made clusters.
 
+mod gates;
+mod members;
 mod unmanaged;
 
-use crate::cluster::{Change, address, ago, cluster, drive, group, instance, now};
+use crate::cluster::{Change, address, ago, cluster, drive, group, healthy_status, instance, now};
 use scaling::drain::{Action, Report};
 use scaling::drain::{Plan, Task, plan};
 use scaling::messages::Role;
@@ -56,9 +58,8 @@ fn run_is_refused_if_a_precondition_does_not_hold() {
         "the cluster's I/O status is STOPPED, not STARTED"
     );
     lists.status = Status {
-        io_status: "STARTED".into(),
         upgrade: Some("4.2".into()),
-        is_upgrade_unknown: false,
+        ..healthy_status()
     };
     assert_eq!(refusal(&lists, 6), "a cluster upgrade is in progress: 4.2");
     lists.status.upgrade = None;
@@ -72,10 +73,6 @@ fn run_is_refused_if_a_precondition_does_not_hold() {
         refusal(&lists, 6).contains("multi-container"),
         "{}",
         refusal(&lists, 6)
-    );
-    assert_eq!(
-        refusal(&cluster(6), 2),
-        "desired capacity 2 is below the minimum of 5 backends"
     );
 }
 
@@ -96,11 +93,12 @@ fn excess_machines_drain_oldest_first() {
     assert_eq!(
         plan.tasks[1].calls,
         [
-            Call::DeactivateDrives(vec![drive(1, 0), drive(1, 1)]),
+            Call::DeactivateDrives(vec![drive(1, 0)]),
+            Call::DeactivateDrives(vec![drive(1, 1)]),
+            Call::DeactivateHosts(vec![HostId(3), HostId(4), HostId(5)]),
             Call::Event(
                 "wekactl: deactivating 10.0.0.2: the group exceeds its desired capacity (desired 6, current 8)".into()
             ),
-            Call::DeactivateHosts(vec![HostId(3), HostId(4), HostId(5)]),
         ]
     );
     assert_eq!(plan.tasks[1].then_terminate, None);
@@ -141,7 +139,7 @@ fn backend_is_unhealthy_after_two_hours_down() {
     lists.down(3, 120);
     assert_eq!(
         decision(&decide(&lists, &group(7, 7)).1, 3),
-        "keep: healthy and within the desired capacity"
+        "keep: down since 2026-01-31T06:00:00Z, not long enough to be replaced"
     );
     lists.down(3, 121);
     let (plan, report) = decide(&lists, &group(7, 7));
@@ -155,6 +153,17 @@ fn backend_is_unhealthy_after_two_hours_down() {
         node.up_since = Some(ago(10));
     }
     assert_eq!(addresses(&decide(&lists, &group(7, 7)).0), [0; 0]);
+    // The same with the start of the container.
+    for node in &mut lists.nodes.0 {
+        node.up_since = None;
+    }
+    for host in lists.hosts_of(3) {
+        host.start_time = Some(ago(100));
+    }
+    assert_eq!(addresses(&decide(&lists, &group(7, 7)).0), [0; 0]);
+    for host in lists.hosts_of(3) {
+        host.start_time = None;
+    }
     // Without a fencing time, the change of the container's state counts; without both, the machine is not unhealthy.
     for node in &mut lists.nodes.0 {
         (node.last_fencing_time, node.up_since) = (None, None);
@@ -218,7 +227,8 @@ fn removed_machine_is_deregistered_and_its_instance_terminated() {
                 Call::RemoveHost(HostId(12)),
                 Call::RemoveHost(HostId(13)),
                 Call::RemoveHost(HostId(14)),
-                Call::RemoveDrives(vec![drive(4, 0), drive(4, 1)]),
+                Call::RemoveDrives(vec![drive(4, 0)]),
+                Call::RemoveDrives(vec![drive(4, 1)]),
             ],
             then_terminate: Some(instance(4)),
         }]
@@ -284,35 +294,70 @@ fn orphaned_inactive_drives_are_deregistered() {
 }
 
 #[test]
-fn machine_with_an_anomaly_is_skipped() {
+fn machine_that_cannot_be_chosen_is_reported_and_still_counts() {
     let mut lists = cluster(8);
-    lists.hosts_of(1)[2].machine_identifier = Some("another".into());
+    lists.hosts_of(1)[2].state = HostState::Adding;
     lists.hosts_of(2)[0].state = HostState::Unknown;
-    let mut fourth = lists.hosts_of(3)[0].clone();
-    fourth.id = HostId(1_000);
-    lists.hosts.0.push(fourth);
-    lists.hosts.0[0].host_ip = None;
-    let (plan, report) = decide(&lists, &group(5, 8));
-    // Five machines have no anomaly: none exceeds the desired capacity.
+    lists.hosts_of(3)[1].state = HostState::Drained;
+    lists.hosts_of(4)[1].mode = Mode::Unknown;
+    lists.hosts_of(5)[1].host_ip = None;
+    let mut second = lists.hosts_of(6)[0].clone();
+    second.id = HostId(1_000);
+    lists.hosts.0.push(second);
+    let (plan, report) = decide(&lists, &group(7, 8));
+    // One machine exceeds the desired capacity, but too few of them are healthy.
     assert_eq!(plan, Plan::default());
     assert_eq!(
-        decision(&report, 1),
-        "leave alone: its containers have different machine identifiers: another, machine-1"
+        (report.counts.healthy, report.counts.skipped, report.to_deactivate),
+        (2, 6, 1)
     );
-    assert_eq!(
-        decision(&report, 2),
-        "leave alone: the state of HostId<6> is unknown"
-    );
-    assert_eq!(
-        decision(&report, 3),
-        "leave alone: it has 4 containers, but a backend has at most 3"
-    );
-    assert!(
-        report
-            .decisions
-            .iter()
-            .any(|decision| { decision.hosts == [HostId(0)] && decision.action == Action::NoAddress })
-    );
+    for (machine, expected) in [
+        (
+            0,
+            "wait: the group exceeds its desired capacity; blocked: only 2 machines are healthy, and the cluster needs at least 5",
+        ),
+        (1, "leave alone: HostId<5> is joining the cluster"),
+        (2, "leave alone: the state of HostId<6> is unknown"),
+        (
+            3,
+            "leave alone: HostId<10> is DRAINED: it is stopped, or about to stop, for maintenance; it is managed again after it has started",
+        ),
+        (4, "leave alone: the mode of HostId<13> is unknown"),
+        (5, "leave alone: Weka reports no address for HostId<16>"),
+        (
+            6,
+            "leave alone: container drives0 is listed several times: HostId<18>, HostId<1000>",
+        ),
+    ] {
+        assert_eq!(decision(&report, machine), expected);
+    }
+    // Of ten machines, six are healthy: one of them can leave.
+    let mut lists = cluster(10);
+    for machine in [6, 7, 8, 9] {
+        lists.hosts_of(machine)[0].state = HostState::Drained;
+    }
+    assert_eq!(addresses(&decide(&lists, &group(5, 10)).0), [0]);
+}
+
+#[test]
+fn container_without_address_and_instance_id_is_reported() {
+    let mut lists = cluster(6);
+    lists.hosts.0[0].host_ip = None;
+    lists.hosts.0[0].instance_id = None;
+    let (_, report) = decide(&lists, &group(6, 6));
+    let mut decisions = report.decisions.iter();
+    assert!(decisions.any(|decision| decision.hosts == [HostId(0)] && decision.action == Action::NoAddress));
+}
+
+#[test]
+fn machine_with_more_than_three_containers_is_managed() {
+    let mut lists = cluster(7);
+    let mut fourth = lists.hosts_of(0)[0].clone();
+    (fourth.id, fourth.container_name) = (HostId(1_000), Some("dataserv0".into()));
+    lists.hosts.0.push(fourth);
+    let (plan, _) = decide(&lists, &group(6, 7));
+    let hosts = Call::DeactivateHosts(vec![HostId(0), HostId(1), HostId(2), HostId(1_000)]);
+    assert_eq!(plan.tasks[0].calls[2], hosts);
 }
 
 #[test]
@@ -356,7 +401,7 @@ fn excess_clients_and_clients_that_are_down_drain() {
     let (plan, _) = decide(&lists, &clients);
     assert_eq!(addresses(&plan), [8]);
     assert_eq!(
-        plan.tasks[0].calls[1],
+        plan.tasks[0].calls[0],
         Call::DeactivateHosts(vec![HostId(24), HostId(25), HostId(26)])
     );
     clients.desired = 0;

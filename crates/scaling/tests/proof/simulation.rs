@@ -111,7 +111,8 @@ fn inject_fault(world: &mut World) {
     let Some(number) = world.random.pick(&numbers).copied() else {
         return;
     };
-    match world.random.in_range(0..9) {
+    world.injected_faults += 1;
+    match world.random.in_range(0..10) {
         0 => world.power_off(number, Ec2State::Running),
         1 => world.power_off(number, Ec2State::Stopped),
         2 => {
@@ -125,6 +126,7 @@ fn inject_fault(world: &mut World) {
                 world.weka.fail_drive(uuid).unwrap();
             }
         }
+        8 => world.start_maintenance(number),
         7 => {
             let desired = world.random.in_range(3..11);
             world.note(|| format!("desired capacity {desired}"));
@@ -156,6 +158,7 @@ fn simulate(seed: u64, log: bool) -> (Result<Counters, String>, Vec<String>) {
         let mut world = schedule.world.borrow_mut();
         world.faults = false;
         world.weka.used_capacity = 0;
+        world.end_maintenance();
         world.group.desired = world.random.in_range(5..10);
         let desired = world.group.desired;
         world.note(|| format!("the faults end, desired capacity {desired}"));

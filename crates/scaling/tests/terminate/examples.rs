@@ -185,7 +185,15 @@ fn requested_instance_must_match_by_id_and_address() {
 
 #[test]
 fn instance_with_an_active_container_is_never_terminated() {
-    for state in ["ACTIVE", "DEACTIVATING", "REMOVING", "unknown", ""] {
+    for state in [
+        "ACTIVE",
+        "ADDING",
+        "DEACTIVATING",
+        "DRAINING",
+        "DRAINED",
+        "unknown",
+        "",
+    ] {
         for (mut response, group) in [
             (requesting(&[1]), member(1)),
             (message(&[999]), stopped(1)),
@@ -207,8 +215,10 @@ fn instance_with_an_active_container_is_never_terminated() {
         }
     }
     let mut response = requesting(&[1]);
-    response.hosts = vec![container(1, "INACTIVE")];
-    assert_eq!(ids(&run(&response, &[member(1)]).0), ["i-0001"]);
+    for state in ["INACTIVE", "REMOVING"] {
+        response.hosts = vec![container(1, state)];
+        assert_eq!(ids(&run(&response, &[member(1)]).0), ["i-0001"], "{state}");
+    }
 }
 
 #[test]

@@ -22,11 +22,12 @@ pub(crate) fn is_same(text: &str, address: IpAddr) -> bool {
     text == address.to_string() || text == address.to_ipv6_mapped().to_string()
 }
 
-/// Invariant I1: no container that is not INACTIVE has the instance's address or id.
+/// Invariant I1: no container that has not left the cluster has the instance's address or id.
 pub(crate) fn is_free(scene: &Scene, member: &Member) -> bool {
     let address = member.ec2.as_ref().and_then(|ec2| ec2.private_ip);
     scene.response.hosts.iter().all(|host| {
         host.status == "INACTIVE"
+            || host.status == "REMOVING"
             || (host.instance_id.as_ref() != Some(&member.id)
                 && !address.is_some_and(|address| is_same(&host.private_ip, address)))
     })

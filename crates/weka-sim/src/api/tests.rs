@@ -1,6 +1,6 @@
 use super::*;
 use crate::{Credentials, Fault, NewBackend, Settings};
-use weka_types::lists::{Drives, Hosts, Lists, Nodes, Overrides, Status};
+use weka_types::lists::{Drives, Hosts, Lists, Nodes, Optional, Overrides, Status};
 
 const TO: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 10, 0, 1));
 
@@ -51,6 +51,11 @@ fn json_lists_parse_to_the_typed_lists() {
     model.set_override("skip_scale_down");
     model.upgrade = Some("4.3".to_owned());
     model.machine_down("127.10.0.6".parse().unwrap());
+    model.start_maintenance("127.10.0.5".parse().unwrap());
+    model.add_nfs_port("group", 2, "eth1");
+    model.add_s3_container(5);
+    model.add_smb_container(8);
+    model.used_capacity = 1;
     let token = log_in(&mut model);
     let token = token.as_str();
     let mut read = |method| result(&mut model, token, method, json!({}));
@@ -60,6 +65,10 @@ fn json_lists_parse_to_the_typed_lists() {
         drives: serde_json::from_value::<Drives>(read("disks_list")).unwrap(),
         nodes: serde_json::from_value::<Nodes>(read("nodes_list")).unwrap(),
         overrides: serde_json::from_value::<Overrides>(read("manual_override_list")).unwrap(),
+        filesystems: Optional::Read(serde_json::from_value(read("filesystems_list")).unwrap()),
+        interface_groups: Optional::Read(serde_json::from_value(read("interface_group_list")).unwrap()),
+        smb: Optional::Read(serde_json::from_value(read("samba_get_cluster_info")).unwrap()),
+        s3: Optional::Read(serde_json::from_value(read("s3_get_cluster_info")).unwrap()),
     };
     assert_eq!(lists, model.lists());
     assert_eq!(lists.status.io_status, "STARTED");
@@ -90,7 +99,7 @@ fn json_lists_parse_to_the_typed_lists() {
     assert_eq!(managing[15].host, Some(host.id));
     assert_eq!(managing[0].up_since, Some(model.now()));
     let counts = model.request_counts();
-    assert_eq!(counts.values().sum::<usize>(), 6, "{counts:?}");
+    assert_eq!(counts.values().sum::<usize>(), 10, "{counts:?}");
 }
 
 #[test]
@@ -175,6 +184,8 @@ fn calls_remove_a_machine() {
             json!({ "host_id": id, "no_wait": true }),
         );
     }
+    let removal = model.settings().removal;
+    model.advance(removal);
     let drives = result(&mut model, &token, "disks_list", json!({}));
     assert_eq!(drives["DiskId<5>"]["host_id"], "HostId<INVALID>");
     result(

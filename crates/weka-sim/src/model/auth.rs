@@ -33,6 +33,8 @@ pub(super) struct Tokens {
     issued: u32,
     access: BTreeMap<String, Timestamp>,
     refresh: BTreeMap<String, Timestamp>,
+    failed_logins: u32,
+    locked_until: Option<Timestamp>,
 }
 
 impl fmt::Debug for Tokens {
@@ -67,9 +69,26 @@ impl Model {
         self.tokens.refresh.clear();
     }
 
+    /// Several failed logins in a row lock the user for a while, whatever the password then is.
     pub(crate) fn log_in(&mut self, username: &str, password: &str) -> Result<Value, RpcError> {
-        self.check_credentials(username, password)?;
+        if self.tokens.locked_until.is_some_and(|until| self.now < until) {
+            return Err(RpcError::new(RpcError::INVALID_CREDENTIALS, "the user is locked"));
+        }
+        if let Err(error) = self.check_credentials(username, password) {
+            self.tokens.failed_logins += 1;
+            if self.tokens.failed_logins >= self.settings.lockout_attempts {
+                self.tokens.failed_logins = 0;
+                self.tokens.locked_until = Some(self.now + self.settings.lockout_duration);
+            }
+            return Err(error);
+        }
+        self.tokens.failed_logins = 0;
         Ok(self.issue_tokens())
+    }
+
+    /// Whether too many failed logins have locked the user.
+    pub fn is_user_locked(&self) -> bool {
+        self.tokens.locked_until.is_some_and(|until| self.now < until)
     }
 
     /// A refresh token can be used once; the response has a new one.

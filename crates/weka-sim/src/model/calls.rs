@@ -13,6 +13,9 @@ impl Model {
     pub fn execute(&mut self, call: &Call) -> Result<(), RpcError> {
         let uuids = |drives: &[DriveUuid]| drives.iter().map(|uuid| uuid.0.clone()).collect::<Vec<_>>();
         match call {
+            Call::DeleteInterfacePort { group, port } => {
+                self.delete_interface_port(group, port.host_id.0, &port.port)
+            }
             Call::DeactivateDrives(drives) => self.deactivate_drives(&uuids(drives)),
             Call::RemoveDrives(drives) => self.remove_drives(&uuids(drives)),
             Call::DeactivateHosts(hosts) => {
@@ -68,6 +71,7 @@ impl Model {
     ) -> Result<(), RpcError> {
         for id in ids {
             self.container(*id)?;
+            self.check_serves_nothing(*id)?;
         }
         let drives: BTreeSet<u32> = self
             .drives
@@ -82,9 +86,8 @@ impl Model {
         let now = self.now;
         for id in ids {
             let container = self.container_mut(*id)?;
-            if container.state == HostState::Active {
-                container.state = HostState::Deactivating;
-                container.state_changed = now;
+            if container.state == HostState::Active || container.state.is_in_maintenance() {
+                container.set_state(HostState::Deactivating, now);
                 container.due = None;
             }
         }
@@ -97,7 +100,8 @@ impl Model {
     /// # Errors
     /// The container is unknown, not `INACTIVE`, or still runs.
     pub fn remove_container(&mut self, id: u32, no_wait: bool) -> Result<(), RpcError> {
-        let due = self.now + self.settings.removal;
+        let now = self.now;
+        let due = now + self.settings.removal;
         let container = self.container_mut(id)?;
         if container.state != HostState::Inactive {
             return Err(RpcError::rejected(format!("HostId<{id}> is not inactive")));
@@ -105,9 +109,9 @@ impl Model {
         if matches!(container.status(), HostStatus::Up | HostStatus::Degraded) {
             return Err(RpcError::rejected(format!("HostId<{id}> still runs")));
         }
-        if no_wait && due > self.now {
+        if no_wait && due > now {
             let container = self.container_mut(id)?;
-            container.state = HostState::Removing;
+            container.set_state(HostState::Removing, now);
             container.due = Some(due);
         } else {
             self.delete_container(id);
@@ -144,9 +148,8 @@ impl Model {
     fn check_remaining_capacity(&self, removed: &BTreeSet<u32>) -> Result<(), RpcError> {
         let in_use = || self.drives.values().filter(|drive| drive.is_in_use());
         let remaining = || in_use().filter(|drive| !removed.contains(&drive.id));
-        let machine = |container: Option<u32>| container.map(|id| self.containers[&id].machine);
-        let before: BTreeSet<_> = in_use().filter_map(|drive| machine(drive.container)).collect();
-        let after: BTreeSet<_> = remaining().filter_map(|drive| machine(drive.container)).collect();
+        let before: BTreeSet<_> = in_use().filter_map(|drive| self.machine_of(drive)).collect();
+        let after: BTreeSet<_> = remaining().filter_map(|drive| self.machine_of(drive)).collect();
         let minimum = self.settings.min_backends;
         if after.len() < before.len() && after.len() < minimum {
             return Err(RpcError::rejected(format!(
@@ -154,11 +157,10 @@ impl Model {
                 after.len()
             )));
         }
-        let drives = remaining().count();
-        let capacity = self.settings.drive_capacity * u64::try_from(drives).unwrap_or(u64::MAX);
-        if drives < in_use().count() && capacity < self.used_capacity {
+        let (capacity, before) = (self.capacity_without(removed), self.capacity());
+        if capacity < before && capacity < self.used_capacity {
             return Err(RpcError::rejected(format!(
-                "not enough capacity: {capacity} bytes would remain, {} are used",
+                "the remaining capacity of {capacity} bytes is less than the total budget for filesystems of {} bytes (rc50)",
                 self.used_capacity
             )));
         }

@@ -56,9 +56,10 @@ impl Model {
             };
             container.due = None;
             match container.state {
+                HostState::Adding => container.set_state(HostState::Active, now),
+                HostState::Draining => container.set_state(HostState::Drained, now),
                 HostState::Deactivating => {
-                    container.state = HostState::Inactive;
-                    container.state_changed = now;
+                    container.set_state(HostState::Inactive, now);
                     container.due = Some(now + self.settings.stop_delay);
                 }
                 HostState::Inactive => {
@@ -67,7 +68,7 @@ impl Model {
                 }
                 // An active container with a due time is a client that was down for too long.
                 HostState::Removing | HostState::Active => self.delete_container(id),
-                HostState::Unknown => {}
+                HostState::Drained | HostState::Unknown => {}
             }
         }
     }

@@ -122,6 +122,26 @@ impl Model {
         }
     }
 
+    /// Drains the machine at this address for maintenance. After
+    /// [`draining`](super::Settings::draining), its containers are DRAINED and can stop.
+    pub fn start_maintenance(&mut self, address: IpAddr) {
+        let Some(machine) = self.machine_at(address) else {
+            return;
+        };
+        if !self.machines[machine].running {
+            return;
+        }
+        let (now, drained) = (self.now, self.now + self.settings.draining);
+        for id in self.containers_on(machine) {
+            if let Some(container) = self.containers.get_mut(&id)
+                && container.state == HostState::Active
+            {
+                container.set_state(HostState::Draining, now);
+                container.due = Some(drained);
+            }
+        }
+    }
+
     /// Starts the machine at this address again, with its containers and drives.
     pub fn machine_up(&mut self, address: IpAddr) {
         let Some(machine) = self.machine_at(address) else {
@@ -139,6 +159,13 @@ impl Model {
             }
             if container.state == HostState::Active {
                 container.due = None;
+            }
+            if container.state.is_in_maintenance() {
+                container.set_state(HostState::Active, now);
+                container.due = None;
+            }
+            if container.processes.iter().all(|process| !process.up) {
+                container.started = now;
             }
             for process in container.processes.iter_mut().filter(|process| !process.up) {
                 process.up = true;

@@ -1,21 +1,17 @@
 //! The lists that the management API returns: typed, and as JSON in Weka's format.
 
-use super::{Container, Model, PROCESS_IDS_PER_CONTAINER, Process};
+use super::{ApiVersion, Container, Model, PROCESS_IDS_PER_CONTAINER, Process};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use weka_types::ids::{DiskId, DriveUuid, HostId, InstanceId, NodeId};
 use weka_types::lists::{
-    Drive, DriveHost, Drives, Host, Hosts, Lists, Node, NodeStatus, Nodes, Overrides, Status,
+    Drive, DriveHost, DriveStatus, Drives, Filesystem, Filesystems, Host, HostStatus, Hosts, Lists, Node,
+    NodeStatus, Nodes, Optional, Overrides, Status,
 };
 
 impl Model {
     /// The typed lists of a scaling run. The same as parsing the JSON of all lists, but cheaper.
     pub fn lists(&self) -> Lists {
-        let status = Status {
-            io_status: self.io_status.clone(),
-            upgrade: self.upgrade.clone(),
-            is_upgrade_unknown: false,
-        };
         let hosts = self.containers.values().map(|container| self.host(container));
         let drives = self.drives.values().map(|drive| Drive {
             id: DiskId(drive.id),
@@ -25,6 +21,8 @@ impl Model {
             status: drive.status,
             uuid: DriveUuid(drive.uuid.clone()),
             should_be_active: Some(drive.should_be_active),
+            size_bytes: Some(self.settings.drive_capacity),
+            unknown_values: Vec::new(),
         });
         let nodes = self.processes().map(|(id, host, process)| Node {
             id,
@@ -36,14 +34,29 @@ impl Model {
             },
             last_fencing_time: process.fenced.map(|time| self.displayed(time)),
             up_since: process.up_since.map(|time| self.displayed(time)),
+            unknown_values: Vec::new(),
         });
         Lists {
-            status,
+            status: self.typed_status(),
             hosts: Hosts(hosts.collect()),
             drives: Drives(drives.collect()),
             nodes: Nodes(nodes.collect()),
             overrides: Overrides(self.overrides.clone()),
+            filesystems: Optional::Read(Filesystems(vec![Filesystem {
+                ssd_budget: Some(self.used_capacity),
+                used_ssd: Some(self.used_capacity),
+                is_thinly_provisioned: Some(false),
+                thin_provisioning_min_ssd: None,
+            }])),
+            interface_groups: self.typed_interface_groups(),
+            smb: self.smb_hosts(),
+            s3: self.s3_hosts(),
         }
+    }
+
+    fn typed_status(&self) -> Status {
+        // There is one parser for the status: it is small.
+        serde_json::from_value(self.status()).unwrap_or_default()
     }
 
     fn host(&self, container: &Container) -> Host {
@@ -58,7 +71,11 @@ impl Model {
             container_name: Some(container.name.clone()),
             machine_identifier: Some(machine.identifier.clone()),
             added_time: Some(self.displayed(container.added)),
-            state_changed_time: Some(self.displayed(container.state_changed)),
+            state_changed_time: container.state_changed.map(|time| self.displayed(time)),
+            start_time: Some(self.displayed(container.started)),
+            last_failure_time: None,
+            auto_remove_timeout: container.auto_remove.map(|time| time.as_secs()),
+            unknown_values: Vec::new(),
         }
     }
 
@@ -76,15 +93,54 @@ impl Model {
     }
 
     pub(crate) fn status(&self) -> Value {
-        // As Weka 4.4 reports it: without `upgrade`, and with `upgrade_type` on an idle cluster too.
-        json!({
+        let total = self.capacity();
+        let settings = &self.settings;
+        let mut fields = json!({
             "io_status": self.io_status,
-            "upgrade_info": {
-                "upgrade_paused": false,
-                "upgrade_phase": self.upgrade.as_deref().unwrap_or_default(),
-                "upgrade_type": "agent-driven",
+            "name": "weka",
+            "release": settings.release,
+            "status": "OK",
+            "is_cluster": true,
+            "init_stage": "INITIALIZED",
+            "capacity": {
+                "total_bytes": total,
+                "hot_spare_bytes": 0,
+                "unavailable_bytes": 0,
+                "unprovisioned_bytes": total.saturating_sub(self.used_capacity),
             },
-        })
+            "hot_spare": settings.hot_spare,
+            "stripe_data_drives": settings.stripe_data_drives,
+            "stripe_protection_drives": settings.stripe_protection_drives,
+            "active_alerts_count": 0,
+            "buckets_info": { "reportedRaidFillLevelSeverity": "Normal" },
+            "rebuild": self.rebuild(),
+        });
+        match settings.api {
+            ApiVersion::V4_2 => fields["upgrade"] = self.upgrade.as_deref().unwrap_or_default().into(),
+            // `upgrade_type` is set on an idle cluster too.
+            ApiVersion::V4_4 => {
+                fields["upgrade_info"] = json!({
+                    "upgrade_paused": false,
+                    "upgrade_phase": self.upgrade.as_deref().unwrap_or_default(),
+                    "upgrade_type": "agent-driven",
+                });
+            }
+        }
+        fields
+    }
+
+    pub(crate) fn filesystems_list(&self) -> Value {
+        json!({ "FSId<0>": {
+            "name": "default",
+            "is_ready": true,
+            "is_creating": false,
+            "is_removing": false,
+            "is_thinly_provisioned": false,
+            "ssd_budget": self.used_capacity,
+            "total_budget": self.used_capacity,
+            "used_ssd": self.used_capacity,
+            "used_total": self.used_capacity,
+        } })
     }
 
     pub(crate) fn hosts_list(&self) -> Value {
@@ -107,11 +163,26 @@ impl Model {
 
     fn host_json(&self, container: &Container) -> Value {
         let machine = &self.machines[container.machine];
+        let status = match container.status() {
+            HostStatus::Drained => format!("DRAINED ({})", container.process_status()),
+            status => status.to_string(),
+        };
+        let cores = container.processes.len() - 1;
         json!({
             "added_time": self.displayed(container.added),
-            "state_changed_time": self.displayed(container.state_changed),
+            "state_changed_time": container.state_changed.map(|time| self.displayed(time)),
+            "start_time": self.displayed(container.started),
+            "last_failure_time": null,
             "state": container.state.as_str(),
-            "status": container.status().as_str(),
+            "status": status,
+            "cores": cores,
+            "cores_ids": (1..=cores).collect::<Vec<_>>(),
+            "drives_dedicated_cores": if container.name.starts_with("drives") { cores } else { 0 },
+            "frontend_dedicated_cores": if container.name.starts_with("frontend") { cores } else { 0 },
+            "memory": 1_491_075_072_u64,
+            "sw_version": self.settings.release,
+            "ips": [machine.address.to_string()],
+            "leadership_role": null,
             "host_ip": machine.address.to_string(),
             "hostname": format!("ip-{}", machine.address.to_string().replace(['.', ':'], "-")),
             "aws": { "instance_id": machine.instance_id },
@@ -124,13 +195,21 @@ impl Model {
 
     pub(crate) fn disks_list(&self) -> Value {
         let entries = self.drives.values().map(|drive| {
+            let status = match drive.status {
+                DriveStatus::Failed if self.settings.lists_failed_flag => DriveStatus::Active,
+                status => status,
+            };
             let fields = json!({
                 "host_id": drive
                     .container
                     .map_or_else(|| "HostId<INVALID>".to_owned(), |id| HostId(id).to_string()),
-                "status": drive.status.as_str(),
+                "status": status.as_str(),
+                "isFailed": drive.status == DriveStatus::Failed,
                 "uuid": drive.uuid,
                 "should_be_active": drive.should_be_active,
+                "size_bytes": self.settings.drive_capacity,
+                "attachment": "OK",
+                "removed_time": null,
             });
             (DiskId(drive.id).to_string(), fields)
         });

@@ -179,19 +179,26 @@ impl Model {
             fenced: None,
             up_since: Some(self.now),
         };
+        let adding = self.settings.adding;
+        let is_adding = new.mode == Mode::Backend && !adding.is_zero();
         let container = Container {
             id,
             name: new.name,
             mode: new.mode,
-            state: HostState::Active,
+            state: if is_adding {
+                HostState::Adding
+            } else {
+                HostState::Active
+            },
             added: self.now,
-            state_changed: self.now,
+            state_changed: None,
+            started: self.now,
             // The management process, and one process per core.
             processes: (0..=new.cores).map(|_| process.clone()).collect(),
             auto_remove: new.auto_remove,
             machine,
             stopped: false,
-            due: None,
+            due: is_adding.then(|| self.now + adding),
         };
         self.containers.insert(id, container);
         id

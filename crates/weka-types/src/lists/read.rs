@@ -3,7 +3,7 @@
 
 use super::{
     Drive, DriveHost, DriveStatus, Drives, Host, HostState, HostStatus, Hosts, Mode, Node, NodeStatus, Nodes,
-    Overrides, Status,
+    Overrides, UnknownValue,
 };
 use crate::ids::{DiskId, DriveUuid, HostId, InstanceId, NodeId};
 use jiff::Timestamp;
@@ -52,61 +52,48 @@ fn text<'de, D: Deserializer<'de>, T>(
     deserializer.deserialize_option(Text(expecting, parse))
 }
 
-/// A value of a closed list; null is the default, which is the unknown value.
-pub(super) fn word<'de, D: Deserializer<'de>, T: Default>(
-    deserializer: D,
-    from_api: impl FnOnce(&str) -> T,
-) -> Result<T, D::Error> {
-    Ok(text(deserializer, "a string", |word| Some(from_api(word)))?.unwrap_or_default())
+/// An enumeration of the API.
+pub(super) trait ApiEnum: Copy + Default + PartialEq {
+    /// An unknown word is the default.
+    fn from_api(word: &str) -> Self;
 }
 
-/// The upgrade in progress. Null, `false` and an empty string mean none; any other value means that one is in progress.
-fn upgrade_in_progress(value: serde_json::Value) -> Option<String> {
-    match value {
-        serde_json::Value::Null | serde_json::Value::Bool(false) => None,
-        serde_json::Value::String(text) => Some(text).filter(|text| !text.is_empty()),
-        other => Some(other.to_string()),
-    }
+/// A value of an enumeration; null is the default, which is the unknown value.
+#[derive(Default)]
+pub(super) struct Word<T> {
+    value: T,
+    /// The word, if it is unknown.
+    unknown: Option<String>,
 }
 
-impl<'de> Deserialize<'de> for Status {
-    /// Weka up to 4.3 reports `upgrade`; Weka 4.4 reports `upgrade_info` instead. `upgrade_type` is set on an idle cluster too, so it
-    /// never means an upgrade. Between two phases of an upgrade `upgrade_phase` can be empty: a paused upgrade counts as well.
-    /// Source: a `status` of Weka 4.4.2 (weka/weka-operator, `doc/weka/cli/weka.md`).
+impl<'de, T: ApiEnum> Deserialize<'de> for Word<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(serde::Deserialize)]
-        #[serde(expecting = "struct Status")]
-        struct Fields {
-            io_status: String,
-            // A field that is present but null is `Some(Value::Null)`.
-            #[serde(default, deserialize_with = "null_as_value")]
-            upgrade: Option<serde_json::Value>,
-            #[serde(default, deserialize_with = "null_as_value")]
-            upgrade_info: Option<serde_json::Value>,
-        }
-        let Fields {
-            io_status,
-            upgrade,
-            upgrade_info,
-        } = Fields::deserialize(deserializer)?;
-        let is_readable = |info: &serde_json::Value| info.is_object() || info.is_null();
-        let is_upgrade_unknown = upgrade.is_none() && !upgrade_info.as_ref().is_some_and(is_readable);
-        let info = |name: &str| {
-            let value = upgrade_info.as_ref().and_then(|info| info.get(name));
-            value.cloned().and_then(upgrade_in_progress)
-        };
-        let paused = || info("upgrade_paused").map(|_| "paused".to_owned());
-        let upgrade = upgrade.and_then(upgrade_in_progress);
-        Ok(Self {
-            io_status,
-            upgrade: upgrade.or_else(|| info("upgrade_phase")).or_else(paused),
-            is_upgrade_unknown,
-        })
+        let word = text(deserializer, "a string", |text| {
+            // A container that is stopped for maintenance has the status `DRAINED (DOWN)`.
+            let word = text.split(' ').next().unwrap_or_default();
+            let value = T::from_api(word);
+            let is_unknown = value == T::default() && !word.is_empty();
+            Some(Self {
+                value,
+                unknown: is_unknown.then(|| text.chars().take(40).collect()),
+            })
+        })?;
+        Ok(word.unwrap_or_default())
     }
 }
 
-fn null_as_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<serde_json::Value>, D::Error> {
-    serde_json::Value::deserialize(deserializer).map(Some)
+impl<T> Word<T> {
+    /// Returns the value, and adds an unknown one to the list.
+    fn read(self, field: &'static str, unknown_values: &mut Vec<UnknownValue>) -> T {
+        unknown_values.extend(self.unknown.map(|value| UnknownValue { field, value }));
+        self.value
+    }
+}
+
+/// An integer, a boolean or a string that is not needed: a value of another type is treated as missing.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).ok())
 }
 
 /// A string; an empty one is treated as missing.
@@ -152,29 +139,33 @@ fn drive_host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DriveHost, D
 }
 
 fn instance<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<InstanceId>, D::Error> {
-    /// The field `aws` of a container; null outside AWS.
+    /// The field `aws` or `cloud` of a container; null outside a cloud.
     #[derive(serde::Deserialize)]
-    struct Aws {
+    struct Cloud {
         #[serde(default, deserialize_with = "non_empty")]
         instance_id: Option<String>,
     }
-    Ok(Option::<Aws>::deserialize(deserializer)?
-        .and_then(|aws| aws.instance_id)
+    Ok(Option::<Cloud>::deserialize(deserializer)?
+        .and_then(|cloud| cloud.instance_id)
         .map(InstanceId))
 }
 
 #[derive(serde::Deserialize)]
 struct HostFields {
     #[serde(default)]
-    state: HostState,
+    state: Word<HostState>,
     #[serde(default)]
-    status: HostStatus,
+    status: Word<HostStatus>,
     #[serde(default)]
-    mode: Mode,
+    mode: Word<Mode>,
     #[serde(default, deserialize_with = "address")]
     host_ip: Option<IpAddr>,
-    #[serde(default, rename = "aws", deserialize_with = "instance")]
-    instance_id: Option<InstanceId>,
+    #[serde(default, deserialize_with = "address")]
+    container_ip: Option<IpAddr>,
+    #[serde(default, deserialize_with = "instance")]
+    aws: Option<InstanceId>,
+    #[serde(default, deserialize_with = "instance")]
+    cloud: Option<InstanceId>,
     #[serde(default, deserialize_with = "non_empty")]
     container_name: Option<String>,
     #[serde(default, deserialize_with = "non_empty")]
@@ -183,6 +174,12 @@ struct HostFields {
     added_time: Option<Timestamp>,
     #[serde(default, deserialize_with = "time")]
     state_changed_time: Option<Timestamp>,
+    #[serde(default, deserialize_with = "time")]
+    start_time: Option<Timestamp>,
+    #[serde(default, deserialize_with = "time")]
+    last_failure_time: Option<Timestamp>,
+    #[serde(default, deserialize_with = "lenient")]
+    auto_remove_timeout: Option<u64>,
 }
 
 #[derive(serde::Deserialize)]
@@ -190,10 +187,18 @@ struct DriveFields {
     #[serde(default, rename = "host_id", deserialize_with = "drive_host")]
     host: DriveHost,
     #[serde(default)]
-    status: DriveStatus,
+    status: Word<DriveStatus>,
     uuid: DriveUuid,
     #[serde(default)]
     should_be_active: Option<bool>,
+    #[serde(default, rename = "isFailed", deserialize_with = "lenient")]
+    failed_camel_case: Option<bool>,
+    #[serde(default, rename = "is_failed", deserialize_with = "lenient")]
+    failed_snake_case: Option<bool>,
+    #[serde(default, deserialize_with = "lenient")]
+    size_bytes: Option<u64>,
+    #[serde(default, deserialize_with = "time")]
+    removed_time: Option<Timestamp>,
 }
 
 #[derive(serde::Deserialize)]
@@ -201,7 +206,7 @@ struct NodeFields {
     #[serde(default, rename = "host_id", deserialize_with = "host")]
     host: Option<HostId>,
     #[serde(default)]
-    status: NodeStatus,
+    status: Word<NodeStatus>,
     #[serde(default, deserialize_with = "time")]
     last_fencing_time: Option<Timestamp>,
     #[serde(default, deserialize_with = "time")]
@@ -209,7 +214,10 @@ struct NodeFields {
 }
 
 /// Reads a JSON object, keyed by id, as a list.
-fn entries<'de, D, Id, Fields, T>(deserializer: D, item: fn(Id, Fields) -> T) -> Result<Vec<T>, D::Error>
+pub(super) fn entries<'de, D, Id, Fields, T>(
+    deserializer: D,
+    item: fn(Id, Fields) -> T,
+) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     Id: DeserializeOwned,
@@ -236,43 +244,63 @@ where
 
 impl<'de> Deserialize<'de> for Hosts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        entries(deserializer, |id: HostId, fields: HostFields| Host {
-            id,
-            state: fields.state,
-            status: fields.status,
-            mode: fields.mode,
-            host_ip: fields.host_ip,
-            instance_id: fields.instance_id,
-            container_name: fields.container_name,
-            machine_identifier: fields.machine_identifier,
-            added_time: fields.added_time,
-            state_changed_time: fields.state_changed_time,
+        entries(deserializer, |id: HostId, fields: HostFields| {
+            let mut unknown_values = Vec::new();
+            Host {
+                id,
+                state: fields.state.read("state", &mut unknown_values),
+                status: fields.status.read("status", &mut unknown_values),
+                mode: fields.mode.read("mode", &mut unknown_values),
+                host_ip: fields.host_ip.or(fields.container_ip),
+                instance_id: fields.aws.or(fields.cloud),
+                container_name: fields.container_name,
+                machine_identifier: fields.machine_identifier,
+                added_time: fields.added_time,
+                state_changed_time: fields.state_changed_time,
+                start_time: fields.start_time,
+                last_failure_time: fields.last_failure_time,
+                auto_remove_timeout: fields.auto_remove_timeout,
+                unknown_values,
+            }
         })
         .map(Self)
     }
 }
 
 impl<'de> Deserialize<'de> for Drives {
+    /// A drive that was removed from the cluster may still be listed; it is left out.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        entries(deserializer, |id: DiskId, fields: DriveFields| Drive {
-            id,
-            host: fields.host,
-            status: fields.status,
-            uuid: fields.uuid,
-            should_be_active: fields.should_be_active,
-        })
-        .map(Self)
+        let drives = entries(deserializer, |id: DiskId, fields: DriveFields| {
+            let mut unknown_values = Vec::new();
+            let status = fields.status.read("status", &mut unknown_values);
+            let has_flag = [fields.failed_camel_case, fields.failed_snake_case].contains(&Some(true));
+            let is_failed = has_flag && status == DriveStatus::Active;
+            fields.removed_time.is_none().then_some(Drive {
+                id,
+                host: fields.host,
+                status: if is_failed { DriveStatus::Failed } else { status },
+                uuid: fields.uuid,
+                should_be_active: fields.should_be_active,
+                size_bytes: fields.size_bytes,
+                unknown_values,
+            })
+        })?;
+        Ok(Self(drives.into_iter().flatten().collect()))
     }
 }
 
 impl<'de> Deserialize<'de> for Nodes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        entries(deserializer, |id: NodeId, fields: NodeFields| Node {
-            id,
-            host: fields.host,
-            status: fields.status,
-            last_fencing_time: fields.last_fencing_time,
-            up_since: fields.up_since,
+        entries(deserializer, |id: NodeId, fields: NodeFields| {
+            let mut unknown_values = Vec::new();
+            Node {
+                id,
+                host: fields.host,
+                status: fields.status.read("status", &mut unknown_values),
+                last_fencing_time: fields.last_fencing_time,
+                up_since: fields.up_since,
+                unknown_values,
+            }
         })
         .map(Self)
     }
@@ -296,7 +324,7 @@ impl<'de> Deserialize<'de> for Overrides {
 }
 
 /// A key that is not used.
-struct Ignored;
+pub(super) struct Ignored;
 
 impl<'de> Deserialize<'de> for Ignored {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -11,7 +11,7 @@ fn reasons(error: &weka::Error) -> Vec<Reason> {
     match error {
         weka::Error::Unreachable { attempts, .. }
         | weka::Error::Deadline { attempts, .. }
-        | weka::Error::WrongCredentials { attempts, .. }
+        | weka::Error::LoginRefused { attempts, .. }
         | weka::Error::CertificateRefused { attempts, .. } => {
             attempts.0.iter().map(|failure| failure.reason.clone()).collect()
         }
@@ -20,7 +20,7 @@ fn reasons(error: &weka::Error) -> Vec<Reason> {
 }
 
 #[tokio::test]
-async fn snapshot_is_a_login_and_five_lists() {
+async fn snapshot_is_a_login_and_nine_lists() {
     let fleet = Fleet::http(2, empty).await;
     let client = fleet.client();
     client.snapshot().await.unwrap();
@@ -29,16 +29,20 @@ async fn snapshot_is_a_login_and_five_lists() {
     methods.sort();
     let lists = [
         "disks_list",
+        "filesystems_list",
         "hosts_list",
+        "interface_group_list",
         "manual_override_list",
         "nodes_list",
+        "s3_get_cluster_info",
+        "samba_get_cluster_info",
         "status",
     ];
     assert_eq!(methods, lists.map(|list| (0, list.to_owned())));
     client.hosts().await.unwrap();
     assert_eq!(
         fleet.requests().len(),
-        7,
+        11,
         "reading the hosts again takes one request"
     );
     assert!(

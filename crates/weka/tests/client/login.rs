@@ -31,15 +31,18 @@ async fn software_release_requires_no_login() {
 }
 
 #[tokio::test]
-async fn credentials_rejected_by_all_backends_are_a_separate_error() {
+async fn refused_login_is_confirmed_once_and_ends_the_run() {
     for reply in [
         Reply::Refuse(-32000, "Incorrect credentials"),
         Reply::Status(401),
         Reply::Status(403),
+        Reply::Result(json!({})),
+        Reply::Result(json!("")),
     ] {
-        let fleet = Fleet::http(2, move |_| reply.clone()).await;
+        // One other backend confirms the refusal. The others are not tried, because Weka would lock the user.
+        let fleet = Fleet::http(4, move |_| reply.clone()).await;
         let error = fleet.client().snapshot().await.unwrap_err();
-        assert_eq!(error.name(), "WekaWrongCredentials", "{error}");
+        assert_eq!(error.name(), "WekaLoginRefused", "{error}");
         assert!(
             error
                 .to_string()

@@ -5,7 +5,8 @@ use serde_json::Value;
 use std::path::Path;
 use weka_types::ids::{DiskId, HostId, InstanceId, NodeId};
 use weka_types::lists::{
-    DriveHost, DriveStatus, HostState, HostStatus, Lists, Mode, NodeStatus, Overrides, SKIP_SCALE_DOWN,
+    DriveHost, DriveStatus, HostState, HostStatus, Lists, Mode, NodeStatus, Optional, Overrides,
+    SKIP_SCALE_DOWN,
 };
 
 /// Backends that reply with the files in `tests/responses`, but to one method with `replaced`.
@@ -169,6 +170,35 @@ async fn processes_with_and_without_times_are_parsed() {
         nodes[1].last_fencing_time,
         Some("2026-01-30T09:13:01.000001Z".parse().unwrap())
     );
+}
+
+#[tokio::test]
+async fn optional_lists_are_read_and_may_fail() {
+    let lists = fleet(None).await.client().snapshot().await.unwrap();
+    let tib = 1 << 40;
+    assert_eq!(lists.filesystems.read().unwrap().required_ssd(), Some(12 * tib));
+    let group = &lists.interface_groups.read().unwrap().0[0];
+    assert!(group.is_nfs());
+    assert_eq!(
+        (group.ports[0].host_id, group.ports[0].port.as_str()),
+        (HostId(2), "eth1")
+    );
+    assert_eq!(lists.s3.read().unwrap().0, [HostId(5)]);
+    assert_eq!(lists.smb.read().unwrap().0, []);
+    // A refusal is the reason. A cluster without the method has no such protocol.
+    let refused = r#"{"error":{"code":-32000,"message":"no"}}"#;
+    let lists = fleet(Some(("s3_get_cluster_info", refused)))
+        .await
+        .client()
+        .snapshot()
+        .await
+        .unwrap();
+    assert!(matches!(lists.s3, Optional::Failed(reason) if reason.contains("rejected the request: no")));
+    let unknown = r#"{"error":{"code":-32601,"message":"Method not found"}}"#;
+    let fleet = fleet(Some(("interface_group_list", unknown))).await;
+    let lists = fleet.client().snapshot().await.unwrap();
+    assert_eq!(lists.interface_groups, Optional::default());
+    assert!(fleet.requests().iter().all(|request| request.backend == 0));
 }
 
 #[tokio::test]

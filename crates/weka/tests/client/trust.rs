@@ -3,6 +3,7 @@
 use crate::fleet::{Fleet, client, empty};
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
 use std::sync::Arc;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::{ServerConfig, crypto::ring};
@@ -124,4 +125,58 @@ async fn backend_with_the_other_protocol_is_an_error() {
     let http_client = client(["127.0.0.1".to_owned()], &fleet.options());
     assert_eq!(https_client.hosts().await.unwrap_err().name(), "WekaUnreachable");
     assert_eq!(http_client.hosts().await.unwrap_err().name(), "WekaUnreachable");
+}
+
+/// A backend with an RSA key of 1024 bits. The TLS library of the tests refuses to use one, so that Python serves it.
+const RSA_1024_SERVER: &str = r#"
+import http.server, json, ssl, sys
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"software_release": "4.0.5"}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        pass
+
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.set_ciphers("DEFAULT@SECLEVEL=0")
+context.load_cert_chain(sys.argv[1])
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+"#;
+
+/// Weka before 4.2 has such a key. The certificate and its key were made for this test.
+#[tokio::test]
+async fn certificate_with_a_short_rsa_key_is_accepted_without_a_ca() {
+    let pem = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/client/rsa1024.pem");
+    let mut server = tokio::process::Command::new("python3")
+        .args(["-c", RSA_1024_SERVER, pem])
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let port = lines.next_line().await.unwrap().unwrap().parse().unwrap();
+    let release = |pem: Option<&str>| {
+        let options = Options {
+            protocol: Protocol::Https {
+                ca: pem.map(|pem| Ca::from_pem(pem).unwrap()),
+            },
+            port,
+            ..Options::default()
+        };
+        let client = client(["127.0.0.1".to_owned()], &options);
+        async move { client.software_release().await }
+    };
+    assert_eq!(release(None).await.unwrap(), "4.0.5");
+    let (certificate, _) = self_signed();
+    let error = release(Some(&certificate.pem())).await.unwrap_err();
+    assert_eq!(error.name(), "WekaCertificateRefused", "{error}");
 }

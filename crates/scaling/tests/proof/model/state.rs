@@ -1,11 +1,11 @@
 //! A state of the model, and the lists and the group that Weka and AWS report for it.
 
-use crate::cluster::{address, ago, instance, now};
+use crate::cluster::{active_drive, address, ago, healthy_status, instance, node, now, unknown_host};
 use scaling::messages::Role;
 use scaling::policy::{GracePeriods, Group};
 use weka_types::ids::{DiskId, DriveUuid, HostId, NodeId};
 use weka_types::lists::{
-    Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, Node, NodeStatus, Status,
+    Drive, DriveHost, DriveStatus, Host, HostState, HostStatus, Lists, Mode, Node, NodeStatus,
 };
 
 /// The maximum number of machines.
@@ -107,11 +107,21 @@ pub(super) struct Scaling {
     pub(super) tasks: Vec<scaling::drain::Task>,
     pub(super) task: usize,
     pub(super) call: usize,
+    /// Whether a call of the task failed.
+    pub(super) incomplete: bool,
     /// The machines whose tasks succeeded completely.
     pub(super) removed: Vec<usize>,
     /// How many machines must remain, and by how many the group exceeded its desired capacity, when the run started.
     pub(super) min_remaining: usize,
     pub(super) excess: usize,
+}
+
+impl Scaling {
+    pub(super) fn next_task(&mut self) {
+        self.task += 1;
+        self.call = 0;
+        self.incomplete = false;
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -156,13 +166,8 @@ impl State {
 
     /// Weka's lists.
     pub(super) fn lists(&self) -> Lists {
-        let status = Status {
-            io_status: "STARTED".into(),
-            upgrade: None,
-            is_upgrade_unknown: false,
-        };
         let mut lists = Lists {
-            status,
+            status: healthy_status(),
             ..Lists::default()
         };
         for (number, slot) in (0..).zip(&self.slots) {
@@ -268,7 +273,6 @@ impl Slot {
         for (index, state) in (deregistered..).zip(&self.containers) {
             let id = HostId(CONTAINERS * number + index);
             lists.hosts.0.push(Host {
-                id,
                 state: *state,
                 status: match (*state, self.down) {
                     (HostState::Inactive, _) => HostStatus::Inactive,
@@ -282,30 +286,29 @@ impl Slot {
                 machine_identifier: Some(format!("machine-{number}")),
                 added_time: Some(ago(1_000)),
                 state_changed_time: Some(ago(900)),
+                ..unknown_host(id)
             });
             lists.nodes.0.push(Node {
-                id: NodeId(20 * id.0),
-                host: Some(id),
                 status: if down_since.is_some() {
                     NodeStatus::Down
                 } else {
                     NodeStatus::Up
                 },
                 last_fencing_time: down_since,
-                up_since: None,
+                ..node(NodeId(20 * id.0), id)
             });
         }
         if let Some(status) = self.drive {
+            let host = if deregistered == 0 {
+                DriveHost::Host(HostId(CONTAINERS * number))
+            } else {
+                DriveHost::None
+            };
+            let uuid = DriveUuid(format!("drive-{number}"));
             lists.drives.0.push(Drive {
-                id: DiskId(number),
-                host: if deregistered == 0 {
-                    DriveHost::Host(HostId(CONTAINERS * number))
-                } else {
-                    DriveHost::None
-                },
                 status,
-                uuid: DriveUuid(format!("drive-{number}")),
                 should_be_active: Some(self.wanted),
+                ..active_drive(DiskId(number), host, uuid)
             });
         }
     }

@@ -3,8 +3,7 @@
 use super::state::{Down, Ec2, Power, Run, SLOTS, Scaling, Slot, State, Terminating, time};
 use super::weka;
 use crate::cluster::address;
-use scaling::drain::check;
-use scaling::drain::plan;
+use scaling::drain::{CallFailure, check, ends_task, plan};
 use weka_types::calls::Call;
 use weka_types::lists::{DriveStatus, HostState};
 
@@ -225,8 +224,9 @@ fn begin(state: &mut State) {
         tasks: plan.tasks.into_iter().map(without_events).collect(),
         task: 0,
         call: 0,
+        incomplete: false,
         removed: Vec::new(),
-        min_remaining: group.min_remaining(),
+        min_remaining: state.desired.max(5),
         excess: size.saturating_sub(report.counts.desired),
     });
 }
@@ -257,13 +257,17 @@ fn scale(state: &mut State, mut run: Scaling, result: CallResult) {
         return read_hosts(state, &run, result);
     };
     let call = &task.calls[run.call];
-    let took_effect = result != CallResult::Before && weka::call(state, call, &run);
-    if took_effect && result == CallResult::Ok {
+    let refusal = match result {
+        CallResult::Before => Err("no answer"),
+        CallResult::Ok => weka::call(state, call, &run),
+        CallResult::After => weka::call(state, call, &run).and(Err("the connection broke")),
+    };
+    let failure = refusal.err().map(|reason| CallFailure::new(reason.to_owned()));
+    run.incomplete |= failure.is_some();
+    if failure.is_none_or(|failure| !ends_task(call, &failure)) {
         run.call += 1;
     } else {
-        // The first call that fails ends the task.
-        run.task += 1;
-        run.call = 0;
+        run.next_task();
     }
     state.run = Run::Scaling(run);
     end_task(state);
@@ -278,7 +282,7 @@ fn end_task(state: &mut State) {
     if run.call < task.calls.len() {
         return;
     }
-    if task.then_terminate.is_some() {
+    if task.then_terminate.is_some() && !run.incomplete {
         run.removed.extend(
             (0_u32..)
                 .zip(0..SLOTS)
@@ -286,8 +290,7 @@ fn end_task(state: &mut State) {
                 .map(|(_, n)| n),
         );
     }
-    run.task += 1;
-    run.call = 0;
+    run.next_task();
 }
 
 /// Reads the hosts again and lets *terminate* decide. A failure ends the run.

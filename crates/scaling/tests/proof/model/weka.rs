@@ -9,8 +9,8 @@ use weka_types::lists::{DriveStatus, HostState};
 /// Weka refuses to go below this number of machines.
 const FAILURE_DOMAINS: usize = 4;
 
-/// Applies a call and checks the invariants. Returns `false` if Weka refuses the call.
-pub(super) fn call(state: &mut State, call: &Call, run: &Scaling) -> bool {
+/// Applies a call and checks the invariants. Returns the reason if Weka refuses the call.
+pub(super) fn call(state: &mut State, call: &Call, run: &Scaling) -> Result<(), &'static str> {
     let before: Vec<bool> = state.slots.iter().map(Slot::is_draining).collect();
     let healthy: Vec<bool> = state.slots.iter().map(is_healthy).collect();
     let accepted = apply(state, call);
@@ -46,14 +46,14 @@ fn check_started(state: &mut State, run: &Scaling, healthy: bool) {
     }
 }
 
-fn apply(state: &mut State, call: &Call) -> bool {
+fn apply(state: &mut State, call: &Call) -> Result<(), &'static str> {
     let slot_of = |id: HostId| (id.0 / CONTAINERS) as usize;
     match call {
         Call::DeactivateDrives(uuids) => {
             for number in numbers(uuids) {
                 state.slots[number].wanted = false;
             }
-            true
+            Ok(())
         }
         Call::DeactivateHosts(ids) => {
             let target = slot_of(ids[0]);
@@ -61,20 +61,20 @@ fn apply(state: &mut State, call: &Call) -> bool {
                 *number != target && slot.containers.contains(&HostState::Active)
             };
             if state.slots.iter().enumerate().filter(active).count() < FAILURE_DOMAINS {
-                return false;
+                return Err("not enough failure domains");
             }
             state.slots[target].containers.fill(HostState::Deactivating);
-            true
+            Ok(())
         }
         Call::RemoveHost(id) => {
             let slot = &mut state.slots[slot_of(*id)];
             let deregistered = CONTAINERS - u32::try_from(slot.containers.len()).unwrap();
             // The containers of a machine are deregistered in order, and each only once.
             if id.0 % CONTAINERS != deregistered || slot.containers.first() != Some(&HostState::Inactive) {
-                return false;
+                return Err("refused");
             }
             slot.containers.remove(0);
-            true
+            Ok(())
         }
         Call::RemoveDrives(uuids) => {
             let all = numbers(uuids);
@@ -82,14 +82,14 @@ fn apply(state: &mut State, call: &Call) -> bool {
                 .iter()
                 .any(|number| state.slots[*number].drive != Some(DriveStatus::Inactive))
             {
-                return false;
+                return Err("refused");
             }
             for number in all {
                 state.slots[number].drive = None;
             }
-            true
+            Ok(())
         }
-        Call::Event(_) => true,
+        Call::Event(_) | Call::DeleteInterfacePort { .. } => Ok(()),
     }
 }
 

@@ -2,9 +2,7 @@
 
 use super::world::{Fault, Observed, World, draining};
 use scaling::cluster_view::{ClusterView, MachineState};
-use scaling::drain::check;
-use scaling::drain::plan;
-use scaling::drain::{execute, finish};
+use scaling::drain::{CallFailure, check, execute, finish, plan};
 use scaling::messages::{Role, ScaleResponse};
 use scaling::policy::{GracePeriods, Group};
 use std::cell::RefCell;
@@ -12,7 +10,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 use weka_types::calls::Call;
-use weka_types::lists::{Hosts, Lists};
+use weka_types::lists::{Hosts, Lists, Percent, RebuildStatus};
 
 pub(super) type Shared = Rc<RefCell<World>>;
 
@@ -36,13 +34,26 @@ fn observe(lists: &Lists, group: &Group, is_current: bool, world: &World) -> Obs
         cluster_view
             .machines
             .iter()
-            .filter(|m| m.instance.is_some() && m.anomaly.is_none())
+            .filter(|m| m.instance.is_some() && m.skip.is_none())
+    };
+    let in_group = cluster_view.machines.iter().filter(|m| m.instance.is_some());
+    let size = in_group.filter(|m| m.skip.is_none() || !m.is_removed()).count();
+    let floor = group.floor(&lists.status);
+    let desired = group.desired as usize;
+    let is_protected = match &lists.status.rebuild {
+        RebuildStatus::Known(rebuild) => {
+            let mut levels = rebuild.protection.iter();
+            levels.all(|level| level.num_failures == 0 || level.percent == Percent::ZERO)
+        }
+        _ => false,
     };
     Observed {
-        desired: group.desired,
-        size: managed().count(),
+        target: if desired < floor { floor.max(size) } else { desired },
+        size,
+        is_protected,
         is_current,
         overlaps: world.overlaps,
+        injected_faults: world.injected_faults,
         not_healthy: managed()
             .filter(|machine| machine.state != MachineState::Healthy)
             .map(|machine| machine.address)
@@ -86,7 +97,8 @@ async fn scale(world: &Shared) -> Result<(ScaleResponse, Hosts), String> {
         || true,
         async |call| {
             step().await;
-            world.borrow_mut().call(&call, &observed)
+            let result = world.borrow_mut().call(&call, &observed);
+            result.map_err(CallFailure::new)
         },
     )
     .await;
@@ -129,7 +141,8 @@ async fn read_hosts_again(world: &Shared) -> Option<Hosts> {
 /// I5: a run that succeeded, repeated on its own result, drains no more machines.
 fn check_idempotent(world: &Shared, group: &Group, observed: &Observed) {
     let mut world = world.borrow_mut();
-    if !observed.is_current || world.has_overlapped(observed) {
+    let has_changed = world.injected_faults != observed.injected_faults;
+    if !observed.is_current || has_changed || world.has_overlapped(observed) {
         return;
     }
     let lists = world.weka.lists();

@@ -34,13 +34,17 @@ pub(super) enum Fault {
 /// What a run observed, for the checks.
 #[derive(Debug, Clone)]
 pub(super) struct Observed {
-    /// The desired capacity, and the number of machines of the group without an anomaly.
-    pub(super) desired: u32,
+    /// The target: the desired capacity, unless it is below the floor.
+    pub(super) target: usize,
+    /// The number of machines of the group.
     pub(super) size: usize,
+    /// Whether all data had all its copies.
+    pub(super) is_protected: bool,
     /// Whether the lists were current.
     pub(super) is_current: bool,
-    /// The value of [`World::overlaps`] at that time.
+    /// The values of [`World::overlaps`] and [`World::injected_faults`] at that time.
     pub(super) overlaps: u32,
+    pub(super) injected_faults: u32,
     /// Machines of the group that were not healthy.
     pub(super) not_healthy: BTreeSet<IpAddr>,
 }
@@ -57,6 +61,8 @@ pub(super) struct World {
     pub(super) runs: u32,
     /// How many steps were made while runs overlapped.
     pub(super) overlaps: u32,
+    /// How many faults changed the cluster.
+    pub(super) injected_faults: u32,
     /// Stale lists.
     pub(super) stale_lists: Option<Lists>,
     pub(super) log: Vec<String>,
@@ -73,19 +79,24 @@ impl World {
         let mut random = Random::new(seed);
         let machines = random.in_range(5..10);
         let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let settings = Settings {
+            start: now,
+            min_backends: MIN_BACKENDS,
+            adding: minutes_long(*random.pick(&[0, 2]).unwrap()),
+            removal: minutes_long(*random.pick(&[0, 2, 30]).unwrap()),
+            lists_failed_flag: random.once_in(2),
+            ..Settings::default()
+        };
         let mut world = Self {
             now,
             random,
-            weka: Model::new(Settings {
-                start: now,
-                min_backends: MIN_BACKENDS,
-                ..Settings::default()
-            }),
+            weka: Model::new(settings),
             group: Group::new(machines),
             powered_off: BTreeSet::new(),
             faults: true,
             runs: 0,
             overlaps: 0,
+            injected_faults: 0,
             stale_lists: None,
             log: Vec::new(),
             changes: 0,
@@ -96,6 +107,10 @@ impl World {
         for _ in 0..machines {
             let number = world.group.launch(now, None);
             world.weka.add_backend(&backend(number));
+        }
+        if world.random.once_in(3) {
+            // The frontend of the first machine serves NFS.
+            world.weka.add_nfs_port("group", 2, "eth1");
         }
         world.now += SignedDuration::from_hours(24);
         world.weka.advance(Duration::from_secs(24 * 3600));
@@ -166,7 +181,33 @@ impl World {
         }
     }
 
+    /// An operator prepares the machine for maintenance. Its instance stays.
+    pub(super) fn start_maintenance(&mut self, number: u32) {
+        self.note(|| format!("maintenance of i-{number:04} starts"));
+        self.weka.start_maintenance(address(number));
+    }
+
+    /// An operator ends all maintenance.
+    pub(super) fn end_maintenance(&mut self) {
+        let numbers: Vec<u32> = self.group.instances.values().map(|ec2| ec2.number).collect();
+        for number in numbers
+            .into_iter()
+            .filter(|number| self.is_in_maintenance(*number))
+            .collect::<Vec<_>>()
+        {
+            self.power_on(number);
+        }
+    }
+
+    fn is_in_maintenance(&self, number: u32) -> bool {
+        let mut containers = self.weka.containers_of(address(number));
+        containers.any(|container| container.state.is_in_maintenance())
+    }
+
     pub(super) fn power_off(&mut self, number: u32, state: Ec2State) {
+        if state == Ec2State::Terminated && self.is_in_maintenance(number) {
+            return;
+        }
         if let Some(ec2) = self.group.instances.get_mut(&id(number)) {
             if ec2.state == Ec2State::Terminated {
                 return;
@@ -271,7 +312,7 @@ impl World {
         if self.has_overlapped(observed) || !observed.is_current {
             return;
         }
-        let excess = observed.size.saturating_sub(observed.desired as usize);
+        let excess = observed.size.saturating_sub(observed.target);
         let limit = excess.max(MAX_UNHEALTHY_DRAINING);
         let managed: BTreeSet<IpAddr> = self
             .group
@@ -283,7 +324,7 @@ impl World {
         let is_removed = |ip: &IpAddr| {
             self.weka
                 .containers_of(*ip)
-                .all(|container| container.state == HostState::Inactive)
+                .all(|container| container.state.is_removed())
         };
         let counts = |ip: &&IpAddr| managed.contains(ip) || !is_removed(ip);
         let number = draining.iter().filter(counts).count();
@@ -299,7 +340,7 @@ impl World {
                 .filter(|ip| managed.contains(ip))
                 .count()
                 .min(observed.size);
-        let minimum = observed.desired.max(5) as usize;
+        let minimum = observed.target;
         let exceptions = draining
             .iter()
             .filter(|ip| observed.not_healthy.contains(ip))
@@ -308,6 +349,10 @@ impl World {
             || (observed.not_healthy.contains(&address) && exceptions <= MAX_UNHEALTHY_DRAINING.max(excess));
         self.require(holds, || {
             format!("I3: {remain} machines remain when {address} drains, but at least {minimum} must")
+        });
+        let is_allowed = observed.is_protected || observed.not_healthy.contains(&address);
+        self.require(is_allowed, || {
+            format!("I9: {address} is healthy and drains while data is being rebuilt")
         });
     }
 
@@ -321,7 +366,7 @@ impl World {
         let member = last_hosts
             .0
             .iter()
-            .find(|host| host.host_ip == Some(address) && host.state != HostState::Inactive);
+            .find(|host| host.host_ip == Some(address) && !host.state.is_removed());
         let member = member.map(|host| host.id);
         self.require(member.is_none(), || {
             format!("I1: {instance} is terminated with {member:?} on it")
@@ -342,7 +387,7 @@ impl World {
             let member = self
                 .weka
                 .containers_of(address)
-                .any(|container| container.state != HostState::Inactive);
+                .any(|container| !container.state.is_removed());
             // An instance may join in the same minute in which its join timeout ends.
             let has_just_joined = self
                 .weka
@@ -420,7 +465,8 @@ pub(super) fn draining(lists: &Lists) -> BTreeSet<IpAddr> {
         }
     }
     let is_leaving = |host: &&weka_types::lists::Host| {
-        host.state != HostState::Active || wanted.get(&host.id) == Some(&false)
+        let has_started = host.state == HostState::Deactivating || host.state.is_removed();
+        has_started || wanted.get(&host.id) == Some(&false)
     };
     lists
         .hosts
