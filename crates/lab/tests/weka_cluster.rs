@@ -165,6 +165,10 @@ async fn inactive_container_stops_serving_the_api() {
         .await
         .unwrap();
     assert_eq!(body["error"], Value::Null);
+    // It is REMOVING for a while.
+    assert_eq!(cluster.read(|model| model.containers().count()), 18);
+    let removal = cluster.read(|model| model.settings().removal);
+    cluster.advance(removal).await.unwrap();
     assert_eq!(cluster.read(|model| model.containers().count()), 17);
 }
 
