@@ -165,6 +165,10 @@ def load_balancers_and_tables():
     check_error(balancers.create_load_balancer, "ValidationError", Name="l" * 33, Subnets=both)
     check_error(balancers.create_load_balancer, "ValidationError", Name="l", Subnets=both[:1])
     balancer = balancers.create_load_balancer(Name="l", Subnets=both)["LoadBalancers"][0]["LoadBalancerArn"]
+    again = balancers.create_load_balancer(Name="l", Subnets=both)["LoadBalancers"][0]["LoadBalancerArn"]
+    check("a repeated creation of a load balancer returns the same one", again == balancer)
+    other = {"Name": "l", "Subnets": both, "Scheme": "internal"}
+    check_error(balancers.create_load_balancer, "DuplicateLoadBalancerName", **other)
     target = balancers.create_target_group(Name="t", Protocol="HTTP", Port=14000, VpcId=ids["VPC"])["TargetGroups"][0]
     forward = [{"Type": "forward", "TargetGroupArn": target["TargetGroupArn"]}]
     listener = {"LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": 14000, "DefaultActions": forward}

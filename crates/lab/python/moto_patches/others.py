@@ -4,7 +4,7 @@ import json
 
 from moto.core.exceptions import AWSError, JsonRESTError
 from moto.elb.models import ELBBackend
-from moto.elbv2.exceptions import DuplicateListenerError, ELBClientError
+from moto.elbv2.exceptions import DuplicateListenerError, DuplicateLoadBalancerName, ELBClientError
 from moto.elbv2.models import ELBv2Backend
 from moto.events.exceptions import ValidationException as EventsValidation
 from moto.events.models import EventsBackend
@@ -54,6 +54,19 @@ def put_targets(original, self, name, event_bus_arn, targets):
     if len({target["Id"] for target in [*rule.targets, *targets]}) > 5:
         raise JsonRESTError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
     return original(self, name, event_bus_arn, targets)
+
+
+@patch(ELBv2Backend, "create_load_balancer")
+def create_load_balancer(original, self, name, security_groups, subnet_ids, **kwargs):
+    """moto creates another one with the same name. AWS's operation is idempotent: with the same settings, it completes at most
+    once, and with others it fails (API reference, CreateLoadBalancer)."""
+    same = next((balancer for balancer in self.load_balancers.values() if balancer.name == name), None)
+    if same is None:
+        return original(self, name, security_groups, subnet_ids, **kwargs)
+    settings = (same.scheme, set(same.security_groups), {subnet.id for subnet in same.subnets})
+    if settings != (kwargs.get("scheme", "internet-facing"), set(security_groups), set(subnet_ids)):
+        raise DuplicateLoadBalancerName()
+    return same
 
 
 def check_log_group(self, arn):
