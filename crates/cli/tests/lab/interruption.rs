@@ -18,15 +18,24 @@ fn destroy_flags(changes: u32) -> &'static [&'static str] {
     if changes.is_multiple_of(2) { &[] } else { &["-k"] }
 }
 
-/// Runs a command in copies of `lab` and interrupts it after 0, 1, 2, ... changes, until it completes. Passes each copy to `then`.
-/// Returns the number of interrupted runs.
+/// The longest tests are divided into this many. It is odd, so that each part has both ways to destroy.
+const PARTS: usize = 3;
+
+/// Every third number from this one on.
+fn part(first: u32) -> impl Iterator<Item = u32> {
+    (first..).step_by(PARTS)
+}
+
+/// Runs a command in copies of `lab` and interrupts it after these numbers of changes, which increase, until it completes. Passes
+/// each copy to `then`. Returns the number of changes after which there was nothing to interrupt.
 async fn interrupted_at_every_step(
     lab: &Lab,
+    steps: impl Iterator<Item = u32>,
     run: impl Fn(&Lab, u32) -> RunOutput,
     mut then: impl AsyncFnMut(&Lab, u32, &RunOutput),
 ) -> u32 {
-    let mut whole_before = false;
-    for changes in 0.. {
+    let mut whole_before = None;
+    for changes in steps {
         let copy = lab.fork().await;
         let control = Control::new(&copy.moto);
         control.fail_after(Some(changes)).await.unwrap();
@@ -36,10 +45,10 @@ async fn interrupted_at_every_step(
         assert!(whole || ran.status == 1, "{changes}: {ran:?}");
         then(&copy, changes, &ran).await;
         // Both ways to destroy have completed.
-        if whole && whole_before {
-            return changes - 1;
+        if let Some(before) = whole_before.filter(|_| whole) {
+            return before;
         }
-        whole_before = whole;
+        whole_before = whole.then_some(changes);
     }
     unreachable!()
 }
@@ -88,7 +97,7 @@ async fn import_interrupted_at_any_step_can_be_destroyed() {
     let (lab, _) = lab();
     let before = inventory(&lab).await;
     let import = |lab: &Lab, _| lab.import(&[]);
-    let times = interrupted_at_every_step(&lab, import, async |copy, changes, _| {
+    let times = interrupted_at_every_step(&lab, 0.., import, async |copy, changes, _| {
         destroys_completely(
             copy,
             destroy_flags(changes),
@@ -107,7 +116,7 @@ async fn destroy_interrupted_at_any_step_resumes() {
     let before = inventory(&lab).await;
     lab.import(&[]).ok();
     let destroy = |lab: &Lab, changes| lab.destroy(destroy_flags(changes));
-    let times = interrupted_at_every_step(&lab, destroy, async |copy, changes, _| {
+    let times = interrupted_at_every_step(&lab, 0.., destroy, async |copy, changes, _| {
         let flags = destroy_flags(changes);
         destroys_completely(
             copy,
@@ -132,17 +141,19 @@ fn without_role_names(inventory: Vec<String>) -> Vec<String> {
     lines
 }
 
-#[tokio::test]
-async fn import_interrupted_at_any_step_resumes_to_the_same_account() {
+/// The account after a command that is not interrupted, without the names of roles.
+async fn account_after(lab: &Lab, run: impl Fn(&Lab) -> RunOutput) -> Vec<String> {
+    let copy = lab.fork().await;
+    run(&copy).ok();
+    without_role_names(inventory(&copy).await)
+}
+
+async fn import_resumes_to_the_same_account(steps: impl Iterator<Item = u32>) {
     let (lab, _) = lab();
     let before = inventory(&lab).await;
-    let whole = {
-        let copy = lab.fork().await;
-        copy.import(&[]).ok();
-        without_role_names(inventory(&copy).await)
-    };
+    let whole = account_after(&lab, |copy| copy.import(&[])).await;
     let import = |lab: &Lab, _| lab.import(&[]);
-    let times = interrupted_at_every_step(&lab, import, async |copy, changes, _| {
+    let times = interrupted_at_every_step(&lab, steps, import, async |copy, changes, _| {
         let again = copy.import(&[]);
         assert_eq!(again.status, 0, "after {changes} changes:\n{}", again.stderr);
         // Every field has its desired value.
@@ -157,6 +168,21 @@ async fn import_interrupted_at_any_step_resumes_to_the_same_account() {
 }
 
 #[tokio::test]
+async fn import_interrupted_at_any_step_resumes_to_the_same_account_in_part_1() {
+    import_resumes_to_the_same_account(part(0)).await;
+}
+
+#[tokio::test]
+async fn import_interrupted_at_any_step_resumes_to_the_same_account_in_part_2() {
+    import_resumes_to_the_same_account(part(1)).await;
+}
+
+#[tokio::test]
+async fn import_interrupted_at_any_step_resumes_to_the_same_account_in_part_3() {
+    import_resumes_to_the_same_account(part(2)).await;
+}
+
+#[tokio::test]
 async fn migration_interrupted_at_any_step_resumes_or_can_be_destroyed() {
     let (lab, stack) = lab();
     let before = inventory(&lab).await;
@@ -165,13 +191,9 @@ async fn migration_interrupted_at_any_step_resumes_or_can_be_destroyed() {
         ..GoImportOptions::default()
     };
     lab::go_import(&lab.moto, &stack, &options).unwrap();
-    let whole = {
-        let copy = lab.fork().await;
-        copy.update(&["-y"]).ok();
-        without_role_names(inventory(&copy).await)
-    };
+    let whole = account_after(&lab, |copy| copy.update(&["-y"])).await;
     let update = |lab: &Lab, _| lab.update(&["-y"]);
-    let times = interrupted_at_every_step(&lab, update, async |copy, changes, _| {
+    let times = interrupted_at_every_step(&lab, 0.., update, async |copy, changes, _| {
         let context = format!("migration interrupted after {changes} changes");
         if !changes.is_multiple_of(2) {
             return destroys_completely(copy, &[], &before, &context).await;
@@ -187,17 +209,11 @@ async fn migration_interrupted_at_any_step_resumes_or_can_be_destroyed() {
 }
 
 /// A repeated request must not create a second resource that nothing refers to.
-#[tokio::test]
-async fn import_that_loses_any_response_resumes_to_the_same_account() {
+async fn import_without_a_response_resumes_to_the_same_account(steps: impl Iterator<Item = u32>) {
     let (lab, _) = lab();
     let before = inventory(&lab).await;
-    let whole = {
-        let copy = lab.fork().await;
-        copy.import(&[]).ok();
-        without_role_names(inventory(&copy).await)
-    };
-    let mut changes = 0;
-    loop {
+    let whole = account_after(&lab, |copy| copy.import(&[])).await;
+    for changes in steps {
         let copy = lab.fork().await;
         let control = Control::new(&copy.moto);
         let lost = if changes % 2 == 0 {
@@ -209,7 +225,8 @@ async fn import_that_loses_any_response_resumes_to_the_same_account() {
         let ran = copy.import(&[]);
         if control.fault_pending().await.unwrap() {
             ran.ok();
-            break;
+            assert!(changes > 50, "{changes}");
+            return;
         }
         let context = format!("response {changes} was lost: {lost:?}");
         assert!(matches!(ran.status, 0 | 1), "{context}: {ran:?}");
@@ -222,7 +239,20 @@ async fn import_that_loses_any_response_resumes_to_the_same_account() {
             ran.stderr
         );
         destroys_completely(&copy, destroy_flags(changes), &before, &context).await;
-        changes += 1;
     }
-    assert!(changes > 50, "{changes}");
+}
+
+#[tokio::test]
+async fn import_that_loses_any_response_resumes_to_the_same_account_in_part_1() {
+    import_without_a_response_resumes_to_the_same_account(part(0)).await;
+}
+
+#[tokio::test]
+async fn import_that_loses_any_response_resumes_to_the_same_account_in_part_2() {
+    import_without_a_response_resumes_to_the_same_account(part(1)).await;
+}
+
+#[tokio::test]
+async fn import_that_loses_any_response_resumes_to_the_same_account_in_part_3() {
+    import_without_a_response_resumes_to_the_same_account(part(2)).await;
 }
