@@ -71,6 +71,15 @@ pub struct UnknownValue {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hosts(pub Vec<Host>);
 
+impl Hosts {
+    /// Whether a backend has a container for drives only: then the cluster is a multi-container cluster.
+    pub fn has_drive_containers(&self) -> bool {
+        let mut backends = self.0.iter().filter(|host| host.mode == Mode::Backend);
+        let holds_drives = |name: &str| name.contains("drive");
+        backends.any(|host| host.container_name.as_deref().is_some_and(holds_drives))
+    }
+}
+
 /// The result of `disks_list`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Drives(pub Vec<Drive>);

@@ -38,15 +38,8 @@ pub fn check_release(release: &str) -> Result<(), Unsupported> {
 /// # Errors
 /// No backend has a container for drives only.
 pub fn check_containers(release: &str, hosts: &Hosts) -> Result<(), Unsupported> {
-    let mut backends = hosts
-        .0
-        .iter()
-        .filter(|host| host.mode == Mode::Backend)
-        .peekable();
-    let holds_drives = |name: &str| name.contains("drive");
-    if backends.peek().is_some()
-        && !backends.any(|host| host.container_name.as_deref().is_some_and(holds_drives))
-    {
+    let has_backends = hosts.0.iter().any(|host| host.mode == Mode::Backend);
+    if has_backends && !hosts.has_drive_containers() {
         return Err(Unsupported::SingleContainer {
             release: release.to_owned(),
         });

@@ -1,6 +1,6 @@
 //! Whether a run may change anything at all.
 
-use weka_types::lists::{Lists, Mode, SKIP_SCALE_DOWN};
+use weka_types::lists::{Lists, SKIP_SCALE_DOWN};
 
 /// Why a run changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,13 +45,7 @@ pub(super) fn check_preconditions(lists: &Lists) -> Result<(), Refusal> {
     if lists.overrides.0.iter().any(|key| key == SKIP_SCALE_DOWN) {
         return Err(Refusal::SkipScaleDown);
     }
-    let has_drives = |name: &String| name.contains("drive");
-    if !lists
-        .hosts
-        .0
-        .iter()
-        .any(|host| host.mode == Mode::Backend && host.container_name.as_ref().is_some_and(has_drives))
-    {
+    if !lists.hosts.has_drive_containers() {
         return Err(Refusal::NotMultiContainer);
     }
     if let Some(host) = find_duplicate(lists.hosts.0.iter().map(|host| host.id)) {
