@@ -3,12 +3,14 @@
 //! It is written independently of the planner: it starts from the calls, looks up in the lists what each of them would do,
 //! and knows neither the formula nor the order. A violation is a bug in the planner; the run then changes nothing.
 
+mod machines;
+
 use super::plan::Plan;
 use crate::messages::Role;
 use crate::policy::{Group, MAX_UNHEALTHY_DRAINING};
 use jiff::Timestamp;
+use machines::{Entries, is_removed, machines};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use weka_types::calls::Call;
 use weka_types::ids::{DriveUuid, HostId};
@@ -147,24 +149,6 @@ impl Started {
             &mut self.machines
         };
         set.insert(machine);
-    }
-}
-
-/// Containers at one address that report the same instance, or else the same machine identifier.
-struct Entries<'a> {
-    address: IpAddr,
-    /// The group's instance that it is.
-    managed: Option<&'a str>,
-    /// Whether it is unknown which of several machines or instances it is.
-    is_ambiguous: bool,
-    hosts: Vec<&'a Host>,
-    /// Entries that do not run, next to one of the same name that does or that is newer.
-    leftovers: Vec<&'a Host>,
-}
-
-impl<'a> Entries<'a> {
-    fn all(&self) -> impl Iterator<Item = &'a Host> {
-        self.hosts.iter().chain(&self.leftovers).copied()
     }
 }
 
@@ -528,14 +512,6 @@ impl<'a> Index<'a> {
     }
 }
 
-fn is_removed(host: &Host) -> bool {
-    [HostState::Removing, HostState::Inactive].contains(&host.state)
-}
-
-fn is_stopped(host: &Host) -> bool {
-    is_removed(host) || [HostStatus::Down, HostStatus::Inactive].contains(&host.status)
-}
-
 /// No data has lost a copy, and Weka has enough failure domains. If Weka does not report it, Weka itself decides.
 fn is_protected(rebuild: &RebuildStatus) -> bool {
     match rebuild {
@@ -551,111 +527,4 @@ fn is_protected(rebuild: &RebuildStatus) -> bool {
                 && rebuild.unavailable.unwrap_or_default() == Percent(0)
         }
     }
-}
-
-/// The machines of this role, from a list of hosts that is sorted by id.
-fn machines<'a>(hosts: &[&'a Host], role: Mode, group: &'a Group) -> Vec<Entries<'a>> {
-    let instances = group.instances.iter();
-    let instances =
-        instances.filter_map(|instance| Some((instance.id.as_str(), instance.private_ip.parse().ok()?)));
-    let instances: HashMap<&str, IpAddr> = instances.collect();
-    let mut at: BTreeMap<IpAddr, Vec<&'a Host>> = BTreeMap::new();
-    for host in hosts
-        .iter()
-        .filter(|host| host.mode == role || host.mode == Mode::Unknown)
-    {
-        let of_instance = host
-            .instance_id
-            .as_ref()
-            .and_then(|id| instances.get(id.as_str()));
-        if let Some(address) = host.host_ip.or(of_instance.copied()) {
-            at.entry(address).or_default().push(host);
-        }
-    }
-    let mut here: HashMap<IpAddr, Vec<&str>> = HashMap::default();
-    for (id, address) in &instances {
-        here.entry(*address).or_default().push(id);
-    }
-    at.into_iter()
-        .flat_map(|(address, hosts)| {
-            let mut instances = here.get(&address).cloned().unwrap_or_default();
-            instances.sort_unstable();
-            machines_at(address, &hosts, &instances)
-        })
-        .collect()
-}
-
-fn machines_at<'a>(address: IpAddr, hosts: &[&'a Host], instances: &[&'a str]) -> Vec<Entries<'a>> {
-    // Two containers with one machine identifier are on the same machine, even if only one of them reports the instance.
-    let reported = |host: &&'a Host| -> Option<&'a str> {
-        let identifier = host.machine_identifier.as_ref();
-        let same = hosts
-            .iter()
-            .filter(|other| identifier.is_some() && other.machine_identifier.as_ref() == identifier);
-        let own = host.instance_id.as_ref();
-        let id = own.or_else(|| same.filter_map(|other| other.instance_id.as_ref()).next());
-        id.map(|id| id.as_str())
-    };
-    let mut by_key: BTreeMap<(bool, Option<&'a str>), Vec<&'a Host>> = BTreeMap::new();
-    let mut silent = Vec::new();
-    for host in hosts {
-        match (reported(host), &host.machine_identifier) {
-            (Some(id), _) => by_key.entry((false, Some(id))).or_default().push(host),
-            (None, Some(identifier)) => by_key.entry((true, Some(identifier))).or_default().push(host),
-            (None, None) => silent.push(*host),
-        }
-    }
-    match by_key.first_entry() {
-        Some(mut only) if !silent.is_empty() && hosts.len() == only.get().len() + silent.len() => {
-            only.get_mut().extend(silent);
-        }
-        _ if silent.is_empty() => {}
-        // Sorted after every machine identifier.
-        _ => drop(by_key.insert((true, Some("\u{10ffff}")), silent)),
-    }
-    let unnamed: Vec<&str> = instances
-        .iter()
-        .copied()
-        .filter(|id| !by_key.contains_key(&(false, Some(*id))))
-        .collect();
-    let runs = |hosts: &[&Host]| hosts.iter().any(|host| !is_stopped(host));
-    let running: Vec<_> = by_key
-        .iter()
-        .filter(|((is_silent, _), hosts)| *is_silent && runs(hosts))
-        .map(|(key, _)| *key)
-        .collect();
-    let newest = by_key
-        .iter()
-        .filter(|((is_silent, _), _)| *is_silent)
-        .max_by_key(|(_, hosts)| hosts.iter().map(|host| (host.added_time, host.id)).max())
-        .map(|(key, _)| *key);
-    let elected = running.first().copied().or(newest);
-    by_key
-        .into_iter()
-        .map(|(key, hosts)| {
-            let managed = match key {
-                (false, Some(id)) => instances.iter().copied().find(|other| *other == id),
-                _ if Some(key) == elected => unnamed.first().copied(),
-                _ => None,
-            };
-            let is_one_of_several = running.len() > 1 && running.contains(&key);
-            let has_several_instances = Some(key) == elected && unnamed.len() > 1;
-            let rank = |host: &Host| (!is_stopped(host), host.added_time, host.id);
-            let is_leftover = |host: &Host| {
-                host.container_name.is_some()
-                    && is_stopped(host)
-                    && hosts
-                        .iter()
-                        .any(|other| other.container_name == host.container_name && rank(other) > rank(host))
-            };
-            let (leftovers, hosts) = hosts.iter().copied().partition(|host| is_leftover(host));
-            Entries {
-                address,
-                managed,
-                is_ambiguous: is_one_of_several || has_several_instances,
-                hosts,
-                leftovers,
-            }
-        })
-        .collect()
 }

@@ -119,7 +119,7 @@ fn failure<T>(list: &Optional<T>) -> Option<&String> {
     }
 }
 
-fn unknown_values(lists: &Lists) -> impl Iterator<Item = Notice> {
+fn unknown_values(lists: &Lists) -> Vec<Notice> {
     let hosts = lists.hosts.0.iter().flat_map(|host| &host.unknown_values);
     let drives = lists.drives.0.iter().flat_map(|drive| &drive.unknown_values);
     let nodes = lists.nodes.0.iter().flat_map(|node| &node.unknown_values);
@@ -138,6 +138,5 @@ fn unknown_values(lists: &Lists) -> impl Iterator<Item = Notice> {
             value: value.clone(),
             entries,
         })
-        .collect::<Vec<_>>()
-        .into_iter()
+        .collect()
 }
