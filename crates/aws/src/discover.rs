@@ -1,5 +1,6 @@
 //! Discovers a running cluster: its stack or given instances, and their network.
 
+mod launch;
 mod network;
 
 use crate::backends::describe_instances;
@@ -146,6 +147,8 @@ impl Members {
             instances: instances.iter().map(instance).collect(),
             classic_load_balancers,
             network: Network::default(),
+            images: BTreeMap::new(),
+            key_pairs: BTreeSet::new(),
         };
         Self { instances, cluster }
     }
@@ -155,11 +158,12 @@ impl Members {
         &self.cluster
     }
 
-    /// Adds the instances' volumes, Auto Scaling groups and network.
+    /// Adds the instances' volumes, Auto Scaling groups and network, and what a launch needs. `image` is the AMI that the user
+    /// requests for new instances.
     ///
     /// # Errors
     /// A request failed.
-    pub async fn complete(self, clients: &Clients) -> Result<DiscoveredCluster> {
+    pub async fn complete(self, clients: &Clients, image: Option<&str>) -> Result<DiscoveredCluster> {
         let Self {
             instances,
             mut cluster,
@@ -186,11 +190,22 @@ impl Members {
         let first_ids = first_instances
             .iter()
             .filter_map(|instance| instance.instance_id());
-        let (found_volumes, stop_protected, memberships, network) = tokio::try_join!(
+        let image_ids = first_instances
+            .iter()
+            .filter_map(|instance| instance.image_id())
+            .chain(image)
+            .collect();
+        let key_names = first_instances
+            .iter()
+            .filter_map(|instance| instance.key_name())
+            .collect();
+        let (found_volumes, stop_protected, memberships, network, images, key_pairs) = tokio::try_join!(
             volumes(clients, &attached),
             stop_protected(clients, first_ids),
             memberships(clients, &ids),
             network(clients, &vpcs),
+            launch::images(clients, image_ids),
+            launch::key_pairs(clients, key_names),
         )?;
         for (instance, ec2_instance) in cluster.instances.iter_mut().zip(&instances) {
             instance.volumes = volumes_of(ec2_instance, &found_volumes);
@@ -200,7 +215,12 @@ impl Members {
             instance.protected_from_scale_in =
                 membership.is_some_and(|membership| membership.protected_from_scale_in);
         }
-        Ok(DiscoveredCluster { network, ..cluster })
+        Ok(DiscoveredCluster {
+            network,
+            images,
+            key_pairs,
+            ..cluster
+        })
     }
 }
 
@@ -358,6 +378,7 @@ fn instance(found: &Ec2Instance) -> Instance {
         ),
         image_id: text(found.image_id()),
         instance_type: text(found.instance_type().map(|kind| kind.as_str())),
+        architecture: text(found.architecture().map(|architecture| architecture.as_str())),
         key_name: found.key_name().map(str::to_owned),
         profile_arn: found
             .iam_instance_profile()

@@ -66,6 +66,12 @@ pub(crate) fn is_validation_error(error: &Error) -> bool {
     error.is(&["ValidationError"])
 }
 
+/// Whether an AMI does not exist, was deregistered, or is not shared with the account. EC2's codes:
+/// <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-error-codes.html>.
+pub(crate) fn is_image_not_found(error: &Error) -> bool {
+    error.is(&["InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"])
+}
+
 /// Whether a KMS key is scheduled for deletion or deleted.
 pub(crate) fn is_key_deleted(error: &Error) -> bool {
     is_not_found(error) || error.is(&["KMSInvalidStateException"])

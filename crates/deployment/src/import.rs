@@ -4,6 +4,7 @@ mod alias;
 mod difference;
 mod discovered;
 mod error;
+mod launch;
 mod network;
 mod request;
 mod volumes;
@@ -12,6 +13,7 @@ pub use alias::{alias_outside_zone, alias_ownership};
 pub use difference::{Difference, differences};
 pub use discovered::{DiscoveredCluster, Instance, Source};
 pub use error::ImportError;
+pub use launch::{Image, missing_images};
 pub use network::{Endpoint, Network, RouteTable, Subnet};
 pub use request::ImportRequest;
 
@@ -24,6 +26,7 @@ use crate::resource::{AttachedInstances, Body, PreparedInstances};
 use crate::settings::{GroupSettings, Settings};
 use crate::tags::Tags;
 use difference::by_value;
+use launch::check_launch;
 use std::collections::BTreeSet;
 use volumes::volumes;
 use weka_types::MINIMUM_BACKENDS;
@@ -119,6 +122,9 @@ impl Settings {
             .first()
             .map(|i| i.vpc.clone())
             .unwrap_or_default();
+        if found.network.dedicated_vpcs.contains(&vpc_id) {
+            errors.push(ImportError::DedicatedVpc(vpc_id.clone()));
+        }
         let additional = match (
             &request.additional_subnet,
             stored.map(|s| s.additional_subnet.as_str()),
@@ -225,6 +231,7 @@ fn group_settings(
     }
     let first = *members.first()?;
     check_members(request, group, &members, errors);
+    check_launch(request, found, group, first, errors);
     let stored = stored.and_then(|settings| settings.group(group));
     let profile = match group {
         HostGroup::Backends => request.profile.clone(),
@@ -246,7 +253,7 @@ fn group_settings(
     };
     Some(GroupSettings {
         security_groups_ids: first.security_groups.clone(),
-        image_id: first.image_id.clone(),
+        image_id: request.image_id.clone().unwrap_or_else(|| first.image_id.clone()),
         key_name: first.key_name.clone(),
         iam_arn,
         instance_type: first.instance_type.clone(),
@@ -280,7 +287,9 @@ fn check_members(
         ("image", |i| i.image_id.clone()),
         ("security groups", |i| i.security_groups.join("+")),
     ];
-    for (fact, of) in facts {
+    // With --image-id, new instances do not get the AMI of the imported ones.
+    let differs = |fact: &&'static str| *fact != "image" || request.image_id.is_none();
+    for (fact, of) in facts.into_iter().filter(|(fact, _)| differs(fact)) {
         let values = by_value(members, of);
         if values.len() > 1 {
             errors.push(ImportError::Mixed { group, fact, values });

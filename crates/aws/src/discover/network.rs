@@ -3,7 +3,7 @@
 use crate::cloud::Clients;
 use crate::error::{Context, Result};
 use crate::pages::all;
-use aws_sdk_ec2::types::Filter;
+use aws_sdk_ec2::types::{Filter, Tenancy};
 use deployment::import::{Endpoint, Network, RouteTable, Subnet};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,11 +43,14 @@ pub(super) async fn network(clients: &Clients, vpcs: &BTreeSet<String>) -> Resul
         },
     )?;
     let text = |value: Option<String>| value.unwrap_or_default();
-    let cidrs = vpcs
-        .vpcs
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|vpc| vpc.cidr_block);
+    let vpcs = vpcs.vpcs.unwrap_or_default();
+    let dedicated = vpcs
+        .iter()
+        .filter(|vpc| vpc.instance_tenancy() == Some(&Tenancy::Dedicated));
+    let dedicated_vpcs = dedicated
+        .filter_map(|vpc| vpc.vpc_id().map(str::to_owned))
+        .collect();
+    let cidrs = vpcs.into_iter().filter_map(|vpc| vpc.cidr_block);
     Ok(Network {
         subnets: subnets
             .into_iter()
@@ -76,6 +79,7 @@ pub(super) async fn network(clients: &Clients, vpcs: &BTreeSet<String>) -> Resul
             .collect(),
         endpoints,
         cidrs: cidrs.collect(),
+        dedicated_vpcs,
     })
 }
 

@@ -48,6 +48,8 @@ fn invalid_arguments_are_reported_together_before_any_aws_call() {
             "compute=1,frontend=1,drive=1",
             "-i",
             "instance-1",
+            "--image-id",
+            "image-1",
         ],
         64,
         &[
@@ -59,6 +61,7 @@ fn invalid_arguments_are_reported_together_before_any_aws_call() {
             "--dns-alias and --dns-zone-id require each other",
             "--cores and --compute-memory require each other",
             "'instance-1' is not an instance ID",
+            "--image-id: 'image-1' is not an AMI ID",
         ],
     );
     refused(
@@ -205,11 +208,17 @@ fn all_missing_prerequisites_are_reported_together() {
     });
     refused(
         &lab,
-        &["--private-subnet", "--use-dynamodb-endpoint"],
+        &[
+            "--private-subnet",
+            "--use-dynamodb-endpoint",
+            "--image-id",
+            "ami-0123456789abcdef0",
+        ],
         1,
         &[
             "4 backend instances found, minimum is 5",
             "no second subnet for the load balancer",
+            "--image-id ami-0123456789abcdef0 does not exist in this region",
             "--private-subnet needs an interface endpoint for com.amazonaws.eu-west-1.execute-api",
             "--use-dynamodb-endpoint needs an endpoint for com.amazonaws.eu-west-1.dynamodb",
         ],

@@ -1,12 +1,13 @@
 //! A running cluster, as AWS describes it.
 
+use super::launch::Image;
 use super::network::Network;
 use crate::desired::InstanceIds;
 use crate::names::HostGroup;
 use crate::placement::{CapacityReservation, PlacementGroup};
 use crate::settings::Volume;
 use crate::tags::Tags;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where the instances come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,10 @@ pub struct DiscoveredCluster {
     /// Names of the classic load balancers of the stack.
     pub classic_load_balancers: Vec<String>,
     pub network: Network,
+    /// The AMIs of the launch templates that exist, by id.
+    pub images: BTreeMap<String, Image>,
+    /// Names of the launch templates' key pairs that exist.
+    pub key_pairs: BTreeSet<String>,
 }
 
 /// An instance, as EC2 describes it.
@@ -40,6 +45,8 @@ pub struct Instance {
     pub state: String,
     pub image_id: String,
     pub instance_type: String,
+    /// `x86_64`, `arm64`, ...; empty if it is unknown.
+    pub architecture: String,
     pub key_name: Option<String>,
     /// The instance profile's ARN.
     pub profile_arn: Option<String>,

@@ -53,6 +53,28 @@ pub enum ImportError {
         known = instances::known_types().collect::<Vec<_>>().join(", ")
     )]
     UnknownType(String),
+    /// New instances could not be launched.
+    #[error("{image}, the AMI of the {} instances, {problem}: set one for new instances with --image-id AMI", group.role())]
+    NoImage {
+        group: HostGroup,
+        image: String,
+        problem: String,
+    },
+    /// The requested AMI cannot be used.
+    #[error("--image-id {image} {problem}: use another AMI")]
+    InvalidImage { image: String, problem: String },
+    /// New instances could not be launched.
+    #[error(
+        "key pair '{key}' of the {} instances does not exist, so EC2 would launch no new instance: import a public key under this name with `aws ec2 import-key-pair`",
+        group.role()
+    )]
+    NoKeyPair { group: HostGroup, key: String },
+    /// Lambda does not attach functions to such a VPC:
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html>.
+    #[error(
+        "{0} has dedicated instance tenancy, which Lambda functions cannot be attached to: change it with `aws ec2 modify-vpc-tenancy --instance-tenancy default --vpc-id {0}`; it does not affect running instances"
+    )]
+    DedicatedVpc(String),
     /// New instances would have no permissions.
     #[error(
         "instance {0} has no instance profile: new instances need the instance profile that Weka's stack creates"

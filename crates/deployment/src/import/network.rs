@@ -9,6 +9,8 @@ pub struct Network {
     pub endpoints: Vec<Endpoint>,
     /// Address ranges of the VPC.
     pub cidrs: Vec<String>,
+    /// VPCs whose instances are dedicated by default.
+    pub dedicated_vpcs: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

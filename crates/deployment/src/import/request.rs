@@ -29,6 +29,8 @@ pub struct ImportRequest {
     pub client_mounts: Vec<instances::ClientMount>,
     /// `--cores` and `--compute-memory`.
     pub profile: Option<instances::Profile>,
+    /// `--image-id`: the AMI of new instances; `None` for that of the imported ones.
+    pub image_id: Option<String>,
     /// `--http-tokens`: the IMDS token mode of new instances, `optional` or `required`.
     pub http_tokens: String,
     /// The version of wekactl.

@@ -22,6 +22,7 @@ pub(super) fn request() -> ImportRequest {
         clients: true,
         client_mounts: Vec::new(),
         profile: None,
+        image_id: None,
         http_tokens: "required".into(),
         build_version: "2.0.0".into(),
     }
@@ -44,6 +45,7 @@ fn instance(role: &str, number: usize) -> Instance {
             "c5.2xlarge"
         }
         .into(),
+        architecture: "x86_64".into(),
         key_name: Some("key".into()),
         profile_arn: Some(format!(
             "arn:aws:iam::123456789012:instance-profile/wk-InstanceProfile{role}-X1"
@@ -73,6 +75,13 @@ fn main_table() -> RouteTable {
     }
 }
 
+fn image(state: &str, architecture: &str) -> Image {
+    Image {
+        state: state.into(),
+        architecture: architecture.into(),
+    }
+}
+
 /// A valid cluster with six backends.
 fn good(clients: usize) -> DiscoveredCluster {
     DiscoveredCluster {
@@ -95,7 +104,10 @@ fn good(clients: usize) -> DiscoveredCluster {
             route_tables: vec![main_table()],
             endpoints: Vec::new(),
             cidrs: vec!["10.0.0.0/16".into()],
+            dedicated_vpcs: BTreeSet::new(),
         },
+        images: [("ami-1".to_owned(), image("available", "x86_64"))].into(),
+        key_pairs: ["key".to_owned()].into(),
     }
 }
 
@@ -445,4 +457,32 @@ fn launch_template_copies_the_first_instance_and_differences_are_listed() {
              more), enabled (i-Backend-1); new instances get disabled",
         ]
     );
+}
+
+#[test]
+fn requested_image_replaces_that_of_imported_instances() {
+    let request = ImportRequest {
+        image_id: Some("ami-2".into()),
+        ..request()
+    };
+    let mut found = good(2);
+    found.images.insert("ami-2".into(), image("available", "x86_64"));
+    // Instances that import with --image-id launched have another AMI than the first ones.
+    found.instances[5].image_id = "ami-2".into();
+    let settings = import(&request, &found);
+    assert_eq!(settings.backends.image_id, "ami-2");
+    assert_eq!(settings.clients.unwrap().image_id, "ami-2");
+    assert_eq!(missing_images(&request, &found), [""; 0]);
+    // An unknown architecture decides nothing.
+    found.images.insert("ami-2".into(), image("available", ""));
+    import(&request, &found);
+    found.images.remove("ami-1");
+    import(&request, &found);
+    let warning = |role| {
+        format!(
+            "ami-1, the AMI of the {role} instances, does not exist in this region, or is not shared with this account: EC2 \
+             Auto Scaling may refuse to attach them"
+        )
+    };
+    assert_eq!(missing_images(&request, &found), [warning("backend"), warning("client")]);
 }

@@ -47,6 +47,9 @@ pub(crate) struct Import {
     /// Use plain HTTP for the backends' API: the Weka password is sent unencrypted
     #[arg(long)]
     pub(super) weka_http: bool,
+    /// AMI of new instances, instead of that of the imported ones
+    #[arg(long, value_name = "AMI")]
+    image_id: Option<String>,
     /// Whether new instances require tokens for the instance metadata service (IMDSv2). Weka before 4.2.6 needs `optional`
     #[arg(long, value_name = "MODE", value_parser = ["required", "optional"], default_value = "required")]
     http_tokens: String,
@@ -138,12 +141,16 @@ impl Import {
             errors.push("--username is empty".to_owned());
         }
         for id in &self.instance_ids {
-            let hex = id.strip_prefix("i-").unwrap_or_default();
-            if hex.is_empty() || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+            if !is_id(id, "i-") {
                 errors.push(format!(
                     "'{id}' is not an instance ID: use an ID like i-0123456789abcdef0"
                 ));
             }
+        }
+        if let Some(id) = self.image_id.as_deref().filter(|id| !is_id(id, "ami-")) {
+            errors.push(format!(
+                "--image-id: '{id}' is not an AMI ID: use an ID like ami-0123456789abcdef0"
+            ));
         }
         let (Some(cluster), true) = (cluster, errors.is_empty()) else {
             return Err(Failure::all(USAGE, errors));
@@ -165,8 +172,15 @@ impl Import {
             clients: !self.no_clients,
             client_mounts,
             profile,
+            image_id: self.image_id.clone(),
             http_tokens: self.http_tokens.clone(),
             build_version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }
+}
+
+/// Whether a text has the form of an EC2 id with this prefix.
+fn is_id(text: &str, prefix: &str) -> bool {
+    let hex = text.strip_prefix(prefix).unwrap_or_default();
+    !hex.is_empty() && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -53,7 +53,7 @@ pub(super) async fn observe(
                 .extend(ResourceId::found_by_name(Some(HostGroup::Clients)));
         }
         let (discovered, observed) = tokio::join!(
-            members.complete(&session.clients),
+            members.complete(&session.clients, request.image_id.as_deref()),
             observe::observe(&inventory, &more)
         );
         let discovered = discovered.map_err(|error| Failure::aws("finding the cluster", &error))?;

@@ -153,6 +153,59 @@ const CASES: &[Case] = &[
         },
     ),
     (
+        "ami-1, the AMI of the backend instances, does not exist in this region, or is not shared with this account: set \
+         one for new instances with --image-id AMI",
+        |request, found| {
+            request.clients = false;
+            found.images.clear();
+        },
+    ),
+    (
+        "ami-3, the AMI of the client instances, is deregistered, not available: set one for new instances with --image-id AMI",
+        |_, found| {
+            for client in &mut found.instances[6..] {
+                client.image_id = "ami-3".into();
+            }
+            found.images.insert("ami-3".into(), image("deregistered", "x86_64"));
+        },
+    ),
+    (
+        "--image-id ami-2 does not exist in this region, or is not shared with this account: use another AMI",
+        |request, _| {
+            request.clients = false;
+            request.image_id = Some("ami-2".into());
+        },
+    ),
+    (
+        "--image-id ami-2 is pending, not available: use another AMI",
+        |request, found| {
+            request.clients = false;
+            request.image_id = Some("ami-2".into());
+            found.images.insert("ami-2".into(), image("pending", "x86_64"));
+        },
+    ),
+    (
+        "--image-id ami-2 is for arm64, and the backend instances (i3en.2xlarge) are x86_64: use another AMI",
+        |request, found| {
+            request.clients = false;
+            request.image_id = Some("ami-2".into());
+            found.images.insert("ami-2".into(), image("available", "arm64"));
+        },
+    ),
+    (
+        "key pair 'key' of the backend instances does not exist, so EC2 would launch no new instance: import a public key \
+         under this name with `aws ec2 import-key-pair`",
+        |request, found| {
+            request.clients = false;
+            found.key_pairs.clear();
+        },
+    ),
+    (
+        "vpc-1 has dedicated instance tenancy, which Lambda functions cannot be attached to: change it with `aws ec2 \
+         modify-vpc-tenancy --instance-tenancy default --vpc-id vpc-1`; it does not affect running instances",
+        |_, found| drop(found.network.dedicated_vpcs.insert("vpc-1".into())),
+    ),
+    (
         "the stack has several classic load balancers (wk-elb, second): wekactl attaches one",
         |_, found| {
             found.classic_load_balancers.push("second".into());
