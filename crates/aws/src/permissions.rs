@@ -3,7 +3,9 @@
 use crate::error::{Error, Result};
 use crate::pages::all;
 use aws_sdk_iam::Client;
-use aws_sdk_iam::types::{EvaluationResult, PolicyEvaluationDecisionType as Decision};
+use aws_sdk_iam::types::{
+    ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType as Decision,
+};
 use deployment::{Account, FunctionType, HostGroup, Names, RoleUse};
 use futures::future::try_join_all;
 use serde::Deserialize;
@@ -41,13 +43,15 @@ struct Statement {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeniedAction {
     pub action: String,
+    /// Whether no policy allows the action. Otherwise the simulator's result is a hint: see [`Outcome::Doubtful`].
+    pub is_certain: bool,
     /// Whether this was checked with the made-up id of a resource that import creates. A policy that names the ids of existing
     /// resources denies it wrongly: it counts only if nothing of the cluster exists.
     pub is_for_new_resource: bool,
 }
 
 /// The resources with which a statement of [`IMPORT`] is checked.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Probes {
     arns: Vec<String>,
     is_for_new_resource: bool,
@@ -87,22 +91,44 @@ async fn simulate(
         .filter(|statement| statement.condition.is_none());
     let checks = statements.filter_map(|statement| {
         let probes = probes(&statement.resource, account, names)?;
-        Some((statement.action, probes))
+        let (global, regional): (Vec<_>, Vec<_>) = statement.action.into_iter().partition(|a| is_global(a));
+        let each = [
+            (global, global_region(&account.partition)),
+            (regional, Some(account.region.as_str())),
+        ];
+        Some(each.map(|(actions, region)| (actions, region, probes.clone())))
     });
-    let checks = checks.map(|(actions, probes)| async move {
+    let checks = checks.flatten().filter(|(actions, ..)| !actions.is_empty());
+    let checks = checks.map(|(actions, region, probes)| async move {
+        let context = region.map(|region| {
+            vec![
+                ContextEntry::builder()
+                    .context_key_name("aws:RequestedRegion")
+                    .context_key_type(ContextKeyTypeEnum::String)
+                    .context_key_values(region)
+                    .build(),
+            ]
+        });
         let request = iam
             .simulate_principal_policy()
             .policy_source_arn(principal)
             .set_action_names(Some(actions))
-            .set_resource_arns(Some(probes.arns));
+            .set_resource_arns(Some(probes.arns))
+            .set_context_entries(context);
         let results = all(request.into_paginator().items().send(), OPERATION).await?;
-        let mut allowed: BTreeMap<String, bool> = BTreeMap::new();
+        // An action may apply to only one of the resources of its statement.
+        let mut outcomes: BTreeMap<String, Outcome> = BTreeMap::new();
         for result in &results {
-            *allowed.entry(result.eval_action_name().to_owned()).or_default() |= !is_denied(result);
+            let action = result.eval_action_name().to_owned();
+            let best = outcomes.entry(action).or_insert(Outcome::Denied);
+            *best = outcome(result).min(*best);
         }
-        let denied = allowed.into_iter().filter(|(_, allowed)| !allowed);
-        let denied = denied.map(|(action, _)| DeniedAction {
+        let denied = outcomes
+            .into_iter()
+            .filter(|(_, outcome)| *outcome != Outcome::Allowed);
+        let denied = denied.map(|(action, outcome)| DeniedAction {
             action,
+            is_certain: outcome == Outcome::Denied,
             is_for_new_resource: probes.is_for_new_resource,
         });
         Ok::<_, Error>(denied.collect::<Vec<_>>())
@@ -110,18 +136,54 @@ async fn simulate(
     Ok(try_join_all(checks).await?.into_iter().flatten().collect())
 }
 
-/// Whether an action is denied on all resources of a result, for certain: not because of a condition whose keys the simulation lacks, and
-/// not by a policy of the organization, which the simulator evaluates without the request's context.
-fn is_denied(result: &EvaluationResult) -> bool {
-    let certain =
-        |decision: &Decision, missing: &[String]| *decision != Decision::Allowed && missing.is_empty();
+/// Whether all requests for an action go to one region of the partition.
+fn is_global(action: &str) -> bool {
+    ["iam:", "route53:"].iter().any(|service| action.starts_with(service))
+}
+
+/// The value of `aws:RequestedRegion` for the global services of a partition, if it is known
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-requestedregion>).
+fn global_region(partition: &str) -> Option<&'static str> {
+    match partition {
+        "aws" => Some("us-east-1"),
+        "aws-us-gov" => Some("us-gov-west-1"),
+        _ => None,
+    }
+}
+
+/// What a simulation shows. The simulator must never refuse a caller that is allowed, and it does not know everything that IAM knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    /// The caller is allowed, or nothing is known: a condition needs keys that only the request has, or a policy of the organization
+    /// denies the action, which the simulator evaluates without the request's context
+    /// (<https://github.com/aws/aws-cli/issues/10525>).
+    Allowed,
+    /// A statement or the permissions boundary denies the action. It may have conditions.
+    Doubtful,
+    /// No statement allows the action, whatever the request.
+    Denied,
+}
+
+/// The outcome for the resource of a result that is the best for the caller.
+fn outcome(result: &EvaluationResult) -> Outcome {
     let organization = result.organizations_decision_detail();
-    let resources = result.resource_specific_results();
-    certain(result.eval_decision(), result.missing_context_values())
-        && organization.is_none_or(|detail| detail.allowed_by_organizations())
-        && resources
-            .iter()
-            .all(|result| certain(result.eval_resource_decision(), result.missing_context_values()))
+    if organization.is_some_and(|detail| !detail.allowed_by_organizations()) {
+        return Outcome::Allowed;
+    }
+    let boundary = result.permissions_boundary_decision_detail();
+    let is_bounded = boundary.is_some_and(|detail| !detail.allowed_by_permissions_boundary());
+    let of = |decision: &Decision, missing: &[String]| match decision {
+        Decision::Allowed => Outcome::Allowed,
+        _ if !missing.is_empty() => Outcome::Allowed,
+        Decision::ImplicitDeny if !is_bounded => Outcome::Denied,
+        _ => Outcome::Doubtful,
+    };
+    let resources = result.resource_specific_results().iter();
+    resources
+        .map(|result| of(result.eval_resource_decision(), result.missing_context_values()))
+        .chain([of(result.eval_decision(), result.missing_context_values())])
+        .min()
+        .unwrap_or(Outcome::Allowed)
 }
 
 /// ARNs that match the patterns of a statement; `None` if one of them matches resources that exist already and are not known.

@@ -2,7 +2,7 @@ use super::*;
 use crate::test_support::{RespondWith, config, xml_response};
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Actions whose name differs from the request's, and why they are needed.
 const INDIRECT: &[(&str, &str)] = &[
@@ -179,12 +179,7 @@ async fn denied_without(keep: impl Fn(&str) -> bool) -> Vec<DeniedAction> {
             ),
         ))
     });
-    let account = Account {
-        id: "123456789012".into(),
-        region: "eu-west-1".into(),
-        partition: "aws".into(),
-    };
-    let names = Names::new("wk".parse().unwrap());
+    let (account, names) = (account(), Names::new("wk".parse().unwrap()));
     let iam = Client::new(&config(simulator));
     denied(&iam, "arn:aws:iam::123456789012:user/me", &account, &names).await
 }
@@ -211,6 +206,7 @@ async fn missing_action_is_reported_if_its_resources_are_known() {
     ] {
         let expected = DeniedAction {
             action: action.to_owned(),
+            is_certain: true,
             is_for_new_resource,
         };
         assert_eq!(denied(action).await, [expected]);
@@ -220,26 +216,78 @@ async fn missing_action_is_reported_if_its_resources_are_known() {
 }
 
 #[test]
-fn uncertain_result_is_not_a_denial() {
-    use aws_sdk_iam::types::{OrganizationsDecisionDetail, ResourceSpecificResult};
+fn only_an_implicit_deny_without_conditions_is_a_denial() {
+    use aws_sdk_iam::types::{
+        OrganizationsDecisionDetail, PermissionsBoundaryDecisionDetail, ResourceSpecificResult,
+    };
     let result = || {
         EvaluationResult::builder()
             .eval_action_name("a:B")
             .eval_decision(Decision::ImplicitDeny)
     };
-    assert!(is_denied(&result().build().unwrap()));
+    assert_eq!(outcome(&result().build().unwrap()), Outcome::Denied);
     let explicit = result().eval_decision(Decision::ExplicitDeny);
-    assert!(is_denied(&explicit.build().unwrap()));
+    assert_eq!(outcome(&explicit.build().unwrap()), Outcome::Doubtful);
+    let boundary = PermissionsBoundaryDecisionDetail::builder().allowed_by_permissions_boundary(false);
+    let boundary = result().permissions_boundary_decision_detail(boundary.build());
+    assert_eq!(outcome(&boundary.build().unwrap()), Outcome::Doubtful);
     let conditional = result().missing_context_values("aws:SourceVpc");
-    assert!(!is_denied(&conditional.build().unwrap()));
+    assert_eq!(outcome(&conditional.build().unwrap()), Outcome::Allowed);
     let organization = OrganizationsDecisionDetail::builder().allowed_by_organizations(false);
     let organization = result().organizations_decision_detail(organization.build());
-    assert!(!is_denied(&organization.build().unwrap()));
-    let resource = ResourceSpecificResult::builder()
-        .eval_resource_name("arn")
-        .eval_resource_decision(Decision::Allowed);
-    let resource = result().resource_specific_results(resource.build().unwrap());
-    assert!(!is_denied(&resource.build().unwrap()));
+    assert_eq!(outcome(&organization.build().unwrap()), Outcome::Allowed);
+    for (decision, expected) in [
+        (Decision::Allowed, Outcome::Allowed),
+        (Decision::ExplicitDeny, Outcome::Doubtful),
+        (Decision::ImplicitDeny, Outcome::Denied),
+    ] {
+        let resource = ResourceSpecificResult::builder()
+            .eval_resource_name("arn")
+            .eval_resource_decision(decision);
+        let resource = result().resource_specific_results(resource.build().unwrap());
+        assert_eq!(outcome(&resource.build().unwrap()), expected);
+    }
+}
+
+#[tokio::test]
+async fn simulation_has_the_region_of_each_request() {
+    let regions = Arc::new(Mutex::new(BTreeMap::new()));
+    let simulator = {
+        let regions = Arc::clone(&regions);
+        RespondWith(move |form: BTreeMap<String, String>| {
+            assert_eq!(form["ContextEntries.member.1.ContextKeyName"], "aws:RequestedRegion");
+            let region = &form["ContextEntries.member.1.ContextKeyValues.member.1"];
+            let actions = form.iter().filter(|(key, _)| key.starts_with("ActionNames."));
+            let mut regions = regions.lock().unwrap();
+            regions.extend(actions.map(|(_, action)| (action.clone(), region.clone())));
+            Some(xml_response(
+                200,
+                "<SimulatePrincipalPolicyResponse><SimulatePrincipalPolicyResult><IsTruncated>false</IsTruncated>\
+                 </SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>",
+            ))
+        })
+    };
+    let (account, names) = (account(), Names::new("wk".parse().unwrap()));
+    let iam = Client::new(&config(simulator));
+    let denied = denied(&iam, "arn:aws:iam::123456789012:user/me", &account, &names).await;
+    assert_eq!(denied, []);
+    let regions = regions.lock().unwrap();
+    for (action, region) in [
+        ("iam:ListRoles", "us-east-1"),
+        ("iam:CreateRole", "us-east-1"),
+        ("ec2:DescribeVpcs", "eu-west-1"),
+        ("lambda:CreateFunction", "eu-west-1"),
+    ] {
+        assert_eq!(regions.get(action).map(String::as_str), Some(region), "{action}");
+    }
+}
+
+fn account() -> Account {
+    Account {
+        id: "123456789012".into(),
+        region: "eu-west-1".into(),
+        partition: "aws".into(),
+    }
 }
 
 /// The lab's tests prove for every recorded call that no action is missing.

@@ -62,6 +62,9 @@ pub(crate) struct Import {
     /// Do not verify the username and password with Weka first
     #[arg(long)]
     pub(super) no_verify: bool,
+    /// Do not check the permissions of the AWS credentials first
+    #[arg(long)]
+    pub(super) no_permission_check: bool,
     /// Weka cores, for an instance type that wekactl does not know; requires --compute-memory
     #[arg(long, value_name = "compute=N,frontend=N,drive=N")]
     cores: Option<String>,

@@ -26,7 +26,14 @@ pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) 
     let password = password::read(&arguments.login, printer)?;
     let session = connect.connect().await?;
     let names = Names::new(request.cluster.clone());
-    let observation = observe::observe(&session, &names, &request, &arguments.instance_ids).await?;
+    let observation = observe::observe(
+        &session,
+        &names,
+        &request,
+        &arguments.instance_ids,
+        !arguments.no_permission_check,
+    )
+    .await?;
     let credentials = (arguments.login.username.as_str(), &password);
     let check = if arguments.no_verify {
         Check {
@@ -48,7 +55,16 @@ pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) 
             "The username and password were not verified with Weka: {reason}."
         ));
     }
-    let question = format!("Import cluster {} with this plan?", names.cluster());
+    let doubts = if observation.doubtful.is_empty() {
+        ""
+    } else {
+        printer.warn(&format!(
+            "IAM's policy simulator denies {} to the AWS credentials: a policy with conditions may allow them",
+            observation.doubtful.join(", ")
+        ));
+        ", although permissions may be missing"
+    };
+    let question = format!("Import cluster {} with this plan{doubts}?", names.cluster());
     let cloud = Cloud {
         clients: session.clients,
         account: observation.account,

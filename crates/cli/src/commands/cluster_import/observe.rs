@@ -16,8 +16,10 @@ pub(super) struct Observation {
     pub(super) observed: Observed,
     /// Name of the hosted zone `--dns-zone-id`, if it exists.
     pub(super) zone: Option<String>,
-    /// Required actions that the caller may not call.
+    /// Required actions that no policy of the caller allows.
     pub(super) denied: Vec<String>,
+    /// Required actions that the caller may not call according to IAM's simulator, which may be wrong.
+    pub(super) doubtful: Vec<String>,
 }
 
 /// Discovers the cluster and reads the actual resources concurrently: most are found by the cluster's name alone.
@@ -26,6 +28,7 @@ pub(super) async fn observe(
     names: &Names,
     request: &ImportRequest,
     ids: &[String],
+    check_permissions: bool,
 ) -> Result<Observation, Failure> {
     let failed = |error: aws::Error| Failure::aws("reading the state of the account", &error);
     let inventory = Inventory::new(&session.clients, names, &session.region);
@@ -71,6 +74,9 @@ pub(super) async fn observe(
         let observed = observe::observe(&inventory, &by_name);
         let denied = async {
             let (caller, account) = tokio::try_join!(inventory.caller_arn(), inventory.account())?;
+            if !check_permissions {
+                return Ok(Vec::new());
+            }
             Ok(permissions::denied(&session.clients.iam, caller, account, names).await)
         };
         let (observed, denied) = tokio::join!(observed, denied);
@@ -88,10 +94,12 @@ pub(super) async fn observe(
     let account = inventory.account().await.map_err(failed)?.clone();
     let is_new = observed.is_empty();
     observed.extend(more);
-    let denied = denied
+    let (denied, doubtful): (Vec<_>, Vec<_>) = denied
         .into_iter()
-        .filter(|denied| is_new || !denied.is_for_new_resource);
-    let denied = denied.map(|denied| denied.action).collect();
+        .filter(|denied| is_new || !denied.is_for_new_resource)
+        .partition(|denied| denied.is_certain);
+    let [denied, doubtful] =
+        [denied, doubtful].map(|list| list.into_iter().map(|denied| denied.action).collect());
     let mut groups = vec![HostGroup::Backends];
     if request.clients && !discovered.of_group(HostGroup::Clients).is_empty() {
         groups.push(HostGroup::Clients);
@@ -110,5 +118,6 @@ pub(super) async fn observe(
         observed,
         zone,
         denied,
+        doubtful,
     })
 }

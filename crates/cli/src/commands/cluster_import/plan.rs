@@ -29,7 +29,7 @@ pub(super) fn plan(
     errors.extend(check.unsupported.as_ref().map(ToString::to_string));
     if !observation.denied.is_empty() {
         errors.push(format!(
-            "the AWS credentials lack permission for {}; docs/permissions.md has the full policy",
+            "the AWS credentials lack permission for {}; docs/permissions.md has the full policy; use --no-permission-check to import anyway",
             observation.denied.join(", ")
         ));
     }
