@@ -305,7 +305,12 @@ impl Build<'_> {
             role: Value::Of(role, Output::Arn),
             other_targets: Vec::new(),
         };
-        let depends_on = [role, ResourceId::StateMachine(group)];
+        // A run that sees only some of the imported instances could act on them: the schedule starts last.
+        let depends_on = [
+            role,
+            ResourceId::StateMachine(group),
+            ResourceId::AttachedInstances(group),
+        ];
         self.resource(ResourceId::Rule(group), self.names.rule(group), body, &depends_on)
     }
 
@@ -337,7 +342,6 @@ impl Build<'_> {
             ResourceId::LaunchTemplate(group),
             ResourceId::InvokePermission(group),
             ResourceId::StateMachine(group),
-            ResourceId::Rule(group),
             ResourceId::SettingsItem,
         ];
         if self.request.credentials.is_some() {

@@ -242,6 +242,17 @@ fn without_clients_the_other_resources_are_the_same() {
 }
 
 #[test]
+fn schedule_starts_after_the_instances_are_attached() {
+    let resources = resources(&full());
+    for group in HostGroup::ALL {
+        let rule = find(&resources, ResourceId::Rule(group));
+        assert!(rule.depends_on.contains(&ResourceId::AttachedInstances(group)));
+        let before = |resource: &&Desired| resource.depends_on.contains(&rule.id);
+        assert_eq!(resources.iter().find(before), None);
+    }
+}
+
+#[test]
 fn without_credentials_the_item_is_unchanged() {
     let resources = resources_with(&settings(), None);
     assert!(!ids(&resources).contains(&ResourceId::Credentials));
