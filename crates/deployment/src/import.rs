@@ -22,6 +22,7 @@ use crate::actual::ActualResource;
 use crate::desired::instance_tags;
 use crate::id::ResourceId;
 use crate::names::{ClusterName, HostGroup, Names};
+use crate::policy::is_policy_of;
 use crate::resource::{AttachedInstances, Body, PreparedInstances};
 use crate::settings::{GroupSettings, Settings};
 use crate::tags::Tags;
@@ -109,6 +110,14 @@ impl Settings {
         if request.dns_alias.is_some() != request.dns_zone_id.is_some() {
             errors.push(ImportError::HalfAnAlias);
         }
+        if let Some(boundary) = &request.permissions_boundary
+            && !is_policy_of(boundary, account)
+        {
+            errors.push(ImportError::ForeignBoundary {
+                boundary: boundary.clone(),
+                account: account.id.clone(),
+            });
+        }
         if found.classic_load_balancers.len() > 1 {
             errors.push(ImportError::SeveralClassicLoadBalancers(
                 found.classic_load_balancers.clone(),
@@ -172,6 +181,10 @@ impl Settings {
             classic_load_balancer: found.classic_load_balancers.first().cloned(),
             backends,
             clients,
+            permissions_boundary: request
+                .permissions_boundary
+                .clone()
+                .or_else(|| stored.and_then(|stored| stored.permissions_boundary.clone())),
             client_mounts: match stored {
                 Some(stored) if request.client_mounts.is_empty() => stored.client_mounts.clone(),
                 _ => request.client_mounts.clone(),

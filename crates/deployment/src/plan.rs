@@ -160,6 +160,7 @@ impl Plan {
         mut observed: Observed,
     ) -> Result<Self, Vec<Conflict>> {
         keep_seal_keys(&mut desired, &observed);
+        keep_boundaries(&mut desired, &observed);
         let mut plan = Self::default();
         for (&id, actual) in &observed {
             plan.outputs.add(id, actual.outputs.iter().cloned());
@@ -265,6 +266,18 @@ fn keep_seal_keys(desired: &mut [Desired], observed: &Observed) {
             {
                 function.seal_key = Some(key.clone());
             }
+        }
+    }
+}
+
+/// A boundary that an administrator has set limits a role: only another boundary replaces it.
+fn keep_boundaries(desired: &mut [Desired], observed: &Observed) {
+    for resource in desired {
+        if let Body::Role(role) = &mut resource.body
+            && role.permissions_boundary.is_none()
+            && let Some(Body::Role(actual)) = observed.get(&resource.id).map(|actual| &actual.body)
+        {
+            role.permissions_boundary.clone_from(&actual.permissions_boundary);
         }
     }
 }

@@ -109,6 +109,33 @@ impl Policy {
     }
 }
 
+/// Whether a text is the ARN of an IAM policy.
+pub fn is_policy_arn(text: &str) -> bool {
+    let Some((head, name)) = text.split_once(":policy/") else {
+        return false;
+    };
+    let ["arn", partition, "iam", "", account] = head.split(':').collect::<Vec<_>>()[..] else {
+        return false;
+    };
+    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_/-".contains(&byte);
+    partition.starts_with("aws")
+        && (is_account || account == AWS_ACCOUNT)
+        && !name.is_empty()
+        && !name.ends_with('/')
+        && name.bytes().all(is_name)
+}
+
+/// The account in the ARN of a policy that AWS manages.
+const AWS_ACCOUNT: &str = "aws";
+
+/// Whether a role of this account may have the policy: it is one of the account, or AWS's own.
+pub fn is_policy_of(arn: &str, account: &Account) -> bool {
+    [account.id.as_str(), AWS_ACCOUNT]
+        .iter()
+        .any(|owner| arn.starts_with(&format!("arn:{}:iam::{owner}:policy/", account.partition)))
+}
+
 fn allow(actions: &[&str], resources: impl IntoIterator<Item = Value>) -> Statement {
     Statement {
         effect: "Allow".to_owned(),
@@ -329,5 +356,26 @@ mod tests {
         assert_eq!(Policy::parse(shortened).unwrap(), policy);
         let widened = shortened.replace("\"Effect\"", "\"NotPrincipal\":\"x\",\"Effect\"");
         assert_ne!(Policy::parse(&widened).unwrap(), policy);
+    }
+
+    #[test]
+    fn policy_arns_are_recognized() {
+        for (arn, valid, usable) in [
+            ("arn:aws:iam::123456789012:policy/limit", true, true),
+            ("arn:aws:iam::123456789012:policy/path/to/limit", true, true),
+            ("arn:aws:iam::aws:policy/PowerUserAccess", true, true),
+            ("arn:aws:iam::210987654321:policy/limit", true, false),
+            ("arn:aws-cn:iam::123456789012:policy/limit", true, false),
+            ("arn:aws:iam::123456789012:role/limit", false, false),
+            ("arn:aws:iam::1234:policy/limit", false, false),
+            ("arn:aws:iam:eu-west-1:123456789012:policy/limit", false, false),
+            ("arn:aws:iam::123456789012:policy/", false, true),
+            ("arn:aws:iam::123456789012:policy/a b", false, true),
+            ("limit", false, false),
+            ("", false, false),
+        ] {
+            assert_eq!(is_policy_arn(arn), valid, "{arn}");
+            assert_eq!(is_policy_of(arn, &account()), usable, "{arn}");
+        }
     }
 }

@@ -68,6 +68,9 @@ pub struct Settings {
     /// The stack's classic load balancer. wekactl 1.x does not know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classic_load_balancer: Option<String>,
+    /// The permissions boundary of the created roles, as given with `--permissions-boundary`. wekactl 1.x does not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions_boundary: Option<String>,
     #[serde(flatten)]
     pub(crate) other: Map<String, Json>,
 }

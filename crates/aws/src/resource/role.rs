@@ -37,6 +37,9 @@ impl Observe for Role {
                 permissions: document(&policies.ours),
                 other_policies: policies.others,
                 attached_policies: policies.attached,
+                permissions_boundary: role
+                    .permissions_boundary()
+                    .and_then(|boundary| boundary.permissions_boundary_arn().map(str::to_owned)),
             },
             tags: Some(tags_from(role.tags(), |tag| (Some(tag.key()), Some(tag.value())))),
             outputs: vec![(Output::Arn, role.arn().to_owned())],
@@ -55,6 +58,7 @@ impl Resource for Role {
             .role_name(target.name)
             .path(cloud.names.role_path())
             .assume_role_policy_document(self.trust.document())
+            .set_permissions_boundary(self.permissions_boundary.clone())
             .set_tags(Some(tags(target.tags())?))
             .send()
             .await
@@ -71,6 +75,14 @@ impl Resource for Role {
         current: &Actual<Self>,
     ) -> Result<Outputs> {
         let iam = &cloud.clients.iam;
+        // A policy of the organization may deny every other change of a role without its boundary.
+        if let Some(boundary) = &self.permissions_boundary
+            && self.permissions_boundary != current.body.permissions_boundary
+        {
+            let request = iam.put_role_permissions_boundary().role_name(target.name);
+            let request = request.permissions_boundary(boundary);
+            request.send().await.context("iam PutRolePermissionsBoundary")?;
+        }
         if self.permissions != current.body.permissions {
             put_policy(cloud, target, &self.permissions).await?;
         }

@@ -127,8 +127,9 @@ async fn reverts(drifts: for<'a> fn(&'a Clients, &'a Ids) -> Vec<Drift<'a>>) {
         .id()
         .trim_start_matches("/hostedzone/");
     let tags = ["-t", "env=prod", "-t", "team=storage"];
-    lab.import(&[&tags[..], &["-l", "weka.example.com", "-z", zone]].concat())
-        .ok();
+    let boundary = ["--permissions-boundary", "arn:aws:iam::123456789012:policy/limit"];
+    let alias = ["-l", "weka.example.com", "-z", zone];
+    lab.import(&[&tags[..], &boundary, &alias].concat()).ok();
     let before = lab::dump(&lab.moto).unwrap();
     let api = before["apigateway"][0]["api"]["id"].as_str().unwrap();
     let resources = aws

@@ -50,6 +50,8 @@ fn invalid_arguments_are_reported_together_before_any_aws_call() {
             "instance-1",
             "--image-id",
             "image-1",
+            "--permissions-boundary",
+            "limit",
         ],
         64,
         &[
@@ -62,6 +64,7 @@ fn invalid_arguments_are_reported_together_before_any_aws_call() {
             "--cores and --compute-memory require each other",
             "'instance-1' is not an instance ID",
             "--image-id: 'image-1' is not an AMI ID",
+            "--permissions-boundary: 'limit' is not the ARN of a policy",
         ],
     );
     refused(

@@ -99,6 +99,7 @@ impl Build<'_> {
             permissions,
             other_policies: Vec::new(),
             attached_policies: Vec::new(),
+            permissions_boundary: self.settings().permissions_boundary.clone(),
         };
         let depends_on: &[ResourceId] = match role_use {
             RoleUse::Function(FunctionType::Join | FunctionType::Fetch | FunctionType::Scale) => {

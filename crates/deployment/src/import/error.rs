@@ -80,6 +80,11 @@ pub enum ImportError {
         "instance {0} has no instance profile: new instances need the instance profile that Weka's stack creates"
     )]
     NoInstanceProfile(String),
+    /// IAM would refuse the creation of the roles.
+    #[error(
+        "--permissions-boundary {boundary} is not a policy of account {account} or of AWS in its partition: use one that is"
+    )]
+    ForeignBoundary { boundary: String, account: String },
     /// One option is given without the other.
     #[error("--dns-alias and --dns-zone-id require each other: use both or neither")]
     HalfAnAlias,

@@ -33,6 +33,8 @@ pub struct ImportRequest {
     pub image_id: Option<String>,
     /// `--http-tokens`: the IMDS token mode of new instances, `optional` or `required`.
     pub http_tokens: String,
+    /// `--permissions-boundary`: the ARN of a policy; `None` for that of an earlier import.
+    pub permissions_boundary: Option<String>,
     /// The version of wekactl.
     pub build_version: String,
 }

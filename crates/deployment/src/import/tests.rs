@@ -23,6 +23,7 @@ pub(super) fn request() -> ImportRequest {
         client_mounts: Vec::new(),
         profile: None,
         image_id: None,
+        permissions_boundary: None,
         http_tokens: "required".into(),
         build_version: "2.0.0".into(),
     }
@@ -255,7 +256,12 @@ fn mounts_of_clients_are_those_of_the_last_import_that_names_some() {
 
 #[test]
 fn settings_of_an_earlier_import_are_kept() {
-    let mut stored = import(&request(), &good(2));
+    let bounded = ImportRequest {
+        permissions_boundary: Some("arn:aws:iam::123456789012:policy/limit".into()),
+        ..request()
+    };
+    let mut stored = import(&bounded, &good(2));
+    assert_eq!(stored.permissions_boundary, bounded.permissions_boundary);
     stored.backends.max_size = 70;
     stored.additional_subnet = "subnet-b2".into();
     stored.other.insert("Future".into(), true.into());

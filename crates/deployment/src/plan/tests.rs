@@ -403,3 +403,37 @@ fn only_untagged_log_groups_of_functions_are_adopted() {
         );
     }
 }
+
+#[test]
+fn boundary_of_an_administrator_is_kept_and_that_of_the_settings_is_restored() {
+    let id = ResourceId::Role(HostGroup::Backends, crate::RoleUse::Rule);
+    let bounded = |settings: &Settings, arn: Option<&str>| {
+        let desired = resources(settings);
+        let mut observed = created(&desired);
+        let Body::Role(role) = &mut observed.get_mut(&id).unwrap().body else {
+            panic!("{id:?}")
+        };
+        role.permissions_boundary = arn.map(str::to_owned);
+        let steps = plan(desired, observed).steps.into_iter();
+        let updates = steps.filter_map(|step| match step.action {
+            Action::Update { changes, .. } => Some((step.id.resource(), changes)),
+            _ => None,
+        });
+        updates.collect::<Vec<_>>()
+    };
+    let own = "arn:aws:iam::123456789012:policy/own";
+    assert_eq!(bounded(&full(), Some("arn:aws:iam::123456789012:policy/admin")), []);
+    let settings = Settings {
+        permissions_boundary: Some(own.to_owned()),
+        ..full()
+    };
+    assert_eq!(bounded(&settings, Some(own)), []);
+    for other in [None, Some("arn:aws:iam::123456789012:policy/admin")] {
+        let change = Change {
+            field: "permissions_boundary".to_owned(),
+            from: json!(other),
+            to: json!(own),
+        };
+        assert_eq!(bounded(&settings, other), [(id, vec![change])]);
+    }
+}

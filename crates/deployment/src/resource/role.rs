@@ -15,6 +15,9 @@ pub struct Role {
     pub other_policies: Vec<String>,
     /// ARNs of attached managed policies.
     pub attached_policies: Vec<String>,
+    /// The ARN of the policy that limits what the role may do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permissions_boundary: Option<String>,
 }
 
 impl Resolve for Role {

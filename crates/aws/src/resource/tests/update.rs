@@ -39,20 +39,26 @@ async fn operations(id: ResourceId, name: &str, from: Body, to: Body, responses:
 }
 
 #[tokio::test]
-async fn role_gets_its_policy_before_other_policies_are_removed() {
+async fn role_gets_its_boundary_first_and_its_policy_before_other_policies_are_removed() {
     let role = |permissions: &str, others: &[&str], attached: &[&str]| Role {
         trust: Policy::empty(),
         permissions: Policy::parse(permissions).unwrap(),
         other_policies: others.iter().map(|&name| name.to_owned()).collect(),
         attached_policies: attached.iter().map(|&arn| arn.to_owned()).collect(),
+        permissions_boundary: attached.is_empty().then(|| "arn:boundary".to_owned()),
     };
     let (old, new) = (
         r#"{"Version":"2012-10-17","Statement":[]}"#,
         r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"a:B","Resource":"c"}]}"#,
     );
-    let responses: Vec<_> = ["PutRolePolicy", "DeleteRolePolicy", "DetachRolePolicy"]
-        .map(|operation| (operation, 200, xml(operation, "")))
-        .into();
+    let responses: Vec<_> = [
+        "PutRolePermissionsBoundary",
+        "PutRolePolicy",
+        "DeleteRolePolicy",
+        "DetachRolePolicy",
+    ]
+    .map(|operation| (operation, 200, xml(operation, "")))
+    .into();
     let mut operations = operations(
         ResourceId::Role(GROUP, RoleUse::Rule),
         "r",
@@ -61,6 +67,7 @@ async fn role_gets_its_policy_before_other_policies_are_removed() {
         &responses,
     )
     .await;
+    assert_eq!(operations.remove(0), "PutRolePermissionsBoundary");
     assert_eq!(operations.remove(0), "PutRolePolicy");
     operations.sort();
     assert_eq!(

@@ -5,6 +5,7 @@ use crate::flags::{ClusterFlag, DryRunFlags, LoginFlags, PackageFlag, YesFlag};
 use crate::weka_ca;
 use clap::Args;
 use deployment::import::ImportRequest;
+use deployment::policy::is_policy_arn;
 use deployment::{ClusterName, HostName, Tags};
 use instances::{ClientMount, ComputeMemory, Cores, Profile};
 use std::path::PathBuf;
@@ -62,6 +63,9 @@ pub(crate) struct Import {
     /// Do not verify the username and password with Weka first
     #[arg(long)]
     pub(super) no_verify: bool,
+    /// Permissions boundary of the created roles. If it is omitted, an earlier import's is kept
+    #[arg(long, value_name = "ARN")]
+    permissions_boundary: Option<String>,
     /// Do not check the permissions of the AWS credentials first
     #[arg(long)]
     pub(super) no_permission_check: bool,
@@ -155,6 +159,11 @@ impl Import {
                 "--image-id: '{id}' is not an AMI ID: use an ID like ami-0123456789abcdef0"
             ));
         }
+        if let Some(arn) = self.permissions_boundary.as_deref().filter(|arn| !is_policy_arn(arn)) {
+            errors.push(format!(
+                "--permissions-boundary: '{arn}' is not the ARN of a policy: use an ARN like arn:aws:iam::123456789012:policy/NAME"
+            ));
+        }
         let (Some(cluster), true) = (cluster, errors.is_empty()) else {
             return Err(Failure::all(USAGE, errors));
         };
@@ -176,6 +185,7 @@ impl Import {
             client_mounts,
             profile,
             image_id: self.image_id.clone(),
+            permissions_boundary: self.permissions_boundary.clone(),
             http_tokens: self.http_tokens.clone(),
             build_version: env!("CARGO_PKG_VERSION").to_owned(),
         })

@@ -14,6 +14,12 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
     vec![
         drift(
             "IAM role",
+            &["permissions_boundary"],
+            &["iam PutRolePermissionsBoundary"],
+            iam.delete_role_permissions_boundary().role_name(role).send(),
+        ),
+        drift(
+            "IAM role",
             &["permissions.Statement"],
             &["iam PutRolePolicy"],
             iam.put_role_policy()

@@ -206,6 +206,13 @@ const CASES: &[Case] = &[
         |_, found| drop(found.network.dedicated_vpcs.insert("vpc-1".into())),
     ),
     (
+        "--permissions-boundary arn:aws:iam::210987654321:policy/limit is not a policy of account 123456789012 or of AWS in \
+         its partition: use one that is",
+        |request, _| {
+            request.permissions_boundary = Some("arn:aws:iam::210987654321:policy/limit".into());
+        },
+    ),
+    (
         "the stack has several classic load balancers (wk-elb, second): wekactl attaches one",
         |_, found| {
             found.classic_load_balancers.push("second".into());
