@@ -142,7 +142,9 @@ async fn simulate(
 
 /// Whether all requests for an action go to one region of the partition.
 fn is_global(action: &str) -> bool {
-    ["iam:", "route53:"].iter().any(|service| action.starts_with(service))
+    ["iam:", "route53:"]
+        .iter()
+        .any(|service| action.starts_with(service))
 }
 
 /// The value of `aws:RequestedRegion` for the global services of a partition, if it is known

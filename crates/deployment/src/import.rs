@@ -145,13 +145,16 @@ impl Settings {
                 .second_subnet(&backends.subnet, &vpc_id, wanted.as_deref()),
         };
         let additional_subnet = additional.map_err(|error| errors.push(error)).unwrap_or_default();
-        if request.private_subnet {
-            errors.extend(found.network.check_private_api(
+        errors.extend(if request.private_subnet {
+            found.network.check_private_api(
                 &account.region,
                 &vpc_id,
+                &backends.subnet,
                 &backends.security_groups_ids,
-            ));
-        }
+            )
+        } else {
+            found.network.check_regional_api(&account.region, &vpc_id)
+        });
         if request.use_dynamodb_endpoint {
             errors.extend(
                 found

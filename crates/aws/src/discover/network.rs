@@ -50,7 +50,6 @@ pub(super) async fn network(clients: &Clients, vpcs: &BTreeSet<String>) -> Resul
     let dedicated_vpcs = dedicated
         .filter_map(|vpc| vpc.vpc_id().map(str::to_owned))
         .collect();
-    let cidrs = vpcs.into_iter().filter_map(|vpc| vpc.cidr_block);
     Ok(Network {
         subnets: subnets
             .into_iter()
@@ -58,6 +57,7 @@ pub(super) async fn network(clients: &Clients, vpcs: &BTreeSet<String>) -> Resul
                 id: text(subnet.subnet_id),
                 vpc: text(subnet.vpc_id),
                 zone: text(subnet.availability_zone),
+                cidr: text(subnet.cidr_block),
             })
             .collect(),
         route_tables: tables
@@ -78,7 +78,6 @@ pub(super) async fn network(clients: &Clients, vpcs: &BTreeSet<String>) -> Resul
             })
             .collect(),
         endpoints,
-        cidrs: cidrs.collect(),
         dedicated_vpcs,
     })
 }
@@ -119,13 +118,14 @@ async fn endpoints(clients: &Clients, filter: &Filter) -> Result<Vec<Endpoint>> 
                     .state
                     .map(|state| state.as_str().to_owned())
                     .unwrap_or_default(),
+                private_dns: endpoint.private_dns_enabled == Some(true),
                 route_tables: endpoint.route_table_ids.unwrap_or_default().into_iter().collect(),
             }
         })
         .collect())
 }
 
-/// The sources from which each security group allows HTTPS: address ranges and other groups.
+/// The sources from which each security group allows HTTPS: address ranges, prefix lists and other groups.
 async fn https_sources(clients: &Clients, groups: Vec<String>) -> Result<BTreeMap<String, BTreeSet<String>>> {
     const HTTPS: i32 = 443;
     if groups.is_empty() {
@@ -154,7 +154,13 @@ async fn https_sources(clients: &Clients, groups: Vec<String>) -> Result<BTreeMa
                     .user_id_group_pairs()
                     .iter()
                     .filter_map(|pair| pair.group_id());
-                ranges.chain(groups).map(str::to_owned).collect::<Vec<_>>()
+                let lists = rule.prefix_list_ids().iter();
+                let lists = lists.filter_map(|list| list.prefix_list_id());
+                ranges
+                    .chain(lists)
+                    .chain(groups)
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
             });
             (group.group_id().unwrap_or_default().to_owned(), sources.collect())
         })

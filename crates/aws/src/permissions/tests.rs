@@ -255,7 +255,10 @@ async fn simulation_has_the_region_of_each_request() {
     let simulator = {
         let regions = Arc::clone(&regions);
         RespondWith(move |form: BTreeMap<String, String>| {
-            assert_eq!(form["ContextEntries.member.1.ContextKeyName"], "aws:RequestedRegion");
+            assert_eq!(
+                form["ContextEntries.member.1.ContextKeyName"],
+                "aws:RequestedRegion"
+            );
             let region = &form["ContextEntries.member.1.ContextKeyValues.member.1"];
             let actions = form.iter().filter(|(key, _)| key.starts_with("ActionNames."));
             let mut regions = regions.lock().unwrap();

@@ -44,11 +44,15 @@ async fn private_api_accepts_only_its_vpc_and_its_drift_is_reverted() {
     request
         .service_name("com.amazonaws.eu-west-1.execute-api")
         .vpc_endpoint_type("Interface".into())
+        .private_dns_enabled(true)
         .subnet_ids(&stack.subnets[0])
         .security_group_ids(&stack.security_group)
         .send()
         .await
         .unwrap();
+    lab.import(&[])
+        .fails(1)
+        .shows("has a private DNS name for execute-api");
     lab.import(&["--private-subnet"]).ok();
     let dump = lab::dump(&lab.moto).unwrap();
     let api = &dump["apigateway"][0]["api"];

@@ -120,6 +120,11 @@ pub enum ImportError {
         vpc: String,
         missing: String,
     },
+    /// New instances could not reach the regional API.
+    #[error(
+        "{endpoint} in {vpc} has a private DNS name for execute-api, so new instances could not reach a regional join API: use --private-subnet, or remove the name with `aws ec2 modify-vpc-endpoint --no-private-dns-enabled --vpc-endpoint-id {endpoint}`"
+    )]
+    RegionalApiUnreachable { endpoint: String, vpc: String },
     /// The scale function could not read the table.
     #[error("--use-dynamodb-endpoint needs an endpoint for {service} in {vpc}: {missing}")]
     NoDynamoDbEndpoint {

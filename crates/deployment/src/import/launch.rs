@@ -33,7 +33,11 @@ pub(super) fn check_launch(
             }),
         ),
     }
-    if let Some(key) = first.key_name.as_ref().filter(|key| !found.key_pairs.contains(*key)) {
+    if let Some(key) = first
+        .key_name
+        .as_ref()
+        .filter(|key| !found.key_pairs.contains(*key))
+    {
         errors.push(ImportError::NoKeyPair {
             group,
             key: key.clone(),

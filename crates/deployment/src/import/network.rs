@@ -1,4 +1,5 @@
 use super::error::ImportError;
+use ipnet::Ipv4Net;
 use std::collections::BTreeSet;
 
 /// The network of a VPC.
@@ -7,8 +8,6 @@ pub struct Network {
     pub subnets: Vec<Subnet>,
     pub route_tables: Vec<RouteTable>,
     pub endpoints: Vec<Endpoint>,
-    /// Address ranges of the VPC.
-    pub cidrs: Vec<String>,
     /// VPCs whose instances are dedicated by default.
     pub dedicated_vpcs: BTreeSet<String>,
 }
@@ -19,6 +18,8 @@ pub struct Subnet {
     pub vpc: String,
     /// Availability zone.
     pub zone: String,
+    /// The IPv4 addresses: `10.0.1.0/24`.
+    pub cidr: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,7 +45,9 @@ pub struct Endpoint {
     pub state: String,
     /// Route tables of a gateway endpoint.
     pub route_tables: BTreeSet<String>,
-    /// Address ranges and security groups from which an interface endpoint allows HTTPS.
+    /// Whether it resolves the service's public name in the VPC.
+    pub private_dns: bool,
+    /// Address ranges, prefix lists and security groups from which an interface endpoint allows HTTPS.
     pub https_from: BTreeSet<String>,
 }
 
@@ -103,33 +106,64 @@ impl Network {
             })
     }
 
-    /// An error if a private API lacks an interface endpoint that is open to the backends' security groups or the whole VPC.
+    /// An error if new instances in the subnet could not reach a private API: it needs an interface endpoint with private DNS, which
+    /// resolves the API's name, and which is open to the subnet or to one of the backends' security groups.
     pub(super) fn check_private_api(
         &self,
         region: &str,
         vpc: &str,
+        subnet: &str,
         groups: &[String],
     ) -> Option<ImportError> {
-        let is_open = |endpoint: &Endpoint| {
-            groups.iter().all(|group| endpoint.https_from.contains(group))
-                || self.cidrs.iter().all(|cidr| endpoint.https_from.contains(cidr))
-                || endpoint.https_from.contains("0.0.0.0/0")
-        };
-        let (service, found) = self.endpoints_of(region, vpc, "execute-api", &["Interface"]);
-        let missing = match found.as_slice() {
-            [] => "there is none; create it (VPC > Endpoints)".to_owned(),
-            found if found.iter().any(|endpoint| is_open(endpoint)) => return None,
-            found => format!(
-                "{} does not let port 443 in from {} or the whole VPC; allow it in its security groups",
-                found.iter().map(|e| e.id.as_str()).collect::<Vec<_>>().join(", "),
+        let (service, found) = self.api_endpoints(region, vpc);
+        let missing = match found.iter().find(|endpoint| endpoint.private_dns) {
+            Some(endpoint) if self.is_open(endpoint, subnet, groups) => return None,
+            Some(Endpoint { id, .. }) => format!(
+                "{id} does not let port 443 in from {} or {subnet}; allow it in its security groups",
                 groups.join(", ")
             ),
+            None => match found.first() {
+                Some(Endpoint { id, .. }) => format!(
+                    "{id} has no private DNS name, so the name of the API cannot be resolved; set it with `aws ec2 modify-vpc-endpoint --private-dns-enabled --vpc-endpoint-id {id}`"
+                ),
+                None => "there is none; create it (VPC > Endpoints)".to_owned(),
+            },
         };
         Some(ImportError::NoApiEndpoint {
             service,
             vpc: vpc.to_owned(),
             missing,
         })
+    }
+
+    /// An error if new instances could not reach a regional API: an endpoint with private DNS resolves the names of all APIs of the
+    /// region to itself, and answers with 403 for one that is not private
+    /// (<https://repost.aws/knowledge-center/api-gateway-vpc-connections>).
+    pub(super) fn check_regional_api(&self, region: &str, vpc: &str) -> Option<ImportError> {
+        let (_, found) = self.api_endpoints(region, vpc);
+        let endpoint = found.into_iter().find(|endpoint| endpoint.private_dns)?;
+        Some(ImportError::RegionalApiUnreachable {
+            endpoint: endpoint.id.clone(),
+            vpc: vpc.to_owned(),
+        })
+    }
+
+    fn api_endpoints(&self, region: &str, vpc: &str) -> (String, Vec<&Endpoint>) {
+        self.endpoints_of(region, vpc, "execute-api", &["Interface"])
+    }
+
+    /// Whether an endpoint lets HTTPS in from instances in the subnet with these security groups. What a prefix list contains is not
+    /// known, so it counts as open.
+    fn is_open(&self, endpoint: &Endpoint, subnet: &str, groups: &[String]) -> bool {
+        let subnet = self.subnets.iter().find(|other| other.id == subnet);
+        let addresses: Option<Ipv4Net> = subnet.and_then(|subnet| subnet.cidr.parse().ok());
+        endpoint
+            .https_from
+            .iter()
+            .any(|source| match source.parse::<Ipv4Net>() {
+                Ok(range) => addresses.is_some_and(|addresses| range.contains(&addresses)),
+                Err(_) => groups.contains(source) || source.starts_with("pl-"),
+            })
     }
 
     /// An error if the table cannot be read from the VPC: it needs an endpoint on the route table of the backends' subnet.

@@ -64,6 +64,7 @@ fn subnet(id: &str, zone: &str) -> Subnet {
         id: id.into(),
         vpc: "vpc-1".into(),
         zone: zone.into(),
+        cidr: "10.0.1.0/24".into(),
     }
 }
 
@@ -104,7 +105,6 @@ fn good(clients: usize) -> DiscoveredCluster {
             ],
             route_tables: vec![main_table()],
             endpoints: Vec::new(),
-            cidrs: vec!["10.0.0.0/16".into()],
             dedicated_vpcs: BTreeSet::new(),
         },
         images: [("ami-1".to_owned(), image("available", "x86_64"))].into(),
@@ -120,6 +120,7 @@ fn endpoint(found: &mut DiscoveredCluster, kind: &str, service: &str) {
         kind: kind.into(),
         state: "available".into(),
         route_tables: ["rtb-other".to_owned()].into(),
+        private_dns: true,
         https_from: ["10.1.0.0/16".to_owned()].into(),
     });
 }
@@ -349,7 +350,7 @@ fn second_subnet_has_the_route_table_of_the_backends() {
 }
 
 #[test]
-fn private_api_endpoint_must_be_open_to_groups_vpc_or_everyone() {
+fn private_api_endpoint_must_be_open_to_a_group_or_the_subnet() {
     let request = ImportRequest {
         private_subnet: true,
         ..request()
@@ -357,8 +358,11 @@ fn private_api_endpoint_must_be_open_to_groups_vpc_or_everyone() {
     for (from, open) in [
         (GROUP, true),
         ("10.0.0.0/16", true),
+        ("10.0.1.0/24", true),
         ("0.0.0.0/0", true),
+        ("pl-1", true),
         ("10.0.0.0/24", false),
+        ("10.0.1.0/25", false),
         ("sg-2", false),
     ] {
         let mut found = good(0);
@@ -490,5 +494,16 @@ fn requested_image_replaces_that_of_imported_instances() {
              Auto Scaling may refuse to attach them"
         )
     };
-    assert_eq!(missing_images(&request, &found), [warning("backend"), warning("client")]);
+    assert_eq!(
+        missing_images(&request, &found),
+        [warning("backend"), warning("client")]
+    );
+}
+
+#[test]
+fn endpoint_without_private_dns_does_not_affect_a_regional_api() {
+    let mut found = good(0);
+    endpoint(&mut found, "Interface", "execute-api");
+    found.network.endpoints[0].private_dns = false;
+    import(&request(), &found);
 }

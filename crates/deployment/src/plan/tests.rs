@@ -422,12 +422,15 @@ fn boundary_of_an_administrator_is_kept_and_that_of_the_settings_is_restored() {
         updates.collect::<Vec<_>>()
     };
     let own = "arn:aws:iam::123456789012:policy/own";
-    assert_eq!(bounded(&full(), Some("arn:aws:iam::123456789012:policy/admin")), []);
+    assert_eq!(
+        bounded(&full(), Some("arn:aws:iam::123456789012:policy/admin")),
+        Vec::new()
+    );
     let settings = Settings {
         permissions_boundary: Some(own.to_owned()),
         ..full()
     };
-    assert_eq!(bounded(&settings, Some(own)), []);
+    assert_eq!(bounded(&settings, Some(own)), Vec::new());
     for other in [None, Some("arn:aws:iam::123456789012:policy/admin")] {
         let change = Change {
             field: "permissions_boundary".to_owned(),

@@ -159,7 +159,11 @@ impl Import {
                 "--image-id: '{id}' is not an AMI ID: use an ID like ami-0123456789abcdef0"
             ));
         }
-        if let Some(arn) = self.permissions_boundary.as_deref().filter(|arn| !is_policy_arn(arn)) {
+        if let Some(arn) = self
+            .permissions_boundary
+            .as_deref()
+            .filter(|arn| !is_policy_arn(arn))
+        {
             errors.push(format!(
                 "--permissions-boundary: '{arn}' is not the ARN of a policy: use an ARN like arn:aws:iam::123456789012:policy/NAME"
             ));

@@ -133,11 +133,27 @@ const CASES: &[Case] = &[
     ),
     (
         "--private-subnet needs an interface endpoint for com.amazonaws.eu-west-1.execute-api in vpc-1: vpce-1 does not \
-         let port 443 in from sg-1 or the whole VPC; allow it in its security groups",
+         let port 443 in from sg-1 or subnet-a1; allow it in its security groups",
         |request, found| {
             request.private_subnet = true;
             endpoint(found, "Interface", "execute-api");
         },
+    ),
+    (
+        "--private-subnet needs an interface endpoint for com.amazonaws.eu-west-1.execute-api in vpc-1: vpce-1 has no private \
+         DNS name, so the name of the API cannot be resolved; set it with `aws ec2 modify-vpc-endpoint \
+         --private-dns-enabled --vpc-endpoint-id vpce-1`",
+        |request, found| {
+            request.private_subnet = true;
+            endpoint(found, "Interface", "execute-api");
+            found.network.endpoints[0].private_dns = false;
+        },
+    ),
+    (
+        "vpce-1 in vpc-1 has a private DNS name for execute-api, so new instances could not reach a regional join API: use \
+         --private-subnet, or remove the name with `aws ec2 modify-vpc-endpoint --no-private-dns-enabled \
+         --vpc-endpoint-id vpce-1`",
+        |_, found| endpoint(found, "Interface", "execute-api"),
     ),
     (
         "--use-dynamodb-endpoint needs an endpoint for com.amazonaws.eu-west-1.dynamodb in vpc-1: there is none; create \
@@ -166,7 +182,9 @@ const CASES: &[Case] = &[
             for client in &mut found.instances[6..] {
                 client.image_id = "ami-3".into();
             }
-            found.images.insert("ami-3".into(), image("deregistered", "x86_64"));
+            found
+                .images
+                .insert("ami-3".into(), image("deregistered", "x86_64"));
         },
     ),
     (
@@ -203,7 +221,9 @@ const CASES: &[Case] = &[
     (
         "vpc-1 has dedicated instance tenancy, which Lambda functions cannot be attached to: change it with `aws ec2 \
          modify-vpc-tenancy --instance-tenancy default --vpc-id vpc-1`; it does not affect running instances",
-        |_, found| drop(found.network.dedicated_vpcs.insert("vpc-1".into())),
+        |_, found| {
+            found.network.dedicated_vpcs.insert("vpc-1".into());
+        },
     ),
     (
         "--permissions-boundary arn:aws:iam::210987654321:policy/limit is not a policy of account 123456789012 or of AWS in \
