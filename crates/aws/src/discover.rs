@@ -148,6 +148,7 @@ impl Members {
             classic_load_balancers,
             network: Network::default(),
             images: BTreeMap::new(),
+            keys: BTreeMap::new(),
             key_pairs: BTreeSet::new(),
         };
         Self { instances, cluster }
@@ -199,8 +200,15 @@ impl Members {
             .iter()
             .filter_map(|instance| instance.key_name())
             .collect();
-        let (found_volumes, stop_protected, memberships, network, images, key_pairs) = tokio::try_join!(
-            volumes(clients, &attached),
+        let volumes_and_keys = async {
+            let found = volumes(clients, &attached).await?;
+            let encrypted = found.values().filter(|volume| volume.encrypted() == Some(true));
+            let keys = encrypted.filter_map(|volume| volume.kms_key_id().map(str::to_owned));
+            let keys = launch::key_access(clients, keys.collect()).await;
+            Ok::<_, Error>((found, keys))
+        };
+        let ((found_volumes, keys), stop_protected, memberships, network, images, key_pairs) = tokio::try_join!(
+            volumes_and_keys,
             stop_protected(clients, first_ids),
             memberships(clients, &ids),
             network(clients, &vpcs),
@@ -218,6 +226,7 @@ impl Members {
         Ok(DiscoveredCluster {
             network,
             images,
+            keys,
             key_pairs,
             ..cluster
         })

@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 /// The policy that `cluster import` and `cluster update` need. `docs/permissions.md` has it too.
 pub const IMPORT: &str = include_str!("permissions/import.json");
 
+/// What `cluster import` needs in addition to [`IMPORT`] to check the key of encrypted volumes. Without it, import warns.
+pub const ENCRYPTION: &str = include_str!("permissions/encryption.json");
+
 /// What `cluster list` needs in addition to [`IMPORT`]: listing all stacks names none.
 pub const LIST: &str = include_str!("permissions/list.json");
 

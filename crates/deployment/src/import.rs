@@ -4,6 +4,7 @@ mod alias;
 mod difference;
 mod discovered;
 mod error;
+mod key;
 mod launch;
 mod network;
 mod request;
@@ -13,7 +14,8 @@ pub use alias::{alias_outside_zone, alias_ownership};
 pub use difference::{Difference, differences};
 pub use discovered::{DiscoveredCluster, Instance, Source};
 pub use error::ImportError;
-pub use launch::{Image, missing_images};
+pub use key::KeyAccess;
+pub use launch::{Image, launch_warnings};
 pub use network::{Endpoint, Network, RouteTable, Subnet};
 pub use request::ImportRequest;
 
@@ -247,7 +249,7 @@ fn group_settings(
     }
     let first = *members.first()?;
     check_members(request, group, &members, errors);
-    check_launch(request, found, group, first, errors);
+    check_launch(request, found, account, group, first, errors);
     let stored = stored.and_then(|settings| settings.group(group));
     let profile = match group {
         HostGroup::Backends => request.profile.clone(),

@@ -1,11 +1,12 @@
-//! What EC2 needs to launch new instances: AMIs and key pairs.
+//! What EC2 needs to launch new instances: AMIs, key pairs and KMS keys.
 
 use crate::cloud::Clients;
 use crate::error::{Context, Result};
 use crate::error_codes::{ignore, is_image_not_found};
+use crate::pages::all;
 use aws_sdk_ec2::types::Filter;
-use deployment::import::Image;
-use futures::future::try_join_all;
+use deployment::import::{Image, KeyAccess};
+use futures::future::{join_all, try_join_all};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The AMIs that exist, by id. Each is requested by its id: a filter would search all public AMIs.
@@ -48,4 +49,28 @@ pub(super) async fn key_pairs(clients: &Clients, names: BTreeSet<&str>) -> Resul
     let response = request.send().await.context("ec2 DescribeKeyPairs")?;
     let pairs = response.key_pairs.unwrap_or_default().into_iter();
     Ok(pairs.filter_map(|pair| pair.key_name).collect())
+}
+
+/// Who may use these keys. The caller may lack the permission to read it, in particular for a key of another account.
+pub(super) async fn key_access(clients: &Clients, keys: BTreeSet<String>) -> BTreeMap<String, KeyAccess> {
+    let each = keys.into_iter().map(|key| async move {
+        let policy = async {
+            let request = clients.kms.get_key_policy().key_id(&key).policy_name("default");
+            request.send().await.context("kms GetKeyPolicy")
+        };
+        let grants = clients.kms.list_grants().key_id(&key).into_paginator().items();
+        let read = tokio::try_join!(policy, all(grants.send(), "kms ListGrants"));
+        let access = match read {
+            Ok((policy, grants)) => KeyAccess::Read {
+                policy: policy.policy.unwrap_or_default(),
+                grantees: grants
+                    .into_iter()
+                    .filter_map(|grant| grant.grantee_principal)
+                    .collect(),
+            },
+            Err(error) => KeyAccess::Unknown(error.to_string()),
+        };
+        (key, access)
+    });
+    join_all(each).await.into_iter().collect()
 }

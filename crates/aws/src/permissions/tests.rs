@@ -77,7 +77,7 @@ fn assumed_role_is_simulated_instead_of_its_session() {
     }
 }
 
-const POLICIES: [&str; 4] = [IMPORT, LIST, CHANGE_CREDENTIALS, DESTROY];
+const POLICIES: [&str; 5] = [IMPORT, ENCRYPTION, LIST, CHANGE_CREDENTIALS, DESTROY];
 
 fn statements(policy: &str) -> Vec<Statement> {
     serde_json::from_str::<Document>(policy).unwrap().statement

@@ -21,7 +21,12 @@ fn template(lab: &Lab) -> Value {
 /// Five instances with every attribute, and the ARN of the key that encrypts their volumes.
 async fn instances_with_attributes(lab: &Lab, stack: &Stack) -> (Vec<String>, String) {
     let clients = lab.clients();
-    let key = clients.kms.create_key().send().await.unwrap();
+    let role = "arn:aws:iam::123456789012:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling";
+    let policy = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Principal": { "AWS": ["arn:aws:iam::123456789012:root", role] }, "Action": "kms:*", "Resource": "*" }
+    ] });
+    let request = clients.kms.create_key().policy(policy.to_string());
+    let key = request.send().await.unwrap();
     let key = key.key_metadata.unwrap().arn.unwrap();
     let backend = clients.ec2.describe_instances().instance_ids(&stack.backends[0]);
     let backend = backend.send().await.unwrap().reservations.unwrap().remove(0);

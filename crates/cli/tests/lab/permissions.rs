@@ -1,13 +1,13 @@
 //! Checks every AWS call against the documented permissions and the policies of the functions.
 
 use aws::config::{APP, app_of};
-use aws::permissions::{CHANGE_CREDENTIALS, DESTROY, IMPORT, LIST};
+use aws::permissions::{CHANGE_CREDENTIALS, DESTROY, ENCRYPTION, IMPORT, LIST};
 use deployment::{Account, FunctionType, HostGroup, Names, RoleUse, policy};
 use lab::Call;
 
 /// Fails if wekactl or one of its functions made a call without a documented permission.
 pub(crate) fn check(calls: &[Call]) {
-    let cli = [IMPORT, LIST, CHANGE_CREDENTIALS, DESTROY].concat();
+    let cli = [IMPORT, ENCRYPTION, LIST, CHANGE_CREDENTIALS, DESTROY].concat();
     let functions = FunctionType::ALL.map(|function| (app_of(function), of_function(function)));
     for call in calls.iter().filter(|call| call.app.starts_with(APP)) {
         let action = action(call);

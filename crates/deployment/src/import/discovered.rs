@@ -1,5 +1,6 @@
 //! A running cluster, as AWS describes it.
 
+use super::key::KeyAccess;
 use super::launch::Image;
 use super::network::Network;
 use crate::desired::InstanceIds;
@@ -33,6 +34,8 @@ pub struct DiscoveredCluster {
     pub network: Network,
     /// The AMIs of the launch templates that exist, by id.
     pub images: BTreeMap<String, Image>,
+    /// Who may use the keys of the volumes, by ARN.
+    pub keys: BTreeMap<String, KeyAccess>,
     /// Names of the launch templates' key pairs that exist.
     pub key_pairs: BTreeSet<String>,
 }

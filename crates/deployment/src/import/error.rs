@@ -69,6 +69,12 @@ pub enum ImportError {
         group.role()
     )]
     NoKeyPair { group: HostGroup, key: String },
+    /// New instances could not be launched.
+    #[error(
+        "{key}, which encrypts the volumes of the {} instances, does not let EC2 Auto Scaling use it, so it would launch no new instance: allow AWSServiceRoleForAutoScaling in the key policy or by a grant, see docs/permissions.md",
+        group.role()
+    )]
+    KeyRefusesAutoScaling { group: HostGroup, key: String },
     /// Lambda does not attach functions to such a VPC:
     /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html>.
     #[error(

@@ -1,7 +1,10 @@
 //! What EC2 needs to launch new instances from the template that import creates.
 
+use super::key::{KeyAccess, launch_role, may_use};
 use super::{DiscoveredCluster, ImportError, ImportRequest, Instance};
+use crate::account::Account;
 use crate::names::HostGroup;
+use std::collections::BTreeSet;
 
 /// The state of an AMI that can be launched.
 const AVAILABLE: &str = "available";
@@ -15,14 +18,26 @@ pub struct Image {
     pub architecture: String,
 }
 
-/// Checks the AMI and the key pair of a host group's launch template, which copies `first`.
+/// Checks the AMI, the key pair and the KMS keys of a host group's launch template, which copies `first`.
 pub(super) fn check_launch(
     request: &ImportRequest,
     found: &DiscoveredCluster,
+    account: &Account,
     group: HostGroup,
     first: &Instance,
     errors: &mut Vec<ImportError>,
 ) {
+    let role = launch_role(account);
+    for key in encryption_keys(first) {
+        if let Some(KeyAccess::Read { policy, grantees }) = found.keys.get(key)
+            && !may_use(&role, policy, grantees)
+        {
+            errors.push(ImportError::KeyRefusesAutoScaling {
+                group,
+                key: key.to_owned(),
+            });
+        }
+    }
     match &request.image_id {
         Some(image) => errors.extend(requested_image(found, group, first, image)),
         None => errors.extend(
@@ -43,6 +58,11 @@ pub(super) fn check_launch(
             key: key.clone(),
         });
     }
+}
+
+fn encryption_keys(instance: &Instance) -> BTreeSet<&str> {
+    let encrypted = instance.volumes.iter().filter(|volume| volume.encrypted);
+    encrypted.filter_map(|volume| volume.kms_key.as_deref()).collect()
 }
 
 /// Why the AMI of `--image-id` cannot be used. All instances of a host group have the same type, and so the same architecture.
@@ -79,24 +99,32 @@ fn unusable(found: &DiscoveredCluster, image: &str) -> Option<String> {
     }
 }
 
-/// Which AMIs of the imported instances no longer exist although `--image-id` names another one for new instances: a warning, one line
-/// each. The user guide of EC2 Auto Scaling requires the AMI of an attached instance to exist ("Detach or attach instances").
-pub fn missing_images(request: &ImportRequest, found: &DiscoveredCluster) -> Vec<String> {
-    if request.image_id.is_none() {
-        return Vec::new();
-    }
+/// What may prevent that instances are attached or launched, one line each.
+pub fn launch_warnings(request: &ImportRequest, found: &DiscoveredCluster) -> Vec<String> {
     let groups = HostGroup::ALL.into_iter();
     let firsts = groups
         .filter(|&group| request.clients || group == HostGroup::Backends)
         .filter_map(|group| Some((group, *found.of_group(group).first()?)));
-    firsts
-        .filter_map(|(group, first)| {
-            let problem = unusable(found, &first.image_id)?;
-            Some(format!(
+    let mut warnings = Vec::new();
+    for (group, first) in firsts {
+        // The user guide of EC2 Auto Scaling requires that the AMI of an attached instance exists ("Detach or attach instances").
+        if request.image_id.is_some()
+            && let Some(problem) = unusable(found, &first.image_id)
+        {
+            warnings.push(format!(
                 "{}, the AMI of the {} instances, {problem}: EC2 Auto Scaling may refuse to attach them",
                 first.image_id,
                 group.role()
-            ))
-        })
-        .collect()
+            ));
+        }
+        for key in encryption_keys(first) {
+            if let Some(KeyAccess::Unknown(reason)) = found.keys.get(key) {
+                warnings.push(format!(
+                    "{key}, which encrypts the volumes of the {} instances, must allow EC2 Auto Scaling to use it; its policy cannot be read: {reason}",
+                    group.role()
+                ));
+            }
+        }
+    }
+    warnings
 }

@@ -2,6 +2,7 @@ use super::*;
 use crate::example::{account, cluster};
 use crate::placement::PlacementGroup;
 use crate::settings::Volume;
+use std::collections::BTreeMap;
 use weka_types::WekaProtocol;
 
 mod errors;
@@ -108,6 +109,7 @@ fn good(clients: usize) -> DiscoveredCluster {
             dedicated_vpcs: BTreeSet::new(),
         },
         images: [("ami-1".to_owned(), image("available", "x86_64"))].into(),
+        keys: BTreeMap::new(),
         key_pairs: ["key".to_owned()].into(),
     }
 }
@@ -482,7 +484,7 @@ fn requested_image_replaces_that_of_imported_instances() {
     let settings = import(&request, &found);
     assert_eq!(settings.backends.image_id, "ami-2");
     assert_eq!(settings.clients.unwrap().image_id, "ami-2");
-    assert_eq!(missing_images(&request, &found), [""; 0]);
+    assert_eq!(launch_warnings(&request, &found), [""; 0]);
     // An unknown architecture decides nothing.
     found.images.insert("ami-2".into(), image("available", ""));
     import(&request, &found);
@@ -495,7 +497,7 @@ fn requested_image_replaces_that_of_imported_instances() {
         )
     };
     assert_eq!(
-        missing_images(&request, &found),
+        launch_warnings(&request, &found),
         [warning("backend"), warning("client")]
     );
 }
@@ -506,4 +508,28 @@ fn endpoint_without_private_dns_does_not_affect_a_regional_api() {
     endpoint(&mut found, "Interface", "execute-api");
     found.network.endpoints[0].private_dns = false;
     import(&request(), &found);
+}
+
+#[test]
+fn unreadable_key_policy_is_a_warning() {
+    let mut found = good(0);
+    encrypt(&mut found);
+    found
+        .keys
+        .insert("arn:key".into(), KeyAccess::Unknown("access denied".into()));
+    import(&request(), &found);
+    assert_eq!(
+        launch_warnings(&request(), &found),
+        [
+            "arn:key, which encrypts the volumes of the backend instances, must allow EC2 Auto Scaling to use it; its policy \
+             cannot be read: access denied"
+        ]
+    );
+}
+
+fn encrypt(found: &mut DiscoveredCluster) {
+    for instance in &mut found.instances {
+        instance.volumes[1].encrypted = true;
+        instance.volumes[1].kms_key = Some("arn:key".into());
+    }
 }

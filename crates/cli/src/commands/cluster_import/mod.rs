@@ -14,7 +14,7 @@ use crate::session::Connect;
 use crate::verify_credentials::{self, Api, Check, Verification};
 use crate::{package, password};
 use aws::cloud::Cloud;
-use deployment::import::{DiscoveredCluster, ImportRequest, differences, missing_images};
+use deployment::import::{DiscoveredCluster, ImportRequest, differences, launch_warnings};
 use deployment::{HostGroup, Names, Secret};
 
 pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) -> Result<u8, Failure> {
@@ -47,8 +47,8 @@ pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) 
     for difference in differences(&observation.discovered, settings.groups()) {
         printer.warn(&difference.to_string());
     }
-    for missing in missing_images(&request, &observation.discovered) {
-        printer.warn(&missing);
+    for warning in launch_warnings(&request, &observation.discovered) {
+        printer.warn(&warning);
     }
     if let Verification::Skipped(reason) = &check.verification {
         printer.line(&format!(

@@ -219,6 +219,20 @@ const CASES: &[Case] = &[
         },
     ),
     (
+        "arn:key, which encrypts the volumes of the backend instances, does not let EC2 Auto Scaling use it, so it would launch \
+         no new instance: allow AWSServiceRoleForAutoScaling in the key policy or by a grant, see docs/permissions.md",
+        |request, found| {
+            request.clients = false;
+            encrypt(found);
+            let access = KeyAccess::Read {
+                policy: r#"{"Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"kms:*"}}"#
+                    .into(),
+                grantees: BTreeSet::new(),
+            };
+            found.keys.insert("arn:key".into(), access);
+        },
+    ),
+    (
         "vpc-1 has dedicated instance tenancy, which Lambda functions cannot be attached to: change it with `aws ec2 \
          modify-vpc-tenancy --instance-tenancy default --vpc-id vpc-1`; it does not affect running instances",
         |_, found| {
