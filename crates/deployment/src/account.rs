@@ -7,7 +7,7 @@ pub struct Account {
     pub id: String,
     /// For example `eu-west-1`.
     pub region: String,
-    /// The partition in the caller's ARN: `aws`, `aws-cn`, `aws-us-gov`.
+    /// The partition in the caller's ARN: `aws`, `aws-cn`, `aws-us-gov`, ...
     pub partition: String,
 }
 
@@ -35,12 +35,18 @@ impl Account {
         )
     }
 
-    /// The DNS domain of the partition's services: `amazonaws.com`, in China `amazonaws.com.cn`.
+    /// The DNS domain of the partition's services: `amazonaws.com`, in China `amazonaws.com.cn`. From the partition data of AWS's SDKs
+    /// (botocore `data/partitions.json`), which the Rust SDK does not export.
     pub fn dns_suffix(&self) -> &'static str {
-        if self.partition == "aws-cn" {
-            "amazonaws.com.cn"
-        } else {
-            "amazonaws.com"
+        match self.partition.as_str() {
+            "aws-cn" => "amazonaws.com.cn",
+            "aws-eusc" => "amazonaws.eu",
+            "aws-iso" => "c2s.ic.gov",
+            "aws-iso-b" => "sc2s.sgov.gov",
+            "aws-iso-e" => "cloud.adc-e.uk",
+            "aws-iso-f" => "csp.hci.ic.gov",
+            // `aws`, `aws-us-gov`.
+            _ => "amazonaws.com",
         }
     }
 

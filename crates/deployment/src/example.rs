@@ -46,11 +46,19 @@ pub(crate) fn resources(settings: &Settings) -> Vec<Desired> {
 }
 
 pub(crate) fn resources_with(settings: &Settings, credentials: Option<(&str, &Secret)>) -> Vec<Desired> {
+    resources_in(&account(), settings, credentials)
+}
+
+pub(crate) fn resources_in(
+    account: &Account,
+    settings: &Settings,
+    credentials: Option<(&str, &Secret)>,
+) -> Vec<Desired> {
     let uuids: Vec<_> = (1..=14).map(Uuid::from_u128).collect();
     let seal_keys: BTreeMap<_, _> = HostGroup::ALL.map(|group| (group, seal_key(group))).into();
     desired(&Request {
         cluster: &cluster(),
-        account: &account(),
+        account,
         settings,
         package: &Package {
             sha256: "cGFja2FnZQ==".into(),

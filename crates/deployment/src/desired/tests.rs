@@ -1,7 +1,8 @@
 use super::*;
-use crate::example::{PASSWORD, cluster, resources, resources_with, seal_key, settings};
+use crate::account::Account;
+use crate::example::{PASSWORD, cluster, resources, resources_in, resources_with, seal_key, settings};
 use crate::id::{Kind, ResourceId};
-use crate::names::FunctionType;
+use crate::names::{FunctionType, RoleUse};
 use crate::resource::Body;
 use crate::secret::Secret;
 use crate::settings::Settings;
@@ -317,4 +318,54 @@ fn state_machine_runs_fetch_scale_and_terminate() {
     }
     assert_eq!(states["Transient"]["End"], true);
     assert_eq!(states["ErrorCheck"]["Default"], "Success");
+}
+
+#[test]
+fn resources_of_other_partitions_have_their_arns_and_domains() {
+    for (partition, region, domain) in [
+        ("aws", "eu-west-1", "amazonaws.com"),
+        ("aws-cn", "cn-north-1", "amazonaws.com.cn"),
+        ("aws-us-gov", "us-gov-west-1", "amazonaws.com"),
+        ("aws-iso-b", "us-isob-east-1", "sc2s.sgov.gov"),
+        ("aws-eusc", "eusc-de-east-1", "amazonaws.eu"),
+    ] {
+        let account = Account {
+            id: "123456789012".into(),
+            region: region.into(),
+            partition: partition.into(),
+        };
+        let mut arns = 0;
+        let resources = resources_in(&account, &full(), None);
+        // The settings have the ARNs of the imported instances.
+        let copied = [Kind::SettingsItem, Kind::LaunchTemplate];
+        for resource in resources
+            .iter()
+            .filter(|resource| !copied.contains(&resource.id.kind()))
+        {
+            let body = resource.body.fields().to_string();
+            for arn in body.split("arn:").skip(1) {
+                assert!(
+                    arn.starts_with(&format!("{partition}:")),
+                    "{:?}: {arn}",
+                    resource.id
+                );
+                arns += 1;
+            }
+            let regional = format!(".{region}.");
+            for suffix in body.split(&regional).skip(1) {
+                assert!(
+                    suffix.starts_with(&format!("{domain}\"")),
+                    "{:?}: {suffix}",
+                    resource.id
+                );
+            }
+        }
+        assert!(arns > 40, "{arns}");
+        let role = find(
+            &resources,
+            ResourceId::Role(HostGroup::Backends, RoleUse::Function(FunctionType::Join)),
+        );
+        let via = format!("\"kms:ViaService\":\"dynamodb.{region}.{domain}\"");
+        assert!(role.body.fields().to_string().contains(&via));
+    }
 }
