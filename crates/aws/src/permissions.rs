@@ -49,7 +49,8 @@ const BOUNDARY: &str = "iam:PutRolePermissionsBoundary";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeniedAction {
     pub action: String,
-    /// Whether no policy allows the action. Otherwise the simulator's result is a hint: see [`Outcome::Doubtful`].
+    /// Whether no policy allows the action. Otherwise the result is a hint: a statement or the permissions boundary denies the action,
+    /// and may have conditions.
     pub is_certain: bool,
     /// Whether this was checked with the made-up id of a resource that import creates. A policy that names the ids of existing
     /// resources denies it wrongly: it counts only if nothing of the cluster exists.
