@@ -115,6 +115,7 @@ async fn run_lab(root: &Path, arguments: &Arguments, programs: Option<&Programs>
 const STOPPED: &str = "== the lab has stopped; use --keep to keep it running";
 
 fn import(moto: &Moto, stack: &Stack, programs: &Programs) -> Result<(), Error> {
+    let authority = lab::IdentityAuthority::new().map_err(Error::Lab)?;
     let mut import = Command::new(&programs.wekactl);
     import
         .args([
@@ -128,6 +129,8 @@ fn import(moto: &Moto, stack: &Stack, programs: &Programs) -> Result<(), Error> 
             "--lambda-package",
         ])
         .arg(&programs.package)
+        .arg("--identity-cert")
+        .arg(authority.certificate_file())
         .env("WEKA_PASSWORD", PASSWORD)
         .env_remove("AWS_PROFILE")
         .env_remove("AWS_SESSION_TOKEN")

@@ -15,6 +15,7 @@ pub mod execute;
 pub mod graph;
 pub mod group;
 pub mod inventory;
+pub mod joining;
 pub mod observe;
 mod once;
 mod pages;

@@ -1,10 +1,12 @@
-//! Random values for new resources.
+//! Random values and times for new resources.
 
 use crate::failure::Failure;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use deployment::desired::MAX_ROLES;
 use deployment::{HostGroup, Secret, Settings};
+use identity::JOIN_TIMEOUT;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use uuid::{Builder, Uuid};
 
@@ -15,6 +17,9 @@ pub(crate) struct Generated {
     pub(crate) uuids: Vec<Uuid>,
     /// A seal key for each host group: 32 bytes in base64.
     pub(crate) seal_keys: BTreeMap<HostGroup, Secret>,
+    /// Until when instances of an older version of the launch template may join without identity, if this run is the first to
+    /// require it: as long as an instance may take to join.
+    pub(crate) identity_required_after: String,
 }
 
 impl Generated {
@@ -30,7 +35,13 @@ impl Generated {
             .groups()
             .map(|group| Ok((group, Secret::new(BASE64_STANDARD.encode(random::<32>()?)))))
             .collect::<Result<_, Failure>>()?;
-        Ok(Self { uuids, seal_keys })
+        Ok(Self {
+            uuids,
+            seal_keys,
+            identity_required_after: (Timestamp::now() + JOIN_TIMEOUT)
+                .strftime("%Y-%m-%dT%H:%M:%SZ")
+                .to_string(),
+        })
     }
 }
 

@@ -8,6 +8,7 @@ mod execute;
 mod failure;
 mod flags;
 mod generated;
+mod identity_cert;
 mod logging;
 mod package;
 mod password;

@@ -4,8 +4,10 @@ mod build;
 mod cluster;
 mod definition;
 mod group;
+mod identity;
 
 pub use build::{InstanceIds, Package, Request, instance_tags};
+pub(crate) use identity::keep_deadlines;
 
 use crate::names::{HostGroup, Names, RoleUse};
 use crate::plan::Desired;

@@ -11,6 +11,8 @@ use uuid::Uuid;
 
 pub(crate) const PASSWORD: &str = "hunter2";
 
+pub(crate) const DEADLINE: &str = "2026-11-01T12:30:00Z";
+
 pub(crate) fn cluster() -> ClusterName {
     "wk".parse().unwrap()
 }
@@ -67,6 +69,7 @@ pub(crate) fn resources_in(
         credentials,
         uuids: &uuids,
         seal_keys: &seal_keys,
+        identity_required_after: DEADLINE,
         instances: &HostGroup::ALL.map(|group| (group, instances(group))).into(),
     })
 }

@@ -29,6 +29,7 @@ use crate::resource::{AttachedInstances, Body, PreparedInstances};
 use crate::settings::{GroupSettings, Settings};
 use crate::tags::Tags;
 use difference::by_value;
+use identity::certificate_of_region;
 use launch::check_launch;
 use std::collections::BTreeSet;
 use volumes::volumes;
@@ -112,6 +113,11 @@ impl Settings {
         if request.dns_alias.is_some() != request.dns_zone_id.is_some() {
             errors.push(ImportError::HalfAnAlias);
         }
+        let identity_certificate = request
+            .identity_certificate
+            .clone()
+            .or_else(|| stored.and_then(|stored| stored.identity_certificate.clone()));
+        errors.extend(check_identity_certificate(identity_certificate.as_deref(), account).err());
         if let Some(boundary) = &request.permissions_boundary
             && !is_policy_of(boundary, account)
         {
@@ -190,6 +196,7 @@ impl Settings {
                 .permissions_boundary
                 .clone()
                 .or_else(|| stored.and_then(|stored| stored.permissions_boundary.clone())),
+            identity_certificate,
             client_mounts: match stored {
                 Some(stored) if request.client_mounts.is_empty() => stored.client_mounts.clone(),
                 _ => request.client_mounts.clone(),
@@ -197,6 +204,17 @@ impl Settings {
             ..stored.cloned().unwrap_or_default()
         })
     }
+}
+
+/// Whether the join function can verify the identity of new instances: with the given certificate, or that of the region.
+///
+/// # Errors
+/// wekactl knows no certificate for the region, and none is given.
+pub fn check_identity_certificate(given: Option<&str>, account: &Account) -> Result<(), ImportError> {
+    if given.is_none() && certificate_of_region(&account.region).is_none() {
+        return Err(ImportError::NoIdentityCertificate(account.region.clone()));
+    }
+    Ok(())
 }
 
 fn check_source(request: &ImportRequest, found: &DiscoveredCluster, errors: &mut Vec<ImportError>) {

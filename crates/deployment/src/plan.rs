@@ -4,6 +4,7 @@ mod order;
 mod teardown;
 
 use crate::actual::{ActualResource, Observed};
+use crate::desired::keep_deadlines;
 use crate::found::FoundResource;
 use crate::id::{Kind, ResourceId};
 use crate::names::{ClusterName, FunctionType, HostGroup};
@@ -161,6 +162,7 @@ impl Plan {
     ) -> Result<Self, Vec<Conflict>> {
         keep_seal_keys(&mut desired, &observed);
         keep_boundaries(&mut desired, &observed);
+        keep_deadlines(&mut desired, &observed);
         let mut plan = Self::default();
         for (&id, actual) in &observed {
             plan.outputs.add(id, actual.outputs.iter().cloned());

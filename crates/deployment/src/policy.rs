@@ -6,6 +6,7 @@
 use crate::account::Account;
 use crate::id::ResourceId;
 use crate::names::{FunctionType, HostGroup, Names, RoleUse};
+use crate::settings::{CLAIM_PREFIX, CREDENTIALS_KEY, SETTINGS_KEY};
 use crate::tags;
 use crate::value::{Output, Outputs, Value};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -196,7 +197,21 @@ fn of_function(account: &Account, names: &Names, group: HostGroup, function: Fun
         [account.arn("logs", &format!("log-group:{log_group}:*")).into()],
     )];
     match function {
-        FunctionType::Join | FunctionType::Fetch => {
+        FunctionType::Join => {
+            let mut items = vec![SETTINGS_KEY];
+            items.extend((group == HostGroup::Backends).then_some(CREDENTIALS_KEY));
+            let [items_of_table, key] = credentials(account, names);
+            statements.extend([
+                items_of_table.when(leading_keys("ForAllValues:StringEquals", &items)),
+                key,
+                allow(&["dynamodb:UpdateItem"], [table(account, names)]).when(leading_keys(
+                    "ForAllValues:StringLike",
+                    &[&format!("{CLAIM_PREFIX}*")],
+                )),
+                allow(&["ec2:DescribeInstances"], anything()),
+            ]);
+        }
+        FunctionType::Fetch => {
             statements.extend(credentials(account, names));
             statements.push(allow(
                 &["autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances"],
@@ -246,13 +261,19 @@ fn of_function(account: &Account, names: &Names, group: HostGroup, function: Fun
 fn credentials(account: &Account, names: &Names) -> [Statement; 2] {
     let dynamodb = format!("dynamodb.{}.{}", account.region, account.dns_suffix());
     [
-        allow(
-            &["dynamodb:GetItem"],
-            [account.arn("dynamodb", &format!("table/{}", names.base())).into()],
-        ),
+        allow(&["dynamodb:GetItem"], [table(account, names)]),
         allow(&["kms:Decrypt"], [Value::Of(ResourceId::KmsKey, Output::Arn)])
             .when(json!({ "StringEquals": { "kms:ViaService": dynamodb } })),
     ]
+}
+
+fn table(account: &Account, names: &Names) -> Value {
+    account.arn("dynamodb", &format!("table/{}", names.base())).into()
+}
+
+/// Only the items with these keys.
+fn leading_keys(operator: &str, keys: &[&str]) -> Json {
+    json!({ operator: { "dynamodb:LeadingKeys": keys } })
 }
 
 fn of_state_machine(account: &Account, names: &Names, group: HostGroup) -> Vec<Statement> {

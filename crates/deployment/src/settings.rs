@@ -15,6 +15,9 @@ pub const SETTINGS_KEY: &str = "cluster-settings";
 /// The item's key.
 pub const CREDENTIALS_KEY: &str = "cluster-creds";
 
+/// The prefix of the keys of items that record which request has joined as an instance; the instance id follows.
+pub const CLAIM_PREFIX: &str = "join-claim/";
+
 /// The settings of a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -71,6 +74,10 @@ pub struct Settings {
     /// The permissions boundary of the created roles, as given with `--permissions-boundary`. wekactl 1.x does not know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permissions_boundary: Option<String>,
+    /// The certificate in PEM that verifies the identity documents of instances, as given with `--identity-cert`; `None` for the
+    /// certificate of the region. wekactl 1.x does not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_certificate: Option<String>,
     #[serde(flatten)]
     pub(crate) other: Map<String, Json>,
 }

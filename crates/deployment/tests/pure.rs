@@ -5,7 +5,14 @@
 use std::process::Command;
 
 /// The crates that decide.
-const PURE: [&str; 5] = ["instances", "weka-types", "deployment", "scaling", "weka-sim"];
+const PURE: [&str; 6] = [
+    "identity",
+    "instances",
+    "weka-types",
+    "deployment",
+    "scaling",
+    "weka-sim",
+];
 
 /// What none of them may depend on, directly or by way of another crate: a runtime, a network, AWS, randomness (which
 /// all comes by `getrandom` or a `rand` crate), the lab.

@@ -41,7 +41,7 @@ set_up_container() {
   local taken nets=()
   take_cores "$count"
   take_interfaces "$count"
-  weka local setup container --name "$name" --base-port "$port" --cores "$count" --core-ids "$taken" "$@" \
+  with_login weka local setup container --name "$name" --base-port "$port" --cores "$count" --core-ids "$taken" "$@" \
     --join-ips "$join_ips" --failure-domain "$failure_domain" --management-ips "$address" "${nets[@]}" --dedicate ||
     fail "container $name could not be set up"
   names+=("$name")
@@ -61,7 +61,7 @@ fi
 find_backend || fail "no backend responds"
 install_weka
 # Waiting for a cluster that rejects the password would lock the user: Weka locks it after five failed logins.
-weka cluster container --json --HOST "$backend" >/dev/null || fail "backend $backend does not list the cluster's containers with these credentials"
+with_login weka cluster container --json --HOST "$backend" >/dev/null || fail "backend $backend does not list the cluster's containers with these credentials"
 
 # Check both before the first container is set up: set up no container if one of them could not get its resources.
 find_cores $((compute_cores + frontend_cores + drive_cores))
@@ -83,4 +83,4 @@ retry 30 10 cluster_lists_containers || fail "the cluster does not list this mac
 remove_stale_entries
 add_drives || remove_containers_and_fail
 : >"$state/joined"
-weka events trigger-event "wekactl: $address has joined the cluster; data may still be migrating to it" || log "the event could not be added to Weka's event log"
+with_login weka events trigger-event "wekactl: $address has joined the cluster; data may still be migrating to it" || log "the event could not be added to Weka's event log"

@@ -9,6 +9,7 @@ imds_token() {
   curl --fail --silent --show-error --max-time 10 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 21600' "$imds/latest/api/token"
 }
 # curl reads the token's header from a file descriptor, because arguments are visible in the process list.
-imds_get() {
-  curl --fail --silent --show-error --max-time 10 -H @<(printf 'X-aws-ec2-metadata-token: %s\n' "$token") "$imds/latest/meta-data/$1"
+imds_get_path() {
+  curl --fail --silent --show-error --max-time 10 -H @<(printf 'X-aws-ec2-metadata-token: %s\n' "$token") "$imds/latest/$1"
 }
+imds_get() { imds_get_path "meta-data/$1"; }

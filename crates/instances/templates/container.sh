@@ -7,7 +7,7 @@ prepare_container_files() {
   trap 'rm -rf "$shared"' EXIT
   (
     umask 077
-    printf 'export WEKA_USERNAME=%q WEKA_PASSWORD=%q\n' "$WEKA_USERNAME" "$WEKA_PASSWORD" >"$shared/credentials"
+    printf 'export WEKA_USERNAME=%q WEKA_PASSWORD=%q\n' "$username" "$password" >"$shared/credentials"
     cat >"$shared/drives.py" <<'END'
 {% include "drives.py" %}
 END

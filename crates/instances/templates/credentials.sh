@@ -1,5 +1,8 @@
 {% include "quiet.sh" %}
 
-export WEKA_USERNAME={{ username|shell }}
-export WEKA_PASSWORD={{ password|shell }}
+ulimit -c 0
+username={{ username|shell }}
+password={{ password|shell }}
+# Runs a command with the cluster's credentials. No other command has them in its environment.
+with_login() { WEKA_USERNAME=$username WEKA_PASSWORD=$password "$@"; }
 {% include "backends.sh" %}

@@ -6,7 +6,7 @@ list_drives() { in_container 'wapi machine-query-info --info-types=DISKS -J | py
 
 # Lists this machine's containers in the cluster: see entries.py.
 list_entries() {
-  weka cluster container --json >"$shared/entries" && in_container "python3 entries.py '$instance' <entries"
+  with_login weka cluster container --json >"$shared/entries" && in_container "python3 entries.py '$instance' <entries"
 }
 
 # Puts this machine's entries into the list $entries, and the ids of the containers that this script has set up into the list
@@ -26,7 +26,7 @@ cluster_lists_containers() {
   ((${#ids[@]} == ${#names[@]}))
 }
 
-remove_entry() { weka cluster container remove "$1" --no-unimprint; }
+remove_entry() { with_login weka cluster container remove "$1" --no-unimprint; }
 
 # Removes what earlier attempts of this instance have left in the cluster. A failure is only logged: the scaling loop removes
 # such entries too. --no-unimprint: without it, Weka resets the container at the entry's address, which is the new one.
@@ -37,7 +37,7 @@ remove_stale_entries() {
     if [ "$entry" != stale ]; then continue; fi
     log "removing HostId<$id> of an earlier attempt from the cluster"
     if [ "$status" = ACTIVE ]; then
-      weka cluster container deactivate "$id" --allow-unavailable || log "HostId<$id> could not be deactivated"
+      with_login weka cluster container deactivate "$id" --allow-unavailable || log "HostId<$id> could not be deactivated"
     fi
     retry 12 10 remove_entry "$id" || log "HostId<$id> could not be removed"
   done
@@ -90,11 +90,11 @@ add_drives() {
     sign "$drive" || return 1
   done
   # The first container is drives0.
-  retry 60 10 weka cluster drive scan "${ids[0]}"
+  retry 60 10 with_login weka cluster drive scan "${ids[0]}"
 }
 
 # A backend without drives is useless: deactivate the containers that this script created. The next attempt removes them.
 remove_containers_and_fail() {
-  weka cluster container deactivate "${ids[@]}" || log "the new containers could not be deactivated"
+  with_login weka cluster container deactivate "${ids[@]}" || log "the new containers could not be deactivated"
   fail "the drives could not be added"
 }

@@ -2,7 +2,7 @@
 # closed pipe.
 is_ready() {
   local output
-  output=$(weka debug manhole -s 0 operational_status 2>/dev/null) || return 1
+  output=$(with_login weka debug manhole -s 0 operational_status 2>/dev/null) || return 1
   grep -Eq '"is_ready": *true' <<<"$output"
 }
 # Wait for at most 30 minutes: a cluster that is rebalancing takes long to become ready.

@@ -39,12 +39,24 @@ add_interface() {
   fi
 }
 
-# Downloads the join script to $1. Rejects redirects and error pages. curl reads the API key from a file descriptor, so that
-# neither the process list nor a trace shows it.
+# Prints the headers that prove which instance this is: the identity document, signed by EC2, and a nonce. The nonce is generated
+# once per boot: the join API answers only the first nonce of an instance.
+identity_headers() {
+  local document
+  document=$(imds_get_path dynamic/instance-identity/rsa2048 | tr -d '\r\n') && [ -n "$document" ] || return 1
+  if [ ! -s "$run/nonce" ]; then
+    head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$run/nonce" || return 1
+  fi
+  printf 'x-wekactl-identity: %s\nx-wekactl-nonce: %s\n' "$document" "$(<"$run/nonce")"
+}
+
+# Downloads the join script to $1. Rejects redirects and error pages. curl reads the API key and the proof of identity from a file
+# descriptor, so that neither the process list nor a trace shows them. A private API sees the address that curl is bound to.
 download_join_script() {
-  local status
-  status=$(curl --fail --silent --show-error --max-time 60 -H @<(printf 'x-api-key: %s\n' "$api_key") --output "$1" \
-    --write-out '%{http_code}' "$join_url") || return 1
+  local status headers
+  headers=$(identity_headers) && : >"$script" || return 1
+  status=$(curl --fail --silent --show-error --max-time 60 -H @<(printf 'x-api-key: %s\n%s\n' "$api_key" "$headers") \
+    --interface "$address" --output "$1" --write-out '%{http_code}' "$join_url") || return 1
   if [[ "$status" != 2?? || "$(head -c 2 "$1")" != '#!' ]]; then
     log "the join URL returned status $status without a script"
     return 1
@@ -54,23 +66,36 @@ download_join_script() {
 join() {
   local index status
   token=$(imds_token) || return 1
-  instance=$(imds_get instance-id) || return 1
+  instance=$(imds_get instance-id) && address=$(imds_get local-ipv4) || return 1
   if ((io_cores > 0)); then choose_ec2_client || return 1; fi
   if [ "${ec2:-}" = curl ]; then read_role || return 1; fi
   for ((index = 1; index <= io_cores; index++)); do
     add_interface "$index" || return 1
   done
   download_join_script "$script" || return 1
-  bash "$script"
+  # A signal interrupts `wait`, but not a command in the foreground.
+  bash "$script" &
+  child=$!
+  wait "$child"
   status=$?
-  # The script contains the cluster's password.
-  : >"$script"
+  rm -f "$script"
   return "$status"
 }
 
-# mktemp creates a file that only root can read.
-script=$(mktemp)
+# The join script contains the cluster's password: it is in memory only, and no process writes a core dump with it.
+run="${WEKACTL_ROOT:-}/run/wekactl"
+script=$run/join.sh
+child=""
+# shellcheck disable=SC2317,SC2329 # A trap calls it.
+stop() {
+  if [ -n "$child" ]; then kill "$child" 2>/dev/null; fi
+  exit 1
+}
+umask 077
+mkdir -p "$run" && chmod 0700 "$run" || exit 1
+ulimit -c 0
 trap 'rm -f "$script"' EXIT
+trap stop HUP INT TERM
 
 # Retry for some minutes, so that AWS and the cluster can recover from a transient failure.
 delay=5

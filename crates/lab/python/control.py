@@ -141,8 +141,12 @@ def set_rule_enabled(region, rule, enabled):
 def advance_time(region, seconds):
     """Makes all instances older. moto and the functions use the real clock, which cannot be changed."""
     with LOCK:
+        age = datetime.timedelta(seconds=seconds)
         for instance in all_instances(region):
-            instance.launch_time -= datetime.timedelta(seconds=seconds)
+            instance.launch_time -= age
+            attached = [*instance.nics.values(), *instance.block_device_mapping.values()]
+            for each in attached:
+                each.attach_time = each.attach_time and each.attach_time - age
 
 
 def set_instance_state(region, instance, state):

@@ -170,7 +170,8 @@ class Evaluation:
     def of_dynamodb(self):
         name = self.params.get("TableName")
         arn = self.param(ARNS["dynamodb"]) or (name if name.startswith("arn:") else self.arn("dynamodb", f"table/{name}"))
-        yield (f"dynamodb:{self.name}", arn, {})
+        key = (self.params.get("Key") or self.params.get("Item") or {}).get("Key")
+        yield (f"dynamodb:{self.name}", arn, {"dynamodb:LeadingKeys": [key["S"]]} if key else {})
         if self.params.get("Tags") and self.name != "TagResource":
             yield ("dynamodb:TagResource", arn, {})
         via = {"kms:ViaService": f"dynamodb.{self.region}.amazonaws.com"}

@@ -122,6 +122,10 @@ impl Control {
         }
     }
 
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
     /// Does what EventBridge does once a minute: if the rule is enabled, starts its targets and waits until they finish.
     ///
     /// # Errors

@@ -56,6 +56,9 @@ impl Options {
             ("TABLE_NAME", "wekactl-wk"),
             ("ROLE", "backend"),
             ("USE_DYNAMODB_ENDPOINT", "false"),
+            ("ACCOUNT_ID", "123456789012"),
+            ("LAUNCH_TEMPLATE_ID", "lt-1"),
+            ("PRIVATE_API", "false"),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Self {

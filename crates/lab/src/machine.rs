@@ -24,6 +24,8 @@ pub struct BootOptions {
     pub private_ip: IpAddr,
     /// Decoded.
     pub user_data: String,
+    /// The signed identity document that the instance metadata service returns, in base64.
+    pub identity: String,
     /// Replaces the URL of the join API in the user data.
     pub join_url: Option<String>,
     /// [`WekaCluster::control_url`](crate::weka_cluster::WekaCluster::control_url).

@@ -4,7 +4,7 @@
 use crate::machine::{AMAZON_LINUX_2023, Boot, BootOptions, Outcome, boot};
 use crate::tick::{BackendCounts, Tick, count_backends};
 use crate::weka_cluster::{NewBackend, NewClient, WekaCluster};
-use crate::{Control, Error, Instance, InstanceState};
+use crate::{Control, Error, IdentityAuthority, IdentityDocument, Instance, InstanceState};
 use deployment::names::InvalidClusterName;
 use deployment::{ClusterName, HostGroup, Names};
 use jiff::Timestamp;
@@ -15,6 +15,9 @@ use tokio::task::JoinSet;
 
 /// The cluster's clock and the age of all instances advance by this time in each tick.
 const TICK_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The account of the local AWS.
+const ACCOUNT: &str = "123456789012";
 
 /// The hardware of new instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +61,8 @@ impl ScalingLoopOptions {
 pub struct ScalingLoop {
     control: Control,
     weka: WekaCluster,
+    /// Signs the identity documents of new instances: the cluster must be imported with its certificate.
+    authority: IdentityAuthority,
     cluster: String,
     group: String,
     rule: String,
@@ -87,6 +92,7 @@ impl ScalingLoop {
         let mut this = Self {
             control,
             weka,
+            authority: IdentityAuthority::new()?,
             group: names.of(options.group),
             rule: names.rule(options.group),
             cluster: names.cluster().as_str().to_owned(),
@@ -298,10 +304,18 @@ impl ScalingLoop {
         let join_url = join_url(&user_data)
             .and_then(|url| self.control.execute_api(url))
             .ok_or_else(|| missing("has user data without a join URL"))?;
+        let identity = self.authority.sign(&IdentityDocument {
+            account: ACCOUNT.to_owned(),
+            region: self.control.region().to_owned(),
+            instance_id: instance.id.clone(),
+            private_ip: private_ip.to_string(),
+            pending_time: real_now(),
+        });
         Ok(BootOptions {
             instance_id: instance.id.clone(),
             private_ip,
             user_data,
+            identity,
             join_url: Some(join_url),
             control_url: self.weka.control_url(),
             weka_port: self.weka.port(),

@@ -11,12 +11,14 @@ use lab::weka_cluster::{
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
 const API_KEY: &str = "the-api-key-0123456789";
+const IDENTITY: &str =
+    "the-identity-document-of-the-instance-which-is-longer-than-one-line-of-the-metadata-service";
 const PASSWORD: &str = "p'a\"s$s`w\\o rd!";
 fn ip(last: u8) -> IpAddr {
     Ipv4Addr::new(127, 10, 201, last).into()
@@ -74,6 +76,7 @@ fn options(cluster: &WekaCluster, last: u8, io_cores: u32) -> BootOptions {
         instance_id: format!("i-{last}"),
         private_ip: ip(last),
         user_data: user_data.render(),
+        identity: IDENTITY.to_owned(),
         join_url: None,
         control_url: cluster.control_url(),
         weka_port: cluster.port(),
@@ -93,6 +96,7 @@ async fn boot_with(mut options: BootOptions, status: u16, script: &str) -> (Boot
     options.join_url = Some(format!("http://{}/default/join", listener.local_addr().unwrap()));
     let requests = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&requests);
+    let first = Arc::new(Mutex::new(None));
     let script = script.to_owned();
     let join_api = serve(listener, move |request| {
         assert_eq!(
@@ -100,6 +104,11 @@ async fn boot_with(mut options: BootOptions, status: u16, script: &str) -> (Boot
             ("GET", "/default/join")
         );
         assert_eq!(request.headers()["x-api-key"], API_KEY);
+        assert_eq!(request.headers()["x-wekactl-identity"], IDENTITY);
+        let nonce = request.headers()["x-wekactl-nonce"].to_str().unwrap().to_owned();
+        assert!(nonce.len() == 64 && nonce.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        // All attempts of a boot have the same nonce.
+        assert_eq!(*first.lock().unwrap().get_or_insert(nonce.clone()), nonce);
         counter.fetch_add(1, Ordering::Relaxed);
         let response = response(status, "text/x-shellscript", script.clone());
         async move { response }

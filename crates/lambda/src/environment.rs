@@ -1,4 +1,6 @@
 use deployment::{FunctionType, HostGroup};
+use identity::{Certificate, certificate_of_region};
+use jiff::Timestamp;
 use scaling::seal::SealKey;
 
 /// A function's environment variables, which import sets (see "Function environment" under "AWS resources" in the specification).
@@ -19,6 +21,23 @@ pub struct Environment {
     /// `SEAL_KEY`: the key that seals credentials in messages. Present only in *fetch* and *scale*, and only if
     /// `USE_DYNAMODB_ENDPOINT` is false; otherwise messages contain no credentials.
     pub seal_key: Option<SealKey>,
+    /// Present only in *join*.
+    pub requirements: Option<Requirements>,
+}
+
+/// What a request to join must prove.
+#[derive(Debug, Clone)]
+pub struct Requirements {
+    /// `ACCOUNT_ID`
+    pub account: String,
+    /// `LAUNCH_TEMPLATE_ID`: the group's launch template
+    pub launch_template: String,
+    /// `PRIVATE_API`: whether API Gateway sees an instance's private address
+    pub private_api: bool,
+    /// `IDENTITY_CERTIFICATE`, in PEM, or else the region's
+    pub certificate: Certificate,
+    /// `IDENTITY_REQUIRED_AFTER`: until then, requests without identity are answered. `None`: they never are.
+    pub required_after: Option<Timestamp>,
 }
 
 /// An environment variable that is missing or invalid. The error never contains a secret value.
@@ -57,16 +76,8 @@ impl Environment {
                 name: "ROLE",
                 reason: format!("'{role}' is neither backend nor client"),
             })?;
-        let scale_reads_table = match required("USE_DYNAMODB_ENDPOINT")?.as_str() {
-            "true" => true,
-            "false" => false,
-            other => {
-                return Err(InvalidEnvironment::Invalid {
-                    name: "USE_DYNAMODB_ENDPOINT",
-                    reason: format!("'{other}' is neither true nor false"),
-                });
-            }
-        };
+        const USE_ENDPOINT: &str = "USE_DYNAMODB_ENDPOINT";
+        let scale_reads_table = boolean(USE_ENDPOINT, &required(USE_ENDPOINT)?)?;
         let uses_seal = matches!(function, FunctionType::Fetch | FunctionType::Scale);
         let seal_key = if uses_seal && !scale_reads_table {
             let key = SealKey::from_base64(&required("SEAL_KEY")?);
@@ -77,16 +88,52 @@ impl Environment {
         } else {
             None
         };
+        let region = required("REGION")?;
+        let requirements = (function == FunctionType::Join)
+            .then(|| Requirements::read(&variable, &region))
+            .transpose()?;
         Ok(Self {
             function,
-            region: required("REGION")?,
+            region,
             cluster: required("CLUSTER_NAME")?,
             group_name: required("ASG_NAME")?,
             table: required("TABLE_NAME")?,
             host_group,
             seal_key,
+            requirements,
         })
     }
+}
+
+impl Requirements {
+    fn read(variable: impl Fn(&str) -> Option<String>, region: &str) -> Result<Self, InvalidEnvironment> {
+        let optional = |name| variable(name).filter(|value| !value.is_empty());
+        let required = |name| optional(name).ok_or(InvalidEnvironment::Missing(name));
+        let invalid = |name, reason: &dyn std::fmt::Display| InvalidEnvironment::Invalid {
+            name,
+            reason: reason.to_string(),
+        };
+        const CERTIFICATE: &str = "IDENTITY_CERTIFICATE";
+        let pem = optional(CERTIFICATE).or_else(|| certificate_of_region(region).map(str::to_owned));
+        let pem = pem.ok_or(InvalidEnvironment::Missing(CERTIFICATE))?;
+        const REQUIRED_AFTER: &str = "IDENTITY_REQUIRED_AFTER";
+        Ok(Self {
+            account: required("ACCOUNT_ID")?,
+            launch_template: required("LAUNCH_TEMPLATE_ID")?,
+            private_api: boolean("PRIVATE_API", &required("PRIVATE_API")?)?,
+            certificate: Certificate::from_pem(&pem).map_err(|error| invalid(CERTIFICATE, &error))?,
+            required_after: optional(REQUIRED_AFTER)
+                .map(|text| text.parse().map_err(|error| invalid(REQUIRED_AFTER, &error)))
+                .transpose()?,
+        })
+    }
+}
+
+fn boolean(name: &'static str, text: &str) -> Result<bool, InvalidEnvironment> {
+    text.parse().map_err(|_| InvalidEnvironment::Invalid {
+        name,
+        reason: format!("'{text}' is neither true nor false"),
+    })
 }
 
 #[cfg(test)]
@@ -105,6 +152,17 @@ mod tests {
             ("USE_DYNAMODB_ENDPOINT", "false"),
             ("SEAL_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
         ])
+    }
+
+    fn variables_of_join() -> BTreeMap<&'static str, &'static str> {
+        let mut variables = variables();
+        variables.extend([
+            ("LAMBDA", "join"),
+            ("ACCOUNT_ID", "123456789012"),
+            ("LAUNCH_TEMPLATE_ID", "lt-1"),
+            ("PRIVATE_API", "false"),
+        ]);
+        variables
     }
 
     fn read(variables: &BTreeMap<&'static str, &'static str>) -> Result<Environment, InvalidEnvironment> {
@@ -159,10 +217,52 @@ mod tests {
             ("LAMBDA", "join"),
             ("LAMBDA", "transient"),
         ] {
-            let mut variables = variables();
+            let mut variables = variables_of_join();
             variables.remove("SEAL_KEY");
             variables.insert(name, value);
             assert!(read(&variables).unwrap().seal_key.is_none());
         }
+    }
+
+    #[test]
+    fn join_needs_what_it_compares_and_a_certificate() {
+        let requirements = read(&variables_of_join()).unwrap().requirements.unwrap();
+        assert_eq!(requirements.required_after, None);
+        assert!(read(&variables()).unwrap().requirements.is_none());
+        for (name, value, error) in [
+            ("ACCOUNT_ID", "", "environment variable ACCOUNT_ID is not set"),
+            (
+                "LAUNCH_TEMPLATE_ID",
+                "",
+                "environment variable LAUNCH_TEMPLATE_ID is not set",
+            ),
+            ("PRIVATE_API", "maybe", "'maybe' is neither true nor false"),
+            (
+                "REGION",
+                "eu-west-9",
+                "environment variable IDENTITY_CERTIFICATE is not set",
+            ),
+            (
+                "IDENTITY_CERTIFICATE",
+                "text",
+                "IDENTITY_CERTIFICATE: not one certificate in PEM",
+            ),
+            ("IDENTITY_REQUIRED_AFTER", "noon", "IDENTITY_REQUIRED_AFTER: "),
+        ] {
+            let mut variables = variables_of_join();
+            variables.insert(name, value);
+            let shown = read(&variables).unwrap_err().to_string();
+            assert!(shown.contains(error), "{shown}");
+        }
+        let mut variables = variables_of_join();
+        variables.insert("IDENTITY_REQUIRED_AFTER", "2026-01-01T12:00:00Z");
+        assert!(
+            read(&variables)
+                .unwrap()
+                .requirements
+                .unwrap()
+                .required_after
+                .is_some()
+        );
     }
 }

@@ -1,14 +1,18 @@
 //! *join*: returns the script that joins a new instance to the cluster.
 //!
-//! The instance runs any response with status 200, so every failure must be an HTTP error.
+//! The script of a backend has the cluster's password, so the instance must prove that it is a new member of the group. A refusal
+//! does not reveal its reason. The instance runs any response with status 200, so every failure must be an HTTP error.
 
 use crate::failure::chain;
+use crate::identification::{self, Identified};
 use crate::proxy::{self, Response};
-use crate::{Clients, Environment, random};
+use crate::{Clients, Environment, metrics, random};
 use aws::backends::RunningInstance;
 use deployment::settings::{InvalidSettings, SETTINGS_KEY};
 use deployment::{HostGroup, Settings};
+use identity::Refusal;
 use instances::{BackendJoin, ClientJoin};
+use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 use weka_types::Credentials;
@@ -20,6 +24,9 @@ pub enum JoinError {
     InvalidEvent,
     #[error("method {0} is not allowed: use GET")]
     Method(String),
+    /// The request does not prove that it comes from a new member of the group.
+    #[error("{0}")]
+    Refused(Refusal),
     /// An AWS request failed.
     #[error("{doing} failed")]
     Aws {
@@ -44,6 +51,7 @@ impl JoinError {
     pub fn status(&self) -> u16 {
         match self {
             Self::InvalidEvent => 400,
+            Self::Refused(_) => 403,
             Self::Method(_) => 405,
             Self::Aws { .. } => 502,
             Self::NoBackends(_) => 503,
@@ -52,17 +60,29 @@ impl JoinError {
     }
 }
 
-/// Handles an API Gateway event: returns the script, or an HTTP error with the reason.
-pub async fn join(environment: &Environment, clients: &Clients, event: &Value) -> Response {
-    let inputs = async {
+/// Handles an API Gateway event: returns the script, or an HTTP error.
+pub async fn join(environment: &Environment, clients: &Clients, event: &Value, now: Timestamp) -> Response {
+    let script = async {
         check(event)?;
-        read(environment, clients).await
+        let request = identification::verify(environment, event, now).map_err(JoinError::Refused)?;
+        let inputs = read(environment, clients, request.as_ref(), now).await?;
+        script(&environment.cluster, inputs)
     };
-    match inputs
-        .await
-        .and_then(|inputs| script(&environment.cluster, inputs))
-    {
+    match script.await {
         Ok(script) => Response::script(script),
+        Err(JoinError::Refused(refusal)) => {
+            tracing::warn!(reason = refusal.name(), "refused: {refusal}");
+            metrics::write(&metrics::event(
+                environment,
+                "JoinRefused",
+                Some(refusal.name()),
+                now,
+            ));
+            if refusal == Refusal::Claimed {
+                metrics::write(&metrics::event(environment, "JoinConflict", None, now));
+            }
+            Response::forbidden()
+        }
         Err(error) => {
             let (status, reason) = (error.status(), chain(&error));
             tracing::error!(status, reason, "no script returned");
@@ -117,7 +137,14 @@ fn check(event: &Value) -> Result<(), JoinError> {
     }
 }
 
-async fn read(environment: &Environment, clients: &Clients) -> Result<JoinInputs, JoinError> {
+/// Reads everything concurrently. The claim is written in the same round: it is the instance's own, and the signature of its
+/// identity document has been verified.
+async fn read(
+    environment: &Environment,
+    clients: &Clients,
+    request: Option<&Identified>,
+    now: Timestamp,
+) -> Result<JoinInputs, JoinError> {
     let aws = |doing| move |source| JoinError::Aws { doing, source };
     let backends = async {
         aws::backends::running(clients.ec2(), &environment.cluster)
@@ -139,7 +166,24 @@ async fn read(environment: &Environment, clients: &Clients) -> Result<JoinInputs
             .map_err(aws("reading the settings"))?;
         settings(&environment.table, item)
     };
-    let (backends, credentials, settings) = tokio::try_join!(backends, credentials, settings)?;
+    let proof = async {
+        let Some(request) = request else { return Ok(None) };
+        let (id, nonce) = (&request.document.instance_id, request.nonce.hash());
+        let instance = async {
+            let instance = aws::joining::instance(clients.ec2(), id).await;
+            instance.map_err(aws("reading the instance"))
+        };
+        let claim = async {
+            let claim = aws::joining::claim(clients.dynamodb(), &environment.table, id, &nonce, now).await;
+            claim.map_err(aws("claiming the instance"))
+        };
+        tokio::try_join!(instance, claim).map(Some)
+    };
+    let (backends, credentials, settings, proof) = tokio::try_join!(backends, credentials, settings, proof)?;
+    if let (Some(request), Some((instance, claim))) = (request, proof) {
+        let checked = identification::check(environment, &settings, request, instance, claim, now);
+        checked.map_err(JoinError::Refused)?;
+    }
     let backends = random::shuffled(backends).map_err(|source| JoinError::Random { source })?;
     Ok(JoinInputs {
         backends,

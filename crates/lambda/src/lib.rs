@@ -15,6 +15,7 @@ mod clients;
 mod environment;
 mod failure;
 pub mod fetch;
+mod identification;
 pub mod join;
 pub mod metrics;
 mod proxy;
@@ -24,7 +25,7 @@ pub mod terminate;
 pub mod transient;
 
 pub use clients::Clients;
-pub use environment::{Environment, InvalidEnvironment};
+pub use environment::{Environment, InvalidEnvironment, Requirements};
 pub use failure::Failure;
 pub use proxy::Response;
 
@@ -53,7 +54,7 @@ pub async fn invoke(
     time: InvocationTime,
 ) -> Result<Value, Failure> {
     match environment.function {
-        FunctionType::Join => json(&join::join(environment, clients, event).await),
+        FunctionType::Join => json(&join::join(environment, clients, event, time.now).await),
         FunctionType::Fetch => json(&fetch::fetch(environment, clients).await?),
         FunctionType::Scale => json(&scale::scale(environment, clients, event, time).await?),
         FunctionType::Terminate => json(&terminate::terminate(environment, clients, event, time).await?),

@@ -17,24 +17,48 @@ pub fn line(environment: &Environment, counts: &Counts, now: Timestamp) -> Value
         ("Desired", counts.desired),
         ("DrivesPhasingOut", counts.phasing_out),
     ];
+    of(
+        environment,
+        None,
+        &values.map(|(name, count)| (name, json!(count))),
+        now,
+    )
+}
+
+/// The log line that counts one event, such as a refusal, with its reason as a third dimension.
+pub(crate) fn event(
+    environment: &Environment,
+    name: &'static str,
+    reason: Option<&'static str>,
+    now: Timestamp,
+) -> Value {
+    of(environment, reason, &[(name, json!(1))], now)
+}
+
+fn of(environment: &Environment, reason: Option<&str>, values: &[(&str, Value)], now: Timestamp) -> Value {
     let metrics: Vec<_> = values
         .iter()
         .map(|(name, _)| json!({ "Name": name, "Unit": "Count" }))
         .collect();
+    let mut dimensions = vec!["Cluster", "HostGroup"];
+    dimensions.extend(reason.map(|_| "Reason"));
     let mut line = json!({
         "_aws": {
             "Timestamp": now.as_millisecond(),
             "CloudWatchMetrics": [{
                 "Namespace": NAMESPACE,
-                "Dimensions": [["Cluster", "HostGroup"]],
+                "Dimensions": [dimensions],
                 "Metrics": metrics,
             }],
         },
         "Cluster": environment.cluster,
         "HostGroup": environment.host_group.name(),
     });
+    if let Some(reason) = reason {
+        line["Reason"] = json!(reason);
+    }
     for (name, value) in values {
-        line[name] = json!(value);
+        line[name] = value.clone();
     }
     line
 }

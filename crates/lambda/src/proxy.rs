@@ -28,6 +28,15 @@ impl Response {
         )
     }
 
+    /// The response of API Gateway to an invalid key: it does not reveal the reason.
+    pub(crate) fn forbidden() -> Self {
+        Self::new(
+            403,
+            "application/json",
+            json!({ "message": "Forbidden" }).to_string(),
+        )
+    }
+
     fn new(status_code: u16, content_type: &'static str, body: String) -> Self {
         // The script contains the credentials: no proxy or cache may store it.
         let headers = BTreeMap::from([("content-type", content_type), ("cache-control", "no-store")]);
@@ -43,4 +52,16 @@ impl Response {
 /// The HTTP method of an API Gateway event; `None` for any other event.
 pub(crate) fn method(event: &Value) -> Option<&str> {
     event.get("httpMethod")?.as_str()
+}
+
+/// A header of the request. The names of headers are not case-sensitive.
+pub(crate) fn header<'a>(event: &'a Value, name: &str) -> Option<&'a str> {
+    let headers = event.get("headers")?.as_object()?;
+    let mut matching = headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+    matching.next()?.1.as_str()
+}
+
+/// The address that the request comes from, as API Gateway saw it.
+pub(crate) fn source(event: &Value) -> Option<&str> {
+    event.pointer("/requestContext/identity/sourceIp")?.as_str()
 }

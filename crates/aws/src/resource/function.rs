@@ -22,6 +22,8 @@ use std::collections::HashMap;
 
 /// The environment variable with the key that seals the credentials.
 const SEAL_KEY: &str = "SEAL_KEY";
+/// The environment variable with the id of the launch template.
+const LAUNCH_TEMPLATE: &str = "LAUNCH_TEMPLATE_ID";
 
 impl Observe for Function {
     async fn observe(inventory: &Inventory<'_>, key: Self::Key) -> Result<Option<Actual<Self>>> {
@@ -36,6 +38,7 @@ impl Observe for Function {
             .and_then(|environment| environment.variables().cloned())
             .unwrap_or_default();
         let seal_key = environment.remove(SEAL_KEY).map(Secret::new);
+        let launch_template = environment.remove(LAUNCH_TEMPLATE).map(Value::Resolved);
         let vpc = found
             .vpc_config()
             .filter(|vpc| !vpc.subnet_ids().is_empty())
@@ -59,6 +62,7 @@ impl Observe for Function {
                 role: Value::from(found.role().unwrap_or_default()),
                 kms_key: Value::from(found.kms_key_arn().unwrap_or_default()),
                 environment: environment.into_iter().collect(),
+                launch_template,
                 seal_key,
                 vpc,
                 tracing: found
@@ -85,6 +89,7 @@ impl Resource for Function {
             resolved(&self.role, OPERATION)?,
             resolved(&self.kms_key, OPERATION)?,
         );
+        let environment = self.variables(OPERATION)?;
         let code = FunctionCode::builder()
             .zip_file(Blob::new(&*cloud.package))
             .build();
@@ -103,7 +108,7 @@ impl Resource for Function {
                 .code(code.clone())
                 .role(&role)
                 .kms_key_arn(&key)
-                .environment(self.variables())
+                .environment(environment.clone())
                 .set_vpc_config(self.vpc.as_ref().map(vpc_config))
                 .set_tags(Some(tags(target.tags())))
                 .send()
@@ -189,17 +194,20 @@ impl Delete for Function {
 }
 
 trait Parts {
-    fn variables(&self) -> Environment;
+    fn variables(&self, operation: &'static str) -> Result<Environment>;
     async fn configure(&self, cloud: &Cloud, target: &Target<'_, (HostGroup, FunctionType)>) -> Result<()>;
 }
 
 impl Parts for Function {
-    fn variables(&self) -> Environment {
+    fn variables(&self, operation: &'static str) -> Result<Environment> {
         let mut variables: HashMap<_, _> = self.environment.clone().into_iter().collect();
         if let Some(key) = &self.seal_key {
             variables.insert(SEAL_KEY.to_owned(), key.reveal().to_owned());
         }
-        Environment::builder().set_variables(Some(variables)).build()
+        if let Some(template) = &self.launch_template {
+            variables.insert(LAUNCH_TEMPLATE.to_owned(), resolved(template, operation)?);
+        }
+        Ok(Environment::builder().set_variables(Some(variables)).build())
     }
 
     async fn configure(&self, cloud: &Cloud, target: &Target<'_, (HostGroup, FunctionType)>) -> Result<()> {
@@ -208,6 +216,7 @@ impl Parts for Function {
             resolved(&self.role, OPERATION)?,
             resolved(&self.kms_key, OPERATION)?,
         );
+        let environment = self.variables(OPERATION)?;
         let detached = || {
             VpcConfig::builder()
                 .set_subnet_ids(Some(vec![]))
@@ -230,7 +239,7 @@ impl Parts for Function {
             let request = request
                 .role(&role)
                 .kms_key_arn(&key)
-                .environment(self.variables());
+                .environment(environment.clone());
             let request = request.vpc_config(self.vpc.as_ref().map_or_else(detached, vpc_config));
             let mode = TracingMode::from(self.tracing.as_str());
             let request = request.tracing_config(TracingConfig::builder().mode(mode).build());

@@ -4,6 +4,7 @@ use crate::apply::{Applied, apply};
 use crate::failure::{FAILED, Failure};
 use crate::flags::{ClusterFlag, DryRunFlags, PackageFlag, YesFlag};
 use crate::generated::Generated;
+use crate::identity_cert;
 use crate::package::{self, Package};
 use crate::printer::Printer;
 use crate::session::{Connect, Session};
@@ -14,9 +15,11 @@ use aws::observe::{self, Request as Observe};
 use clap::Args;
 use deployment::actual::Observed;
 use deployment::desired::{InstanceIds, Request};
+use deployment::import::check_identity_certificate;
 use deployment::plan::{Conflict, Plan};
 use deployment::{Account, HostGroup, Names, ResourceId, Settings, update};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// Upgrade the resources of an imported cluster to this version and revert drift
 #[derive(Debug, Args)]
@@ -24,6 +27,10 @@ use std::collections::BTreeSet;
 pub(crate) struct Update {
     #[command(flatten)]
     cluster: ClusterFlag,
+    /// PEM file of the RSA-2048 certificate that verifies the identity documents of new instances, for a region that wekactl does
+    /// not know. If it is omitted, the stored one is kept
+    #[arg(long, value_name = "FILE")]
+    identity_cert: Option<PathBuf>,
     #[command(flatten)]
     package: PackageFlag,
     #[command(flatten)]
@@ -45,8 +52,15 @@ pub(super) async fn run_part(
 ) -> Result<u8, Failure> {
     let names = arguments.cluster.names()?;
     let package = package::find(&arguments.package)?;
+    let certificate = arguments.identity_cert.as_deref().map(identity_cert::read);
+    let certificate = certificate.transpose().map_err(Failure::usage)?;
     let session = connect.connect().await?;
-    let observation = observe(&session, &names).await?;
+    let mut observation = observe(&session, &names).await?;
+    observation.settings.identity_certificate =
+        certificate.or(observation.settings.identity_certificate.take());
+    let given = observation.settings.identity_certificate.as_deref();
+    check_identity_certificate(given, &observation.account)
+        .map_err(|error| Failure::plain(error.to_string()))?;
     let plan = plan(&names, &observation, &package)?;
     let plan = plan.only(selected).map_err(|missing| {
         let missing: Vec<_> = missing
@@ -156,6 +170,7 @@ fn plan(names: &Names, observation: &Observation, package: &Package) -> Result<P
         credentials: None,
         uuids: &generated.uuids,
         seal_keys: &generated.seal_keys,
+        identity_required_after: &generated.identity_required_after,
         instances: &observation.instances,
     };
     let desired = update::desired_update(&request, &observation.groups);

@@ -119,7 +119,14 @@ const DIFFERS_FROM_IMPORT: &[(&str, &str)] = &[
         r"^lambda/.*/VpcConfig/VpcId$",
         "as Lambda reports a function that was removed from its VPC",
     ),
-    (r"^lambda/.*/SEAL_KEY$|^(apikeys|usageplans)/.*/value$", "random"),
+    (
+        r"^lambda/.*/(SEAL_KEY|LAUNCH_TEMPLATE_ID)$|^(apikeys|usageplans)/.*/value$",
+        "random",
+    ),
+    (
+        r"^lambda/.*/IDENTITY_REQUIRED_AFTER$",
+        "instances of the old launch template join without identity until then",
+    ),
 ];
 
 #[test]

@@ -150,7 +150,6 @@ fn requests_of_roles(names: &Names, key: &str) -> Vec<(IamRequest, Vec<RoleUse>)
     let nobody = Vec::new;
 
     let mut requests = vec![
-        (request("dynamodb:GetItem", table("wekactl-wk"), &none), readers()),
         (request("dynamodb:GetItem", table("wekactl-wk2"), &none), nobody()),
         (request("dynamodb:PutItem", table("wekactl-wk"), &none), nobody()),
         (
@@ -203,6 +202,25 @@ fn requests_of_roles(names: &Names, key: &str) -> Vec<(IamRequest, Vec<RoleUse>)
             nobody(),
         ),
     ];
+    let item = |key: &str| json!({ "dynamodb:LeadingKeys": [key] });
+    for (action, key, allowed) in [
+        ("dynamodb:GetItem", "cluster-settings", readers()),
+        ("dynamodb:GetItem", "cluster-creds", readers()),
+        (
+            "dynamodb:GetItem",
+            "join-claim/i-1",
+            vec![RoleUse::Function(Fetch), RoleUse::Function(Scale)],
+        ),
+        (
+            "dynamodb:UpdateItem",
+            "join-claim/i-1",
+            vec![RoleUse::Function(Join)],
+        ),
+        ("dynamodb:UpdateItem", "cluster-settings", nobody()),
+        ("dynamodb:UpdateItem", "cluster-creds", nobody()),
+    ] {
+        requests.push((request(action, table("wekactl-wk"), &item(key)), allowed));
+    }
     for action in ["autoscaling:SetInstanceProtection", "autoscaling:DetachInstances"] {
         requests.push((request(action, own_group.as_str(), &none), terminate()));
         for other in &other_groups {

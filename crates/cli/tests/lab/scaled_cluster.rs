@@ -5,10 +5,16 @@ use assert_cmd::cargo::cargo_bin;
 use deployment::{FunctionType, HostGroup, Names};
 use lab::weka_cluster::{self, HostState, WekaCluster};
 use lab::{
-    Control, Execution, Functions, GoImportOptions, Hardware, MotoOptions, ScalingLoop, ScalingLoopOptions,
-    Stack, StackOptions, Tick,
+    Control, Execution, Functions, GoImportOptions, Hardware, IdentityAuthority, MotoOptions, ScalingLoop,
+    ScalingLoopOptions, Stack, StackOptions, Tick,
 };
 use std::path::Path;
+
+/// The certificate of the lab, which signs the identity documents of new instances.
+fn identity_cert() -> String {
+    let file = IdentityAuthority::new().unwrap().certificate_file();
+    file.to_str().unwrap().to_owned()
+}
 
 /// The cluster `wk` of a stack of six backends and a client.
 pub(crate) struct ScaledCluster {
@@ -22,7 +28,7 @@ impl ScaledCluster {
     /// An imported cluster in its own network, 127.<network>.0.0/16: other tests run concurrently.
     pub(crate) async fn start(network: u8) -> Self {
         let (functions, lab, stack) = Self::stack(network).await;
-        lab.import(&[]).ok();
+        lab.import(&["--identity-cert", &identity_cert()]).ok();
         Self::run(functions, lab, stack, PASSWORD).await
     }
 
@@ -30,7 +36,7 @@ impl ScaledCluster {
     pub(crate) async fn start_migrated(network: u8, options: &GoImportOptions, password: &str) -> Self {
         let (functions, lab, stack) = Self::stack(network).await;
         lab::go_import(&lab.moto, &stack, options).unwrap();
-        lab.update(&["-y"]).ok();
+        lab.update(&["-y", "--identity-cert", &identity_cert()]).ok();
         Self::run(functions, lab, stack, password).await
     }
 

@@ -77,9 +77,9 @@ async fn launched_instance_joins_the_cluster() {
     assert_eq!((tick.healthy, tick.unhealthy, tick.draining), (8, 0, 0));
 }
 
-/// Calls the join URL as an instance does.
+/// Calls the join URL as someone does who can read the launch template.
 #[tokio::test]
-async fn join_url_requires_the_api_key() {
+async fn join_url_refuses_requests_with_the_api_key_only() {
     let mut cluster = ScaledCluster::start(35).await;
     cluster.scaling_loop.set_desired(7).await.unwrap();
     cluster.tick().await;
@@ -102,8 +102,10 @@ async fn join_url_requires_the_api_key() {
     };
     let (url, key) = (assigned("join_url="), assigned("api_key="));
     let url = cluster.scaling_loop.control().execute_api(url).unwrap();
-    let (status, script) = get(&url, key).await;
-    assert_eq!((status, &script[..11]), (200, "#!/bin/bash"));
+    let (status, body) = get(&url, key).await;
+    assert_eq!((status, body.as_str()), (403, r#"{"message":"Forbidden"}"#));
+    let log = cluster.functions.log(&cluster.function(FunctionType::Join));
+    assert!(log.contains("NoIdentity"), "{log}");
     for wrong in ["", "another-key", &key[1..]] {
         let (status, body) = get(&url, wrong).await;
         assert_eq!((status, body.as_str()), (403, r#"{"message": "Forbidden"}"#));

@@ -34,6 +34,9 @@ pub struct Request<'a> {
     /// A new seal key for each host group, 32 bytes in base64.
     pub seal_keys: &'a BTreeMap<HostGroup, Secret>,
     pub instances: &'a InstanceIds,
+    /// Until when instances of an older version of the launch template may join without identity, as RFC 3339. It applies to a join
+    /// function that does not verify identities yet.
+    pub identity_required_after: &'a str,
 }
 
 /// The ids of the instances that an import attaches, or of the members that an update tags, by host group.

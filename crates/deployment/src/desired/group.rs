@@ -141,6 +141,8 @@ impl Build<'_> {
                 self.settings().use_dynamodb_endpoint.to_string(),
             ),
         ];
+        let joining = function == FunctionType::Join;
+        let identity = joining.then(|| self.identity_variables());
         let sealing = matches!(function, FunctionType::Fetch | FunctionType::Scale);
         // Only scale calls the backends. The others call AWS, which may be unreachable from a private subnet.
         let backends = &self.settings().backends;
@@ -160,19 +162,22 @@ impl Build<'_> {
             kms_key: Value::Of(ResourceId::KmsKey, Output::Arn),
             environment: variables
                 .into_iter()
+                .chain(identity.into_iter().flatten())
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
+            launch_template: joining.then_some(Value::Of(ResourceId::LaunchTemplate(group), Output::Id)),
             seal_key: sealing
                 .then(|| self.request.seal_keys.get(&group).cloned())
                 .flatten(),
             vpc,
             tracing: "PassThrough".to_owned(),
         };
-        let depends_on = [
+        let mut depends_on = vec![
             role,
             ResourceId::KmsKey,
             ResourceId::LogGroup(group, Some(function)),
         ];
+        depends_on.extend(joining.then_some(ResourceId::LaunchTemplate(group)));
         self.resource(
             ResourceId::Function(group, function),
             self.names.function(group, function),

@@ -149,7 +149,7 @@ fn only_fetch_and_scale_have_the_seal_key_of_their_host_group() {
 }
 
 #[test]
-fn private_subnet_changes_only_apis_and_launch_templates() {
+fn private_subnet_changes_only_apis_launch_templates_and_join_functions() {
     let public = resources(&settings());
     let private = resources(&Settings {
         private_subnet: true,
@@ -159,12 +159,17 @@ fn private_subnet_changes_only_apis_and_launch_templates() {
         .iter()
         .zip(&private)
         .filter(|(a, b)| a != b)
-        .map(|(a, _)| a.id.kind())
+        .map(|(a, _)| a.id)
         .collect();
-    assert_eq!(
-        differing,
-        [Kind::SettingsItem, Kind::RestApi, Kind::LaunchTemplate].into()
-    );
+    let mut expected = BTreeSet::from([ResourceId::SettingsItem]);
+    for group in HostGroup::ALL {
+        expected.extend([
+            ResourceId::RestApi(group),
+            ResourceId::LaunchTemplate(group),
+            ResourceId::Function(group, FunctionType::Join),
+        ]);
+    }
+    assert_eq!(differing, expected);
     for group in HostGroup::ALL {
         let api = find(&private, ResourceId::RestApi(group)).body.fields();
         assert_eq!(api["endpoint_type"], "PRIVATE");

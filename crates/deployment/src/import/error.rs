@@ -91,6 +91,11 @@ pub enum ImportError {
         "--permissions-boundary {boundary} is not a policy of account {account} or of AWS in its partition: use one that is"
     )]
     ForeignBoundary { boundary: String, account: String },
+    /// New instances could not prove their identity.
+    #[error(
+        "wekactl has no certificate for the instance identity documents of region {0}: use --identity-cert FILE with the region's RSA-2048 certificate from the EC2 User Guide"
+    )]
+    NoIdentityCertificate(String),
     /// One option is given without the other.
     #[error("--dns-alias and --dns-zone-id require each other: use both or neither")]
     HalfAnAlias,

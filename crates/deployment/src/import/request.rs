@@ -35,6 +35,8 @@ pub struct ImportRequest {
     pub http_tokens: String,
     /// `--permissions-boundary`: the ARN of a policy; `None` for that of an earlier import.
     pub permissions_boundary: Option<String>,
+    /// `--identity-cert`, in PEM; `None` for that of an earlier import, or of the region.
+    pub identity_certificate: Option<String>,
     /// The version of wekactl.
     pub build_version: String,
 }

@@ -25,6 +25,7 @@ pub(super) fn request() -> ImportRequest {
         profile: None,
         image_id: None,
         permissions_boundary: None,
+        identity_certificate: None,
         http_tokens: "required".into(),
         build_version: "2.0.0".into(),
     }
@@ -261,10 +262,12 @@ fn mounts_of_clients_are_those_of_the_last_import_that_names_some() {
 fn settings_of_an_earlier_import_are_kept() {
     let bounded = ImportRequest {
         permissions_boundary: Some("arn:aws:iam::123456789012:policy/limit".into()),
+        identity_certificate: Some("pem".into()),
         ..request()
     };
     let mut stored = import(&bounded, &good(2));
     assert_eq!(stored.permissions_boundary, bounded.permissions_boundary);
+    assert_eq!(stored.identity_certificate, bounded.identity_certificate);
     stored.backends.max_size = 70;
     stored.additional_subnet = "subnet-b2".into();
     stored.other.insert("Future".into(), true.into());

@@ -11,12 +11,13 @@ mod strategies;
 fn partial_plan_requires_its_dependencies() {
     let desired = resources(&full());
     let functions = |id: ResourceId| matches!(id, ResourceId::Function(HostGroup::Backends, _));
-    // If nothing exists, roles, key and log groups are missing.
+    // If nothing exists, roles, key, log groups and the launch template, which join compares, are missing.
     let missing = plan(desired.clone(), Observed::new())
         .only(functions)
         .unwrap_err();
     let kinds: BTreeSet<_> = missing.iter().map(|(kind, _)| *kind).collect();
-    assert_eq!(kinds, BTreeSet::from([Kind::KmsKey, Kind::Role, Kind::LogGroup]));
+    let expected = [Kind::KmsKey, Kind::Role, Kind::LogGroup, Kind::LaunchTemplate];
+    assert_eq!(kinds, BTreeSet::from(expected));
     // If only a function is missing, the plan creates it.
     let mut observed = created(&desired);
     observed.remove(&FETCH);

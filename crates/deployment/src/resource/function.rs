@@ -22,8 +22,10 @@ pub struct Function {
     pub role: Value,
     /// The ARN of the key that encrypts the environment.
     pub kms_key: Value,
-    /// Environment variables, without `SEAL_KEY`.
+    /// Environment variables, without `SEAL_KEY` and `LAUNCH_TEMPLATE_ID`.
     pub environment: BTreeMap<String, String>,
+    /// The id of the group's launch template, which join compares with an instance's (`LAUNCH_TEMPLATE_ID`).
+    pub launch_template: Option<Value>,
     /// The key with which fetch seals the credentials for scale (`SEAL_KEY`).
     pub seal_key: Option<Secret>,
     /// `None` if it is not attached to a VPC.
@@ -42,7 +44,8 @@ pub struct Vpc {
 
 impl Resolve for Function {
     fn resolve(&mut self, outputs: &Outputs) {
-        super::resolve_all([&mut self.role, &mut self.kms_key], outputs);
+        let values = [&mut self.role, &mut self.kms_key];
+        super::resolve_all(values.into_iter().chain(&mut self.launch_template), outputs);
     }
 
     fn secrets(&self) -> Vec<(&'static str, Option<&Secret>)> {

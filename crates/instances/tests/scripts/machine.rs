@@ -8,6 +8,9 @@ use tempfile::TempDir;
 
 pub(crate) const API_KEY: &str = "the-api-key-0123456789";
 
+/// The identity document, which the metadata service returns in several lines.
+const IDENTITY: &str = "MIAGCSqGSIb3\nDQEHAqCAMIAC";
+
 pub(crate) struct Machine {
     folder: TempDir,
 }
@@ -81,7 +84,9 @@ impl Machine {
             .env("PATH", format!("{}:{system}", self.path("bin").display()))
             .env("MACHINE", self.folder.path())
             .env("API_KEY_EXPECTED", format!("x-api-key: {API_KEY}"))
+            .env("IDENTITY", IDENTITY)
             .env("TMPDIR", self.path("tmp"))
+            .env("WEKACTL_ROOT", self.path("root"))
             .env("WEKACTL_IMDS", "http://imds.test")
             .env("WEKACTL_PAUSE", "0")
             .output()
@@ -107,7 +112,9 @@ impl Run {
 
     pub(crate) fn assert_no_secret(&self) {
         let seen = [self.output.clone(), self.calls.join("\n")].concat();
-        assert!(!seen.contains(API_KEY), "the API key is in:\n{seen}");
+        for secret in [API_KEY, "x-wekactl-nonce: ", "MIAGCSqGSIb3"] {
+            assert!(!seen.contains(secret), "{secret} is in:\n{seen}");
+        }
     }
 }
 
@@ -124,6 +131,7 @@ const PROGRAMS: &[(&str, &str)] = &[
             --output) file=$2; shift ;;
             --write-out) write=1; shift ;;
             -H) header=$2; [ "${2#@}" = "$2" ] || header=$(cat "${2#@}"); shift ;;
+            --interface) interface=$2; shift ;;
           esac
           shift
         done
@@ -131,9 +139,14 @@ const PROGRAMS: &[(&str, &str)] = &[
           */latest/api/token) echo a-token ;;
           */meta-data/*)
             [ "$header" = 'X-aws-ec2-metadata-token: a-token' ] || exit 22
-            case "$url" in */instance-id) echo i-0123 ;; *) exit 22 ;; esac ;;
+            case "$url" in */instance-id) echo i-0123 ;; */local-ipv4) echo 10.0.0.9 ;; *) exit 22 ;; esac ;;
+          */dynamic/instance-identity/rsa2048) echo "$IDENTITY" ;;
           */default/wekactl-*)
-            [ "$header" = "$API_KEY_EXPECTED" ] || exit 22
+            [ "$interface" = 10.0.0.9 ] || exit 45
+            grep -qxF "$API_KEY_EXPECTED" <<<"$header" || exit 22
+            grep -qxF "x-wekactl-identity: ${IDENTITY//$'\n'/}" <<<"$header" || exit 22
+            grep -qxE 'x-wekactl-nonce: [0-9a-f]{64}' <<<"$header" || exit 22
+            grep -x 'x-wekactl-nonce: .*' <<<"$header" >>"$MACHINE/nonces"
             . "$MACHINE/join-response"
             [ -z "$write" ] || printf %s "$code" ;;
           *) exit 22 ;;

@@ -112,7 +112,7 @@ fn debug_shows_no_secret() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The script's environment has exactly the given name and password, and nothing else is run or printed.
+    /// A command that needs them gets exactly the given name and password, no other command does, and nothing is run or printed.
     #[test]
     fn any_credentials_reach_the_script_unchanged(
         username in r"[^\x00]{1,20}",
@@ -121,8 +121,9 @@ proptest! {
         let profile = profile_of("i3en.2xlarge").unwrap();
         let script = BackendJoin { username: username.clone(), password: password.clone(), ..backend_join(profile, "") }.render();
         let head = script.split("backends=(").next().unwrap();
-        let tail = r#"printf '%s\0%s\0' "$WEKA_USERNAME" "$WEKA_PASSWORD""#;
+        let show = r#"printf '%s\0%s\0' "${WEKA_USERNAME-}" "${WEKA_PASSWORD-}""#;
+        let tail = format!("with_login bash -c '{}'\nbash -c '{0}'", show.replace('\'', r"'\''"));
         let output = Command::new("bash").arg("-xvc").arg(format!("{head}\n{tail}")).output().unwrap();
-        prop_assert_eq!(output.stdout, format!("{username}\0{password}\0").into_bytes());
+        prop_assert_eq!(output.stdout, format!("{username}\0{password}\0\0\0").into_bytes());
     }
 }

@@ -124,6 +124,22 @@ fn join_script_file_is_readable_by_root_only() {
 }
 
 #[test]
+fn all_attempts_of_a_boot_send_the_same_nonce() {
+    let machine = machine("exit 22");
+    run(&machine);
+    let nonces = machine.read("nonces");
+    let mut nonces: Vec<_> = nonces.lines().collect();
+    assert_eq!(nonces.len(), 7);
+    nonces.dedup();
+    assert_eq!(nonces.len(), 1);
+    let other = Machine::new();
+    other.program("aws", AWS);
+    other.file("join-response", "exit 22");
+    run(&other);
+    assert_ne!(other.read("nonces").lines().next(), nonces.first().copied());
+}
+
+#[test]
 fn response_without_script_is_not_run_and_instance_shuts_down() {
     let page = r##"printf '%s\n' '#!/bin/bash' 'touch "$MACHINE/page-was-run"' >"$file""##;
     for response in [

@@ -53,6 +53,7 @@ const SYSTEM: &[&str] = &[
     "ls",
     "mkdir",
     "mktemp",
+    "od",
     "readlink",
     "rm",
     "sed",
@@ -225,6 +226,11 @@ fn metadata(path: &Path, options: &BootOptions) -> io::Result<()> {
     ] {
         fs::write(imds.join(name), text + "\n")?;
     }
+    // EC2 returns it in lines of 76 characters.
+    let dynamic = path.join("dynamic/instance-identity");
+    fs::create_dir_all(&dynamic)?;
+    let lines = options.identity.as_bytes().chunks(76);
+    fs::write(dynamic.join("rsa2048"), lines.collect::<Vec<_>>().join(&b'\n'))?;
     fs::write(primary.join("device-number"), "0\n")?;
     let kernel = path.join(format!("root/sys/class/net/{prefix}{number}"));
     fs::create_dir_all(kernel.join("device/drivers/ena"))?;

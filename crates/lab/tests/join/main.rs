@@ -6,5 +6,6 @@ mod backend;
 mod client;
 mod drives;
 mod retry;
+mod secrets;
 mod setup;
 mod volume;

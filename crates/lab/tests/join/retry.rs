@@ -1,56 +1,16 @@
 //! Every step of a join fails once, in turn. The user data tries again, and the machine ends as a member. The steps are those of
 //! a boot without a fault; the layouts share them.
 
-use crate::setup::{Lab, assert_joined, assert_no_secret, backend_join, cluster, new_ip, options, profile};
-use instances::{ClientJoin, UserData};
-use lab::http::{response, serve};
+use crate::setup::{Lab, assert_joined, backend_join, boot_with_join_api as boot, new_ip, profile};
+use instances::ClientJoin;
 use lab::machine::{
-    AMAZON_LINUX_2, AMAZON_LINUX_2023, Boot, CallFault, LAYOUTS, Layout, Machine, Outcome, ROCKY_9,
-    UBUNTU_24_04,
+    AMAZON_LINUX_2, AMAZON_LINUX_2023, CallFault, LAYOUTS, Layout, Outcome, ROCKY_9, UBUNTU_24_04,
 };
 use lab::weka_cluster::{HostStatus, Mode};
-use std::net::Ipv4Addr;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 /// The number of boots that run concurrently.
 const CONCURRENT: usize = 4;
-
-fn user_data(io_cores: u32) -> String {
-    let user_data = UserData {
-        join_url: "https://abc123.execute-api.eu-west-1.amazonaws.com/default/wekactl-wk-Backends".to_owned(),
-        api_key: "the-api-key-0123456789".to_owned(),
-        region: "eu-west-1".to_owned(),
-        subnet: "subnet-1".to_owned(),
-        security_groups: vec!["sg-1".to_owned()],
-        io_cores,
-    };
-    user_data.render()
-}
-
-/// Boots a new machine of a new cluster, with a join API that returns this script.
-async fn boot(layout: Layout, io_cores: u32, script: String, fault: Option<CallFault>) -> (Lab, Boot) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let cluster = cluster().await;
-    let mut options = options(&cluster, layout, &user_data(io_cores));
-    options.join_url = Some(format!("http://{}/default/join", listener.local_addr().unwrap()));
-    options.interfaces = 0;
-    let lab = Lab {
-        machine: Machine::new(options).unwrap(),
-        cluster,
-    };
-    let join_api = serve(listener, move |_| {
-        let response = response(200, "text/x-shellscript", script.clone());
-        async move { response }
-    });
-    let boot = tokio::select! {
-        boot = lab.machine.boot(fault) => boot.unwrap(),
-        () = join_api => unreachable!("the join API serves until it is dropped"),
-    };
-    assert_no_secret(&boot);
-    assert!(!boot.log.contains("the-api-key"), "{}", boot.log);
-    (lab, boot)
-}
 
 /// Whether a lost answer differs from a call that failed: the call changes something.
 fn has_effect(call: &str) -> bool {

@@ -1,13 +1,19 @@
 //! A cluster of five backends and a new machine, and what the tests assert about both.
 
-use instances::{BackendJoin, Profile, profile_of};
-use lab::machine::{Boot, BootOptions, LAYOUTS, Layout, Machine, Outcome};
+use instances::{BackendJoin, Profile, UserData, profile_of};
+use lab::http::{response, serve};
+use lab::machine::{Boot, BootOptions, CallFault, LAYOUTS, Layout, Machine, Outcome};
 use lab::weka_cluster::{Clock, DriveStatus, HostState, HostStatus, NewBackend, Options, WekaCluster};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
+use tokio::net::TcpListener;
 
 /// A password with characters that are special in a shell.
 pub(crate) const PASSWORD: &str = "p'a\"s$s`w\\o rd!";
+
+pub(crate) const API_KEY: &str = "the-api-key-0123456789";
+/// The identity document of the new machine.
+pub(crate) const IDENTITY: &str = "the-identity-document";
 
 pub(crate) fn ip(last: u8) -> IpAddr {
     Ipv4Addr::new(127, 10, 202, last).into()
@@ -55,6 +61,7 @@ pub(crate) fn options(cluster: &WekaCluster, layout: Layout, script: &str) -> Bo
         instance_id: "i-9".to_owned(),
         private_ip: new_ip(),
         user_data: script.to_owned(),
+        identity: IDENTITY.to_owned(),
         join_url: None,
         control_url: cluster.control_url(),
         weka_port: cluster.port(),
@@ -66,6 +73,59 @@ pub(crate) fn options(cluster: &WekaCluster, layout: Layout, script: &str) -> Bo
         pause: Duration::ZERO,
         trace: true,
     }
+}
+
+fn user_data(io_cores: u32) -> String {
+    let user_data = UserData {
+        join_url: "https://abc123.execute-api.eu-west-1.amazonaws.com/default/wekactl-wk-Backends".to_owned(),
+        api_key: API_KEY.to_owned(),
+        region: "eu-west-1".to_owned(),
+        subnet: "subnet-1".to_owned(),
+        security_groups: vec!["sg-1".to_owned()],
+        io_cores,
+    };
+    user_data.render()
+}
+
+/// Boots a new machine of a new cluster, with a join API that returns this script.
+pub(crate) async fn boot_with_join_api(
+    layout: Layout,
+    io_cores: u32,
+    script: String,
+    fault: Option<CallFault>,
+) -> (Lab, Boot) {
+    boot_changed(layout, io_cores, script, fault, |_| {}).await
+}
+
+/// The same, with a change of the machine before it boots.
+pub(crate) async fn boot_changed(
+    layout: Layout,
+    io_cores: u32,
+    script: String,
+    fault: Option<CallFault>,
+    change: impl FnOnce(&Lab),
+) -> (Lab, Boot) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let cluster = cluster().await;
+    let mut options = options(&cluster, layout, &user_data(io_cores));
+    options.join_url = Some(format!("http://{}/default/join", listener.local_addr().unwrap()));
+    options.interfaces = 0;
+    let lab = Lab {
+        machine: Machine::new(options).unwrap(),
+        cluster,
+    };
+    change(&lab);
+    let join_api = serve(listener, move |_| {
+        let response = response(200, "text/x-shellscript", script.clone());
+        async move { response }
+    });
+    let boot = tokio::select! {
+        boot = lab.machine.boot(fault) => boot.unwrap(),
+        () = join_api => unreachable!("the join API serves until it is dropped"),
+    };
+    assert_no_secret(&boot);
+    assert!(!boot.log.contains(API_KEY), "{}", boot.log);
+    (lab, boot)
 }
 
 /// A new machine and its cluster.

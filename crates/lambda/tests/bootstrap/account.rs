@@ -3,6 +3,7 @@
 use super::{PASSWORD, USER};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use jiff::Timestamp;
 use lab::http::{Request, Response, response, serve};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -12,6 +13,8 @@ use tokio::task::JoinSet;
 /// The running backends, by id.
 pub(crate) const BACKENDS: [(&str, &str); 3] =
     [("i-1", "10.0.0.1"), ("i-2", "10.0.0.2"), ("i-3", "10.0.0.3")];
+/// A new member of the group, which joins.
+pub(crate) const NEW: (&str, &str) = ("i-9", "10.0.0.9");
 pub(crate) const DESIRED: u32 = 5;
 
 pub(crate) struct Account {
@@ -84,15 +87,24 @@ impl Cluster {
     fn respond(&mut self, request: &Request) -> Response {
         self.requests += 1;
         let body = String::from_utf8(request.body().to_vec()).unwrap();
-        let operation = ["GetItem", "DescribeInstances", "DescribeAutoScalingGroups"]
-            .into_iter()
-            .find(|operation| body.contains(&format!("Action={operation}&")))
-            .unwrap_or("GetItem");
+        let target = request.headers().get("x-amz-target");
+        let target = target.and_then(|target| target.to_str().unwrap().split('.').next_back());
+        let operation = [
+            "GetItem",
+            "UpdateItem",
+            "DescribeInstances",
+            "DescribeAutoScalingGroups",
+        ]
+        .into_iter()
+        .find(|operation| target == Some(operation) || body.contains(&format!("Action={operation}&")))
+        .unwrap();
         if self.rejected == Some(operation) {
             return rejection(operation);
         }
         match operation {
             "GetItem" => self.item(&serde_json::from_str(&body).unwrap()),
+            "UpdateItem" => response(200, "application/x-amz-json-1.0", b"{}".to_vec()),
+            "DescribeInstances" if body.contains(&format!("={}&", NEW.0)) => new_instance(),
             "DescribeInstances" => self.instances(&body),
             _ => groups(),
         }
@@ -112,8 +124,13 @@ impl Cluster {
             }),
             "cluster-settings" => json!({
                 "Key": { "S": "cluster-settings" },
-                "Backends": { "M": { "InstanceType": { "S": self.instance_type }, "MaxSize": { "N": "42" } } },
+                "Backends": { "M": {
+                    "InstanceType": { "S": self.instance_type }, "MaxSize": { "N": "42" },
+                    "Subnet": { "S": "subnet-1" }, "IamArn": { "S": "arn:profile" },
+                } },
+                "Clients": { "M": { "Subnet": { "S": "subnet-1" }, "IamArn": { "S": "arn:profile" } } },
                 "Subnet": { "S": "subnet-1" },
+                "VpcId": { "S": "vpc-1" },
                 "DnsAlias": { "NULL": true },
             }),
             key => panic!("unexpected key {key}"),
@@ -159,6 +176,26 @@ impl Cluster {
             ),
         )
     }
+}
+
+fn new_instance() -> Response {
+    let (id, address) = NEW;
+    let now = Timestamp::now();
+    xml(
+        200,
+        format!(
+            "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>{id}</instanceId>\
+             <instanceState><name>running</name></instanceState><privateIpAddress>{address}</privateIpAddress>\
+             <vpcId>vpc-1</vpcId><subnetId>subnet-1</subnetId><rootDeviceName>/dev/xvda</rootDeviceName>\
+             <iamInstanceProfile><arn>arn:profile</arn></iamInstanceProfile>\
+             <tagSet><item><key>aws:autoscaling:groupName</key><value>wekactl-wk-Backends</value></item>\
+             <item><key>aws:ec2launchtemplate:id</key><value>lt-1</value></item></tagSet>\
+             <blockDeviceMapping><item><deviceName>/dev/xvda</deviceName><ebs><attachTime>{now}</attachTime></ebs></item>\
+             </blockDeviceMapping><networkInterfaceSet><item><attachment><deviceIndex>0</deviceIndex>\
+             <attachTime>{now}</attachTime></attachment></item></networkInterfaceSet></item></instancesSet></item>\
+             </reservationSet></DescribeInstancesResponse>"
+        ),
+    )
 }
 
 fn groups() -> Response {

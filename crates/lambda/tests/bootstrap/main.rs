@@ -11,7 +11,9 @@ mod terminate;
 use account::Account;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use jiff::Timestamp;
 use lab::lambda_runtime::{Function, FunctionError, Options, StartError};
+use lab::{IdentityAuthority, IdentityDocument};
 use scaling::seal::{Binding, SealKey, seal};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -24,14 +26,32 @@ const PASSWORD: &str = "correct-horse'battery$staple";
 const CLOSED_PORT: &str = "http://127.0.0.1:9";
 const SEAL_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
+/// A request of the new instance, which has just started.
 fn get() -> Value {
-    json!({ "httpMethod": "GET", "path": "/wekactl-wk-Backends", "headers": { "x-api-key": "key" }, "body": null })
+    let document = IdentityDocument {
+        account: "123456789012".to_owned(),
+        region: "eu-west-1".to_owned(),
+        instance_id: account::NEW.0.to_owned(),
+        private_ip: account::NEW.1.to_owned(),
+        pending_time: Timestamp::now(),
+    };
+    let headers = json!({
+        "x-api-key": "key",
+        "X-Wekactl-Identity": IdentityAuthority::new().unwrap().sign(&document),
+        "X-Wekactl-Nonce": "5a".repeat(32),
+    });
+    json!({ "httpMethod": "GET", "path": "/wekactl-wk-Backends", "headers": headers, "body": null })
 }
 
 /// The environment that import sets for a function, with changes. It also has variables that must have no effect: log levels at
 /// which the AWS SDK shows the bodies of requests, and a proxy that does not respond.
 fn environment(account: &Account, changes: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let certificate = IdentityAuthority::new().unwrap().certificate().unwrap();
     let mut environment: BTreeMap<String, String> = [
+        ("ACCOUNT_ID", "123456789012"),
+        ("LAUNCH_TEMPLATE_ID", "lt-1"),
+        ("PRIVATE_API", "false"),
+        ("IDENTITY_CERTIFICATE", &certificate),
         ("REGION", "eu-west-1"),
         ("CLUSTER_NAME", "wk"),
         ("ASG_NAME", "wekactl-wk-Backends"),

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test must panic if a step fails")]
 
+mod attacks;
 mod read;
+mod table;
 mod terminate;
 
 use aws_config::SdkConfig;

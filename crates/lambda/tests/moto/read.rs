@@ -1,10 +1,7 @@
 //! *join* and *fetch* against moto: they read the cluster's table, its instances and its group.
 
-use crate::{GROUP, config, function};
+use crate::{GROUP, config, function, table};
 use aws_config::SdkConfig;
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-};
 use aws_sdk_ec2::types::{InstanceType, ResourceType, Tag, TagSpecification};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -24,12 +21,19 @@ type Instance = (String, String);
 async fn join_and_fetch_read_the_actual_state() {
     let moto = Moto::start(MotoOptions::default()).unwrap();
     let config = config(&moto);
-    table(&config).await;
+    let mut settings = Settings::default();
+    settings.backends.instance_type = "i3en.2xlarge".to_owned();
+    table::create(&config, &settings, "hunter2").await;
     let mut running = instances(&config).await;
     running.sort();
 
     let seal_key = || [("SEAL_KEY".to_owned(), SEAL_KEY.to_owned())];
-    let join = function(&moto, "join", seal_key()).await;
+    // An instance of an older version of the launch template.
+    let deadline = (
+        "IDENTITY_REQUIRED_AFTER".to_owned(),
+        "2999-01-01T00:00:00Z".to_owned(),
+    );
+    let join = function(&moto, "join", [deadline]).await;
     let response = join.invoke(&json!({ "httpMethod": "GET" })).await.unwrap();
     assert_eq!(response["statusCode"], 200, "{response}");
     let script = response["body"].as_str().unwrap();
@@ -73,46 +77,6 @@ async fn join_and_fetch_read_the_actual_state() {
             !log.contains(&BASE64_STANDARD.encode("hunter2")) && !log.contains(SEAL_KEY),
             "{log}"
         );
-    }
-}
-
-/// Creates the cluster's table with its two items.
-async fn table(config: &SdkConfig) {
-    let dynamodb = aws_sdk_dynamodb::Client::new(config);
-    let key = KeySchemaElement::builder()
-        .attribute_name("Key")
-        .key_type(KeyType::Hash)
-        .build()
-        .unwrap();
-    let kind = AttributeDefinition::builder()
-        .attribute_name("Key")
-        .attribute_type(ScalarAttributeType::S);
-    let create = dynamodb
-        .create_table()
-        .table_name("wekactl-wk")
-        .billing_mode(BillingMode::PayPerRequest);
-    create
-        .key_schema(key)
-        .attribute_definitions(kind.build().unwrap())
-        .send()
-        .await
-        .unwrap();
-    let credentials = json!({
-        "Key": { "S": "cluster-creds" },
-        "Username": { "S": BASE64_STANDARD.encode("admin") },
-        "Password": { "S": BASE64_STANDARD.encode("hunter2") },
-    });
-    let mut settings = Settings::default();
-    settings.backends.instance_type = "i3en.2xlarge".to_owned();
-    for item in [credentials.as_object().unwrap(), &settings.to_item()] {
-        let item = aws::table::attributes(item).unwrap();
-        dynamodb
-            .put_item()
-            .table_name("wekactl-wk")
-            .set_item(Some(item))
-            .send()
-            .await
-            .unwrap();
     }
 }
 

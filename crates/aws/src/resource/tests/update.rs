@@ -89,6 +89,7 @@ async fn function_gets_runtime_and_environment_before_code() {
         role: "arn:r".into(),
         kms_key: "arn:k".into(),
         environment: BTreeMap::new(),
+        launch_template: None,
         seal_key: None,
         vpc: None,
         tracing: "PassThrough".to_owned(),

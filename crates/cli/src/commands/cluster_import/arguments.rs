@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, USAGE};
 use crate::flags::{ClusterFlag, DryRunFlags, LoginFlags, PackageFlag, YesFlag};
-use crate::weka_ca;
+use crate::{identity_cert, weka_ca};
 use clap::Args;
 use deployment::import::ImportRequest;
 use deployment::policy::is_policy_arn;
@@ -66,6 +66,10 @@ pub(crate) struct Import {
     /// Permissions boundary of the created roles. If it is omitted, an earlier import's is kept
     #[arg(long, value_name = "ARN")]
     permissions_boundary: Option<String>,
+    /// PEM file of the RSA-2048 certificate that verifies the identity documents of new instances, for a region that wekactl does
+    /// not know. If it is omitted, an earlier import's is kept
+    #[arg(long, value_name = "FILE")]
+    identity_cert: Option<PathBuf>,
     /// Do not check the permissions of the AWS credentials first
     #[arg(long)]
     pub(super) no_permission_check: bool,
@@ -144,6 +148,10 @@ impl Import {
             let ca = weka_ca::read("--weka-ca", path).map_err(|error| errors.push(error));
             ca.ok().map(|ca| ca.pem().to_owned())
         });
+        let identity_certificate = self.identity_cert.as_deref().and_then(|path| {
+            let pem = identity_cert::read(path).map_err(|error| errors.push(error));
+            pem.ok()
+        });
         if self.login.username.is_empty() {
             errors.push("--username is empty".to_owned());
         }
@@ -190,6 +198,7 @@ impl Import {
             profile,
             image_id: self.image_id.clone(),
             permissions_boundary: self.permissions_boundary.clone(),
+            identity_certificate,
             http_tokens: self.http_tokens.clone(),
             build_version: env!("CARGO_PKG_VERSION").to_owned(),
         })

@@ -67,6 +67,7 @@ pub(super) fn plan(
         credentials: Some(credentials),
         uuids: &generated.uuids,
         seal_keys: &generated.seal_keys,
+        identity_required_after: &generated.identity_required_after,
         instances: &observation.discovered.ids(settings.groups()),
     });
     let plan = Plan::new(&request.cluster, desired, observation.observed.clone());

@@ -115,6 +115,7 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
                 "environment.CLUSTER_NAME",
                 "environment.LAMBDA",
                 "environment.MINE",
+                "launch_template",
             ],
             &["lambda UpdateFunctionConfiguration"],
             configuration()
@@ -127,6 +128,9 @@ pub(super) fn drifts<'a>(aws: &'a Clients, ids: &'a Ids) -> Vec<Drift<'a>> {
                         .variables("TABLE_NAME", "wekactl-wk")
                         .variables("ROLE", "backend")
                         .variables("USE_DYNAMODB_ENDPOINT", "false")
+                        .variables("ACCOUNT_ID", "123456789012")
+                        .variables("PRIVATE_API", "false")
+                        .variables("LAUNCH_TEMPLATE_ID", "lt-0123456789abcdef0")
                         .build(),
                 )
                 .send(),

@@ -265,6 +265,23 @@ fn each_error_is_one_line_that_says_what_to_do() {
 }
 
 #[test]
+fn region_without_certificate_needs_one_that_is_given() {
+    let unknown = Account {
+        region: "eu-west-9".into(),
+        ..account()
+    };
+    assert_eq!(check_identity_certificate(None, &account()), Ok(()));
+    assert_eq!(check_identity_certificate(Some("pem"), &unknown), Ok(()));
+    assert_eq!(
+        check_identity_certificate(None, &unknown)
+            .unwrap_err()
+            .to_string(),
+        "wekactl has no certificate for the instance identity documents of region eu-west-9: use --identity-cert FILE \
+         with the region's RSA-2048 certificate from the EC2 User Guide"
+    );
+}
+
+#[test]
 fn unknown_instance_type_error_lists_known_types_and_options() {
     let mut found = good(0);
     for instance in &mut found.instances {

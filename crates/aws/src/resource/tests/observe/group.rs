@@ -91,7 +91,7 @@ fn functions() -> Vec<Case> {
             fields: json!({
                 "description": "d", "runtime": "provided.al2023", "handler": "bootstrap", "architecture": "arm64",
                 "memory_mib": 256, "timeout_seconds": 15, "code_sha256": "abc=", "role": "arn:r", "kms_key": "arn:k1",
-                "environment": { "LAMBDA": "scale" }, "seal_key": "(hidden)",
+                "environment": { "LAMBDA": "scale" }, "launch_template": null, "seal_key": "(hidden)",
                 "vpc": { "subnets": ["subnet-1"], "security_groups": ["sg-1", "sg-2"] },
                 "tracing": "Active",
             }),
