@@ -6,10 +6,12 @@ mod execute;
 pub(crate) use execute::PROTECTION_BATCH;
 pub use execute::{ExecutionResult, FailedStep, Target, detach, execute};
 
-use crate::error::Result;
+use crate::error::{Context, Error, Result};
 use crate::group::{describe_group, describe_instances_by_id};
+use aws_sdk_autoscaling::types::Activity;
 use aws_sdk_ec2::types::Instance;
 use jiff::Timestamp;
+use scaling::policy::VISIBLE_AFTER;
 use scaling::terminate::{Ec2, Lifecycle, Member, State};
 use std::collections::HashMap;
 use weka_types::ids::InstanceId;
@@ -22,7 +24,8 @@ pub async fn members(
     autoscaling: &aws_sdk_autoscaling::Client,
     ec2: &aws_sdk_ec2::Client,
     group: &str,
-) -> Result<Vec<Member>> {
+    now: Timestamp,
+) -> Result<(Vec<Member>, Option<Error>)> {
     let members = describe_group(autoscaling, group)
         .await?
         .instances
@@ -36,9 +39,21 @@ pub async fn members(
         .into_iter()
         .filter_map(|instance| Some((instance.instance_id.clone()?, instance)))
         .collect();
+    let is_missing = ids.iter().any(|id| !instances.contains_key(id));
+    // Without the activities, every instance that EC2 does not list counts as recent.
+    let (recent, error) = if is_missing {
+        match recent_activities(autoscaling, group, now).await {
+            Ok(descriptions) => (Some(descriptions), None),
+            Err(error) => (None, Some(error)),
+        }
+    } else {
+        (None, None)
+    };
     let members = members.into_iter().filter_map(|member| {
         let id = member.instance_id?;
         Some(Member {
+            recent: !instances.contains_key(&id)
+                && recent.as_ref().is_none_or(|recent| mentions(recent, &id)),
             ec2: instances.remove(&id).map(ec2_details),
             id: InstanceId(id),
             // AWS documents two values. Only `Unhealthy` leads to an action.
@@ -50,7 +65,50 @@ pub async fn members(
             protected: member.protected_from_scale_in != Some(false),
         })
     });
-    Ok(members.collect())
+    Ok((members.collect(), error))
+}
+
+/// The descriptions of the group's activities that are in progress or started at most five minutes ago. The description of a launch
+/// is `Launching a new EC2 instance: i-1`; no other field has the instance.
+async fn recent_activities(
+    autoscaling: &aws_sdk_autoscaling::Client,
+    group: &str,
+    now: Timestamp,
+) -> Result<String> {
+    const OPERATION: &str = "autoscaling DescribeScalingActivities";
+    let is_recent = |activity: &Activity| {
+        let started = activity
+            .start_time()
+            .map(aws_sdk_autoscaling::primitives::DateTime::secs);
+        activity.end_time().is_none()
+            || started.is_none_or(|started| now.as_second() - started <= VISIBLE_AFTER.as_secs())
+    };
+    let mut descriptions = String::new();
+    let mut token = None;
+    loop {
+        let request = autoscaling
+            .describe_scaling_activities()
+            .auto_scaling_group_name(group)
+            .set_next_token(token);
+        let page = request.send().await.context(OPERATION)?;
+        let activities = page.activities();
+        for activity in activities.iter().filter(|activity| is_recent(activity)) {
+            descriptions.push_str(activity.description().unwrap_or_default());
+            descriptions.push('\n');
+        }
+        // Activities in progress come first, then those that started last.
+        let has_more = activities.last().is_some_and(is_recent);
+        token = page.next_token.filter(|_| has_more);
+        if token.is_none() {
+            return Ok(descriptions);
+        }
+    }
+}
+
+fn mentions(descriptions: &str, id: &str) -> bool {
+    descriptions
+        .split(|character: char| !character.is_ascii_alphanumeric() && character != '-')
+        .any(|word| word == id)
 }
 
 fn ec2_details(instance: Instance) -> Ec2 {

@@ -235,12 +235,20 @@ fn of_function(account: &Account, names: &Names, group: HostGroup, function: Fun
         }
         FunctionType::Terminate => {
             statements.push(allow(
-                &["autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances"],
+                &[
+                    "autoscaling:DescribeAutoScalingGroups",
+                    "autoscaling:DescribeScalingActivities",
+                    "ec2:DescribeInstances",
+                ],
                 anything(),
             ));
             let name = format!("autoScalingGroup:*:autoScalingGroupName/{}", names.of(group));
             statements.push(allow(
-                &["autoscaling:SetInstanceProtection", "autoscaling:DetachInstances"],
+                &[
+                    "autoscaling:SetInstanceProtection",
+                    "autoscaling:SetInstanceHealth",
+                    "autoscaling:DetachInstances",
+                ],
                 [account.arn("autoscaling", &name).into()],
             ));
             let tag = format!("aws:ResourceTag/{}", tags::CLUSTER_NAME);

@@ -7,6 +7,7 @@ such addition names its source.
 
 from urllib.parse import unquote
 
+from moto.autoscaling.models import autoscaling_backends
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.cloudformation.models import cloudformation_backends
 from moto.ec2.models import ec2_backends
@@ -123,7 +124,12 @@ class Evaluation:
         if self.name.startswith("Describe"):
             yield (f"autoscaling:{self.name}", "*", {})
             return
-        name = self.params.get("AutoScalingGroupName") or self.params["Tags"][0]["ResourceId"]
+        if self.name == "SetInstanceHealth":
+            groups = self.backend(autoscaling_backends).autoscaling_groups.values()
+            id_ = self.params["InstanceId"]
+            name = next(group.name for group in groups for m in group.instance_states if m.instance.id == id_)
+        else:
+            name = self.params.get("AutoScalingGroupName") or self.params["Tags"][0]["ResourceId"]
         group = self.arn("autoscaling", f"autoScalingGroup:{NEW}:autoScalingGroupName/{name}")
         yield (f"autoscaling:{self.name}", group, {})
         if self.name == "CreateAutoScalingGroup":

@@ -3,6 +3,7 @@
 
 use crate::failure::{Failure, chain};
 use crate::{Clients, Environment, InvocationTime};
+use aws::Error;
 use aws::termination::{ExecutionResult, Target, execute, members};
 use scaling::messages::{
     ScaleResponse, TerminateResponse, TerminatedInstance, VERSION, read, transient_errors,
@@ -29,8 +30,8 @@ pub async fn terminate(
 ) -> Result<TerminateResponse, Failure> {
     let response: ScaleResponse = read(event.clone()).map_err(|source| Failure::Message { source })?;
     let (autoscaling, ec2) = (clients.autoscaling(), clients.ec2());
-    let group = members(autoscaling, ec2, &environment.group_name).await;
-    let group = group.map_err(|source| Failure::Aws {
+    let group = members(autoscaling, ec2, &environment.group_name, time.now).await;
+    let (group, activities_error) = group.map_err(|source| Failure::Aws {
         doing: "reading the group's instances",
         source,
     })?;
@@ -55,19 +56,31 @@ pub async fn terminate(
         instances = group.len(),
         terminated = outcome.terminated.len(),
         detached = outcome.detached.len(),
+        marked_healthy = outcome.marked_healthy.len(),
         failed_steps = outcome.failed_steps.len(),
         "plan executed"
     );
-    Ok(terminate_response(response, &report, outcome))
+    Ok(terminate_response(
+        response,
+        activities_error.as_ref(),
+        &report,
+        outcome,
+    ))
 }
 
 /// The message to *transient*: the terminated instances, and the errors of *scale* and *terminate*.
 fn terminate_response(
     response: ScaleResponse,
+    activities_error: Option<&Error>,
     report: &Report,
     outcome: ExecutionResult,
 ) -> TerminateResponse {
-    let mut own_errors = report.errors();
+    let activities_error = activities_error.map(|error| {
+        let error = chain(error);
+        format!("instances that EC2 does not list are not detached, because their age is unknown: {error}")
+    });
+    let mut own_errors: Vec<_> = activities_error.into_iter().collect();
+    own_errors.extend(report.errors());
     own_errors.extend(outcome.failed_steps.iter().map(|step| chain(step)));
     for error in &mut own_errors {
         if let Some((end, _)) = error.char_indices().nth(MAX_ERROR_LENGTH) {
@@ -137,17 +150,23 @@ mod tests {
                 reason: Reason::LeftCluster,
             }],
             detached: vec![],
+            marked_healthy: vec![],
             failed_steps: vec![FailedStep {
                 step: Step::Terminate,
                 instances: vec![InstanceId::from("i-2"), InstanceId::from("i-4")],
-                source: aws::Error::InvalidState {
+                source: Error::InvalidState {
                     operation: "ec2 TerminateInstances",
                     message: "é".repeat(1_000),
                 },
             }],
         };
+        let denied = Error::InvalidState {
+            operation: "autoscaling DescribeScalingActivities",
+            message: "denied".to_owned(),
+        };
         let response = terminate_response(
             scale_response(Some(vec!["error of scale".to_owned()])),
+            Some(&denied),
             &report,
             outcome,
         );
@@ -155,10 +174,15 @@ mod tests {
         assert_eq!(errors[0], "error of scale");
         assert_eq!(
             errors[1],
+            "instances that EC2 does not list are not detached, because their age is unknown: \
+             autoscaling DescribeScalingActivities: denied"
+        );
+        assert_eq!(
+            errors[2],
             "i-3 is not terminated, although scale requested it: it is not an instance of the group"
         );
-        assert!(errors[2].starts_with("terminating i-2 i-4: ec2 TerminateInstances: éé"));
-        assert!(errors[2].ends_with("é…") && errors[2].chars().count() == MAX_ERROR_LENGTH + 1);
+        assert!(errors[3].starts_with("terminating i-2 i-4: ec2 TerminateInstances: éé"));
+        assert!(errors[3].ends_with("é…") && errors[3].chars().count() == MAX_ERROR_LENGTH + 1);
         assert_eq!(
             serde_json::to_value(&response.set_to_terminate_instances).unwrap(),
             json!([{ "instance_id": "i-1", "creation_date": "2026-01-31T08:00:00Z" }])
@@ -168,7 +192,7 @@ mod tests {
     #[test]
     fn transient_errors_are_null_without_errors() {
         let report = Report { decisions: vec![] };
-        let response = terminate_response(scale_response(None), &report, ExecutionResult::default());
+        let response = terminate_response(scale_response(None), None, &report, ExecutionResult::default());
         assert_eq!(
             serde_json::to_value(response).unwrap()["TransientErrors"],
             json!(null)

@@ -17,6 +17,10 @@ pub const MAX_TERMINATIONS_PER_RUN: usize = 50;
 /// long time.
 pub const JOIN_TIMEOUT: SignedDuration = SignedDuration::from_mins(30);
 
+/// How old an instance must be to count as terminated if EC2 does not list it. EC2's lists are eventually consistent for up to some
+/// minutes: an instance that was just launched may be missing in them.
+pub const VISIBLE_AFTER: SignedDuration = SignedDuration::from_mins(5);
+
 /// How long a problem may last before it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GracePeriods {

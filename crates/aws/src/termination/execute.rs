@@ -10,6 +10,7 @@ const MODIFY: &str = "ec2 ModifyInstanceAttribute";
 const PROTECT: &str = "autoscaling SetInstanceProtection";
 const TERMINATE: &str = "ec2 TerminateInstances";
 const DETACH: &str = "autoscaling DetachInstances";
+const SET_HEALTH: &str = "autoscaling SetInstanceHealth";
 
 /// The maximum number of concurrent requests that disable termination protection. Each is for one instance.
 const MODIFY_CONCURRENCY: usize = 20;
@@ -106,6 +107,13 @@ impl Target<'_> {
             }
             Step::ProtectAgain => self.set_scale_in_protection(&ids, true).await,
             Step::Detach => run_batches(DETACH, batches(&ids, DETACH_BATCH), 1, |ids| self.detach(ids)).await,
+            Step::MarkHealthy => {
+                let one_by_one = batches(&ids, 1);
+                run_batches(SET_HEALTH, one_by_one, BATCH_CONCURRENCY, |ids| {
+                    self.mark_healthy(ids)
+                })
+                .await
+            }
         })
     }
 
@@ -159,6 +167,16 @@ impl Target<'_> {
     async fn detach(self, ids: Vec<String>) -> Result<Vec<String>> {
         let detached = detach_batch(self.autoscaling, self.group, ids, false);
         self.in_time(DETACH, detached).await
+    }
+
+    async fn mark_healthy(self, ids: Vec<String>) -> Result<Vec<String>> {
+        for id in &ids {
+            let request = self.autoscaling.set_instance_health().instance_id(id);
+            let request = request.health_status("Healthy").send();
+            self.in_time(SET_HEALTH, async { request.await.context(SET_HEALTH) })
+                .await?;
+        }
+        Ok(ids)
     }
 
     async fn in_time<T>(

@@ -3,6 +3,7 @@ mod account;
 use super::*;
 use crate::test_support::{config, replay, xml_response};
 use account::{Account, Fault};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use scaling::terminate::{Plan, Reason, Step, Termination};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,6 +23,7 @@ fn plan(terminate: impl IntoIterator<Item = usize>, detach: impl IntoIterator<It
     Plan {
         terminate: terminate.collect(),
         detach: detach.into_iter().map(id).collect(),
+        mark_healthy: Vec::new(),
     }
 }
 
@@ -56,6 +58,26 @@ fn errors(outcome: &ExecutionResult) -> Vec<String> {
         .collect()
 }
 
+fn instances_response(items: &str) -> HttpResponse {
+    xml_response(
+        200,
+        &format!(
+            "<DescribeInstancesResponse><reservationSet><item><instancesSet>{items}</instancesSet></item></reservationSet>\
+             </DescribeInstancesResponse>"
+        ),
+    )
+}
+
+fn activities(members: &str) -> HttpResponse {
+    xml_response(
+        200,
+        &format!(
+            "<DescribeScalingActivitiesResponse><DescribeScalingActivitiesResult><Activities>{members}</Activities>\
+             <NextToken>more</NextToken></DescribeScalingActivitiesResult></DescribeScalingActivitiesResponse>"
+        ),
+    )
+}
+
 #[tokio::test]
 async fn members_are_read_and_missing_fields_are_unknown() {
     let group = xml_response(
@@ -65,26 +87,24 @@ async fn members_are_read_and_missing_fields_are_unknown() {
          </LifecycleState><ProtectedFromScaleIn>false</ProtectedFromScaleIn></member>\
          <member><InstanceId>i-2</InstanceId><HealthStatus>Healthy</HealthStatus><LifecycleState>Pending:Wait\
          </LifecycleState><ProtectedFromScaleIn>true</ProtectedFromScaleIn></member>\
+         <member><InstanceId>i-4</InstanceId></member>\
          <member><InstanceId>i-3</InstanceId><ProtectedFromScaleIn>true</ProtectedFromScaleIn></member>\
          </Instances></member></AutoScalingGroups></DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>",
     );
-    let instances = |items: &str| {
-        xml_response(
-            200,
-            &format!(
-                "<DescribeInstancesResponse><reservationSet><item><instancesSet>{items}</instancesSet></item>\
-                 </reservationSet></DescribeInstancesResponse>"
-            ),
-        )
-    };
-    let response = instances(
+    let response = instances_response(
         "<item><instanceId>i-1</instanceId><instanceState><name>stopped</name></instanceState>\
          <privateIpAddress>10.0.0.1</privateIpAddress><launchTime>2026-03-01T12:00:00.000Z</launchTime></item>\
          <item><instanceId>i-3</instanceId></item>",
     );
-    let config = config(replay([group, response]));
+    let activities = activities(
+        "<member><Description>Launching a new EC2 instance: i-2</Description><StartTime>2026-03-01T13:00:00Z</StartTime>\
+         </member><member><Description>Launching a new EC2 instance: i-4</Description><StartTime>2026-03-01T12:54:00Z\
+         </StartTime><EndTime>2026-03-01T12:54:30Z</EndTime></member>",
+    );
+    let config = config(replay([group, response, activities]));
     let autoscaling = aws_sdk_autoscaling::Client::new(&config);
-    let members = members(&autoscaling, &aws_sdk_ec2::Client::new(&config), "g")
+    let now = "2026-03-01T13:00:00Z".parse().unwrap();
+    let (members, error) = members(&autoscaling, &aws_sdk_ec2::Client::new(&config), "g", now)
         .await
         .unwrap();
     let expected = [
@@ -98,6 +118,7 @@ async fn members_are_read_and_missing_fields_are_unknown() {
                 private_ip: Some("10.0.0.1".parse().unwrap()),
                 launch_time: Some("2026-03-01T12:00:00Z".parse().unwrap()),
             }),
+            recent: false,
         },
         Member {
             id: "i-2".into(),
@@ -105,6 +126,15 @@ async fn members_are_read_and_missing_fields_are_unknown() {
             lifecycle: Lifecycle::Pending,
             protected: true,
             ec2: None,
+            recent: true,
+        },
+        Member {
+            id: "i-4".into(),
+            healthy: true,
+            lifecycle: Lifecycle::Unknown,
+            protected: false,
+            ec2: None,
+            recent: false,
         },
         Member {
             id: "i-3".into(),
@@ -116,9 +146,11 @@ async fn members_are_read_and_missing_fields_are_unknown() {
                 private_ip: None,
                 launch_time: None,
             }),
+            recent: false,
         },
     ];
     assert_eq!(members, expected);
+    assert!(error.is_none());
 }
 
 #[tokio::test]
@@ -149,6 +181,29 @@ async fn fifty_instances_are_terminated_with_the_fewest_requests() {
 }
 
 #[tokio::test]
+async fn missing_instance_counts_as_recent_if_the_activities_cannot_be_read() {
+    let group = "<DescribeAutoScalingGroupsResponse><DescribeAutoScalingGroupsResult><AutoScalingGroups><member><Instances>\
+         <member><InstanceId>i-1</InstanceId><HealthStatus>Unhealthy</HealthStatus></member>\
+         </Instances></member></AutoScalingGroups></DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>";
+    let denied =
+        "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>";
+    let responses = [
+        xml_response(200, group),
+        instances_response(""),
+        xml_response(403, denied),
+    ];
+    let config = config(replay(responses));
+    let autoscaling = aws_sdk_autoscaling::Client::new(&config);
+    let ec2 = aws_sdk_ec2::Client::new(&config);
+    let (members, error) = members(&autoscaling, &ec2, "g", jiff::Timestamp::UNIX_EPOCH)
+        .await
+        .unwrap();
+    assert!(members[0].recent && members[0].ec2.is_none());
+    let error = error.unwrap().to_string();
+    assert!(error.contains("DescribeScalingActivities"), "{error}");
+}
+
+#[tokio::test]
 async fn detach_uses_batches_of_twenty_and_keeps_the_desired_capacity() {
     let account = Account::of(45);
     let outcome = run(&account, &plan([], 0..45)).await;
@@ -157,6 +212,28 @@ async fn detach_uses_batches_of_twenty_and_keeps_the_desired_capacity() {
     assert_eq!(sizes, [20, 20, 5]);
     assert_eq!(account.detached().len(), 45);
     assert!(!account.decremented());
+}
+
+#[tokio::test]
+async fn instance_that_cannot_be_marked_as_healthy_does_not_block_others() {
+    let mut account = Account::of(5);
+    account.fault("SetInstanceHealth", 3, Fault::NotInGroup);
+    let plan = Plan {
+        mark_healthy: (2..5).map(id).collect(),
+        ..plan([0], [1])
+    };
+    let outcome = run(&account, &plan).await;
+    assert_eq!(account.healthy(), [2, 4].map(id).into());
+    assert_eq!(outcome.marked_healthy, [2, 4].map(id));
+    assert_eq!(
+        (ids(&outcome), account.detached()),
+        ([id(0)].into(), [id(1)].into())
+    );
+    let errors = errors(&outcome);
+    assert!(
+        errors.len() == 1 && errors[0].starts_with(&format!("marking as healthy {}: ", id(3))),
+        "{errors:?}"
+    );
 }
 
 #[tokio::test]
@@ -301,6 +378,7 @@ async fn later_run_completes_the_plan_after_any_fault_at_any_step() {
                         .filter(|termination| is_alive(&termination.id))
                         .cloned()
                         .collect(),
+                    mark_healthy: Vec::new(),
                     detach: plan
                         .detach
                         .iter()

@@ -221,7 +221,11 @@ fn requests_of_roles(names: &Names, key: &str) -> Vec<(IamRequest, Vec<RoleUse>)
     ] {
         requests.push((request(action, table("wekactl-wk"), &item(key)), allowed));
     }
-    for action in ["autoscaling:SetInstanceProtection", "autoscaling:DetachInstances"] {
+    for action in [
+        "autoscaling:SetInstanceProtection",
+        "autoscaling:SetInstanceHealth",
+        "autoscaling:DetachInstances",
+    ] {
         requests.push((request(action, own_group.as_str(), &none), terminate()));
         for other in &other_groups {
             requests.push((request(action, group(other), &none), nobody()));

@@ -120,6 +120,7 @@ impl Group {
         let (inner, status) = match operation {
             "DescribeAutoScalingGroups" => (self.describe_group(), 200),
             "DescribeInstances" => (self.describe_instances(), 200),
+            "DescribeScalingActivities" => (self.describe_scaling_activities(), 200),
             "TerminateInstances"
                 if self
                     .unknown
@@ -167,6 +168,26 @@ impl Group {
         )
     }
 
+    /// The launches of instances that EC2 does not list.
+    fn describe_scaling_activities(&self) -> String {
+        let gone = self
+            .instances
+            .iter()
+            .filter(|(_, instance)| instance.state == "gone");
+        let activities: String = gone
+            .map(|(id, instance)| {
+                let started = Timestamp::now() - SignedDuration::from_mins(instance.minutes_old);
+                format!(
+                    "<member><Description>Launching a new EC2 instance: {id}</Description><StartTime>{started:.0}\
+                     </StartTime><EndTime>{started:.0}</EndTime></member>"
+                )
+            })
+            .collect();
+        format!(
+            "<DescribeScalingActivitiesResult><Activities>{activities}</Activities></DescribeScalingActivitiesResult>"
+        )
+    }
+
     fn describe_instances(&self) -> String {
         let items: String = self
             .instances
@@ -205,7 +226,8 @@ async fn every_rule_terminates_and_logs_one_line_per_decision() {
             };
             group.instances.insert(id(number), instance);
         };
-        change(2, false, "gone", 0);
+        change(1, false, "gone", 3);
+        change(2, false, "gone", 10);
         change(3, false, "stopped", 10);
         change(4, true, "running", 31);
         change(5, true, "running", 29);
@@ -232,6 +254,7 @@ async fn every_rule_terminates_and_logs_one_line_per_decision() {
             ("ModifyInstanceAttribute".to_owned(), ids(&["i-04"])),
             ("ModifyInstanceAttribute".to_owned(), ids(&["i-07"])),
             ("ModifyInstanceAttribute".to_owned(), ids(&["i-07"])),
+            ("SetInstanceHealth".to_owned(), ids(&["i-06"])),
             ("SetInstanceProtection".to_owned(), all.clone()),
             ("TerminateInstances".to_owned(), all),
         ]
@@ -255,10 +278,11 @@ async fn every_rule_terminates_and_logs_one_line_per_decision() {
     assert_eq!(
         decisions,
         [
+            ("i-01", "leave alone"),
             ("i-02", "detach"),
             ("i-03", "terminate"),
             ("i-04", "terminate"),
-            ("i-06", "leave alone"),
+            ("i-06", "mark healthy"),
             ("i-07", "terminate"),
         ]
     );

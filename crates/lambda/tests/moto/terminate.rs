@@ -193,13 +193,17 @@ async fn sixty_instances_are_terminated_in_two_runs_and_others_are_kept() {
 }
 
 #[tokio::test]
-async fn stopped_instance_is_replaced_unless_it_is_a_member_of_the_cluster() {
+async fn stopped_instance_is_replaced_unless_it_is_a_member_and_restarted_member_is_marked_healthy() {
     let scene = Scene::of(4).await;
-    let stop = scene.ids(0..2).into_iter().collect();
+    let stop = scene.ids(0..3).into_iter().collect();
     let stop = scene.ec2.stop_instances().set_instance_ids(Some(stop));
     // An instance with termination protection can be stopped.
     stop.send().await.unwrap();
-    for id in scene.ids(0..2) {
+    let restarted = scene.instances[2].0.as_str();
+    let start = scene.ec2.start_instances().instance_ids(restarted);
+    start.send().await.unwrap();
+    // EC2 Auto Scaling reports a stopped instance as unhealthy, and never as healthy again.
+    for id in scene.ids(0..3) {
         let unhealthy = scene.autoscaling.set_instance_health().instance_id(id);
         unhealthy.health_status("Unhealthy").send().await.unwrap();
     }
@@ -219,4 +223,9 @@ async fn stopped_instance_is_replaced_unless_it_is_a_member_of_the_cluster() {
     assert!(!members.contains_key(&scene.instances[0].0), "{members:?}");
     assert_eq!(members.len(), 4, "a replacement must be launched");
     assert!(members[&scene.instances[1].0]);
+    let request = scene.autoscaling.describe_auto_scaling_groups();
+    let response = request.auto_scaling_group_names(GROUP).send().await.unwrap();
+    let mut instances = response.auto_scaling_groups()[0].instances().iter();
+    let restarted = instances.find(|instance| instance.instance_id() == Some(restarted));
+    assert_eq!(restarted.unwrap().health_status(), Some("Healthy"));
 }

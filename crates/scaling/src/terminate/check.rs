@@ -7,7 +7,7 @@
 use super::group::{Member, State};
 use super::plan::{Plan, Termination};
 use super::report::Reason;
-use crate::messages::ScaleResponse;
+use crate::messages::{Container, ScaleResponse};
 use jiff::{SignedDuration, Timestamp};
 use std::net::IpAddr;
 use weka_types::ids::{HostId, InstanceId};
@@ -38,6 +38,8 @@ pub enum Violation {
     /// An instance is detached that is neither gone nor unprotected.
     #[error("instance {0} is detached, but is neither gone nor unprotected")]
     Detached(InstanceId),
+    #[error("instance {0} is marked healthy, but is not an unhealthy running member of the cluster")]
+    MarkedHealthy(InstanceId),
     #[error("{number} instances are terminated, but at most {limit} may be")]
     TooMany { number: usize, limit: usize },
     /// I8.
@@ -55,7 +57,7 @@ pub fn check(
     group: &[Member],
     now: Timestamp,
 ) -> Result<(), Violation> {
-    if plan.terminate.is_empty() && plan.detach.is_empty() {
+    if *plan == Plan::default() {
         return Ok(());
     }
     let members = response.members.as_deref().unwrap_or_default();
@@ -114,12 +116,37 @@ pub fn check(
             .terminate
             .iter()
             .any(|termination| termination.id == *id && termination.reason == Reason::Stopped);
-        let is_gone = member
+        let is_gone = match &member.ec2 {
+            None => !member.recent,
+            Some(ec2) => ec2.state == State::Terminated,
+        };
+        let is_unprotected = member.ec2.is_some() && !member.protected;
+        if member.healthy || !(is_gone || is_unprotected || is_stopped) {
+            return Err(Violation::Detached(id.clone()));
+        }
+    }
+    for (index, id) in plan.mark_healthy.iter().enumerate() {
+        if plan.mark_healthy[..index].contains(id) || plan.detach.contains(id) || seen.contains(&id) {
+            return Err(Violation::Duplicate(id.clone()));
+        }
+        let member = find_in_group(id, group)?;
+        let address = member
             .ec2
             .as_ref()
-            .is_none_or(|ec2| ec2.state == State::Terminated);
-        if member.healthy || (member.protected && !is_gone && !is_stopped) {
-            return Err(Violation::Detached(id.clone()));
+            .filter(|ec2| ec2.state == State::Running)
+            .and_then(|ec2| ec2.private_ip);
+        let is_active_member = address.is_some_and(|address| {
+            let is_inactive = |host: &Container| {
+                let may_be_here = is_same_address(&host.private_ip, address)
+                    || host.private_ip.parse::<IpAddr>().is_err()
+                    || host.instance_id.as_ref() == Some(id);
+                may_be_here && host.status != "ACTIVE"
+            };
+            members.iter().any(|text| is_same_address(text, address))
+                && !response.hosts.iter().any(is_inactive)
+        });
+        if member.healthy || !is_active_member {
+            return Err(Violation::MarkedHealthy(id.clone()));
         }
     }
     check_counts(plan, group)

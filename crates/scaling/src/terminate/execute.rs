@@ -18,6 +18,8 @@ pub enum Step {
     ProtectAgain,
     /// Detach from the group.
     Detach,
+    /// Report to the group as healthy.
+    MarkHealthy,
 }
 
 impl fmt::Display for Step {
@@ -28,6 +30,7 @@ impl fmt::Display for Step {
             Self::Terminate => "terminating",
             Self::ProtectAgain => "restoring scale-in protection of",
             Self::Detach => "detaching",
+            Self::MarkHealthy => "marking as healthy",
         })
     }
 }
@@ -61,6 +64,8 @@ pub struct ExecutionResult<E: std::error::Error + 'static> {
     pub terminated: Vec<Termination>,
     /// The instances that were detached from the group.
     pub detached: Vec<InstanceId>,
+    /// The instances that were reported to the group as healthy.
+    pub marked_healthy: Vec<InstanceId>,
     pub failed_steps: Vec<FailedStep<E>>,
 }
 
@@ -69,6 +74,7 @@ impl<E: std::error::Error + 'static> Default for ExecutionResult<E> {
         Self {
             terminated: Vec::new(),
             detached: Vec::new(),
+            marked_healthy: Vec::new(),
             failed_steps: Vec::new(),
         }
     }
@@ -90,9 +96,10 @@ impl<E: std::error::Error + 'static> ExecutionResult<E> {
 /// Executes a plan. `run_step` sends the requests of one step. An instance for which a step fails is left out of the
 /// following steps.
 ///
-/// Scale-in protection is disabled only after termination protection: in the other order, the group could remove an instance
-/// that cannot be terminated. Scale-in protection of an instance that was not terminated is restored: the next run would
-/// otherwise detach the unprotected instance without terminating it.
+/// Scale-in protection is disabled only after termination protection. Termination protection does not restrict the group: if EC2
+/// refuses to disable it, only scale-in protection keeps the instance from being removed by a scale-in. Scale-in protection of an
+/// instance that was not terminated is restored: the next run would otherwise detach the unprotected instance without terminating
+/// it.
 pub async fn execute<E, F>(plan: &Plan, run_step: impl Fn(Step, Vec<InstanceId>) -> F) -> ExecutionResult<E>
 where
     E: std::error::Error + 'static,
@@ -134,5 +141,8 @@ where
         .collect();
     let step_result = run_step(Step::Detach, detach).await;
     result.detached = result.record(Step::Detach, step_result);
+
+    let step_result = run_step(Step::MarkHealthy, plan.mark_healthy.clone()).await;
+    result.marked_healthy = result.record(Step::MarkHealthy, step_result);
     result
 }

@@ -15,8 +15,11 @@ pub struct Member {
     pub lifecycle: Lifecycle,
     /// Whether it has scale-in protection.
     pub protected: bool,
-    /// `None` if the instance does not exist in EC2, or no longer.
+    /// `None` if EC2 does not list the instance.
     pub ec2: Option<Ec2>,
+    /// Whether EC2 may not list the instance yet: its lists are eventually consistent, and the group may have launched or attached
+    /// it within the last five minutes ([`VISIBLE_AFTER`](crate::policy::VISIBLE_AFTER)).
+    pub recent: bool,
 }
 
 /// An instance as EC2 reports it.

@@ -17,6 +17,7 @@ pub(super) struct Membership<'a> {
     active_by_instance: HashMap<&'a InstanceId, &'a Container>,
     /// Text in place of a member's address that is not an address: any instance may be that member.
     invalid_address: Option<&'a str>,
+    hosts: &'a [Container],
 }
 
 impl<'a> Membership<'a> {
@@ -52,12 +53,30 @@ impl<'a> Membership<'a> {
             active_by_address,
             active_by_instance,
             invalid_address,
+            hosts: &response.hosts,
         })
     }
 
     /// Whether Weka lists a host at this address.
     pub(super) fn has_member(&self, address: IpAddr) -> bool {
         self.members.contains(&address.to_canonical())
+    }
+
+    /// Whether the instance is a member of the cluster, and all its containers are ACTIVE.
+    ///
+    /// The message of a large cluster lists only the containers that are not ACTIVE.
+    pub(super) fn is_active(&self, id: &InstanceId, address: IpAddr) -> bool {
+        let is_active = |host: &&Container| host.status == HostState::Active.as_str();
+        let is_here = |host: &&Container| {
+            host.instance_id.as_ref() == Some(id)
+                || parse_address(&host.private_ip).is_none_or(|other| other == address.to_canonical())
+        };
+        let mut here = self.hosts.iter().filter(is_here).peekable();
+        let is_listed = here.peek().is_some() || !self.hosts.iter().any(|host| is_active(&host));
+        self.invalid_address.is_none()
+            && self.has_member(address)
+            && is_listed
+            && here.all(|host| is_active(&host))
     }
 
     /// Whether the message allows terminating this instance for this reason.

@@ -1,4 +1,4 @@
-use super::group::{Ec2, Member, State};
+use super::group::{Ec2, Lifecycle, Member, State};
 use super::membership::{Membership, parse_address};
 use super::report::{Action, Decision, DetachReason, Reason, Report, SkipReason};
 use crate::messages::ScaleResponse;
@@ -17,6 +17,11 @@ pub struct Plan {
     pub detach: Vec<InstanceId>,
     /// The instances to terminate, the most urgent first.
     pub terminate: Vec<Termination>,
+    /// The running members of the cluster that the group reports as unhealthy.
+    ///
+    /// The group never does this itself: an instance that was stopped and started stays unhealthy, and the group would replace it
+    /// as soon as `ReplaceUnhealthy` is resumed.
+    pub mark_healthy: Vec<InstanceId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +70,7 @@ pub fn plan(response: &ScaleResponse, group: &[Member], now: Timestamp) -> Resul
     };
     let mut terminations = Vec::new();
     let mut detachments = Vec::new();
+    let mut mark_healthy = Vec::new();
     for &member in group.values() {
         match planner.disposition(member) {
             InstanceDisposition::Keep => {}
@@ -73,6 +79,14 @@ pub fn plan(response: &ScaleResponse, group: &[Member], now: Timestamp) -> Resul
                 action: Action::Skip(reason, skip_reason),
             }),
             InstanceDisposition::Terminate(reason) => terminations.push((reason, member)),
+            InstanceDisposition::MarkHealthy => {
+                mark_healthy.push(member.id.clone());
+                decisions.push(Decision {
+                    id: member.id.clone(),
+                    action: Action::MarkHealthy,
+                });
+                continue;
+            }
         }
         detachments.extend(detach_reason(member).map(|reason| (member, reason)));
     }
@@ -110,6 +124,7 @@ pub fn plan(response: &ScaleResponse, group: &[Member], now: Timestamp) -> Resul
     let plan = Plan {
         detach: detach.into_iter().collect(),
         terminate: terminate.collect(),
+        mark_healthy,
     };
     Ok((plan, Report { decisions }))
 }
@@ -120,6 +135,7 @@ fn detach_reason(member: &Member) -> Option<DetachReason> {
         return None;
     }
     match &member.ec2 {
+        None if member.recent => None,
         None => Some(DetachReason::NotInEc2),
         Some(ec2) if ec2.state == State::Terminated => Some(DetachReason::Terminated),
         Some(_) if !member.protected => Some(DetachReason::Unprotected),
@@ -132,6 +148,8 @@ enum InstanceDisposition {
     Keep,
     Skip(Option<Reason>, SkipReason),
     Terminate(Reason),
+    /// It is not detached either.
+    MarkHealthy,
 }
 
 struct Planner<'a> {
@@ -152,7 +170,7 @@ impl Planner<'_> {
         let Some(ec2) = &member.ec2 else {
             // It is detached once the group reports it as unhealthy, which takes a minute or two.
             return match reason {
-                None if !member.healthy => InstanceDisposition::Keep,
+                None if !member.healthy && !member.recent => InstanceDisposition::Keep,
                 reason => InstanceDisposition::Skip(reason, SkipReason::NotInEc2),
             };
         };
@@ -172,11 +190,23 @@ impl Planner<'_> {
             return self.terminate_unless_member(member, ec2, Reason::Stopped);
         }
         match self.never_joined_disposition(member, ec2) {
+            InstanceDisposition::Keep if self.is_wrongly_unhealthy(member, ec2) => {
+                InstanceDisposition::MarkHealthy
+            }
             InstanceDisposition::Keep if !member.healthy && member.protected => {
                 InstanceDisposition::Skip(None, SkipReason::Unhealthy(ec2.state))
             }
             disposition => disposition,
         }
+    }
+
+    /// Whether the group reports an instance as unhealthy that runs and is an active member of the cluster.
+    fn is_wrongly_unhealthy(&self, member: &Member, ec2: &Ec2) -> bool {
+        let is_active = |address| self.membership.is_active(&member.id, address);
+        !member.healthy
+            && member.lifecycle == Lifecycle::InService
+            && ec2.state == State::Running
+            && ec2.private_ip.is_some_and(is_active)
     }
 
     fn requested_disposition(

@@ -27,6 +27,8 @@ pub enum Action {
     /// Detach the instance, which is unhealthy in the group.
     Detach(DetachReason),
     Terminate(Reason),
+    /// Report the instance to the group as healthy: it runs, and is an active member of the cluster.
+    MarkHealthy,
     /// The limit of terminations per run is reached; the next run terminates the instance.
     NextRun(Reason),
     /// Skip the instance, although there may be a reason to terminate it.
@@ -132,6 +134,7 @@ impl Action {
         match self {
             Self::Detach(_) => "detach",
             Self::Terminate(_) => "terminate",
+            Self::MarkHealthy => "mark healthy",
             Self::NextRun(_) => "wait",
             Self::Skip(..) => "leave alone",
         }
@@ -148,6 +151,9 @@ impl fmt::Display for Action {
         match self {
             Self::Detach(reason) => write!(f, "unhealthy in the group, and {reason}"),
             Self::Terminate(reason) => reason.fmt(f),
+            Self::MarkHealthy => {
+                f.write_str("unhealthy in the group, but running and an active member of the cluster")
+            }
             Self::NextRun(reason) => write!(
                 f,
                 "{reason}; waiting for the next run, because a run terminates at most {MAX_TERMINATIONS_PER_RUN} instances"

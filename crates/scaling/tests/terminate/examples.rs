@@ -21,6 +21,7 @@ fn member(number: usize) -> Member {
             private_ip: Some(address(number)),
             launch_time: Some(ago(1_000)),
         }),
+        recent: false,
     }
 }
 
@@ -122,7 +123,9 @@ fn unhealthy_instances_are_detached_and_stopped_ones_terminated_too() {
         unhealthy(5, |_| {}),
         unhealthy(6, |member| member.lifecycle = Lifecycle::Terminating),
     ];
-    let (plan, lines, errors) = run(&message(&[3, 5, 6]), &group);
+    let mut response = message(&[3, 5, 6]);
+    response.hosts = vec![container(3, "DEACTIVATING"), container(5, "DRAINING")];
+    let (plan, lines, errors) = run(&response, &group);
     assert_eq!(plan.detach, [id(1), id(2), id(3), id(4)]);
     assert_eq!(ids(&plan), ["i-0004"]);
     assert_eq!(
@@ -137,6 +140,82 @@ fn unhealthy_instances_are_detached_and_stopped_ones_terminated_too() {
         ]
     );
     assert_eq!(errors, Vec::<String>::new());
+}
+
+/// EC2's lists are eventually consistent.
+#[test]
+fn recent_instance_that_ec2_does_not_list_is_not_detached() {
+    for protected in [true, false] {
+        let mut missing = member(1);
+        (missing.ec2, missing.healthy, missing.protected) = (None, false, protected);
+        let (plan, _, _) = run(&message(&[2]), std::slice::from_ref(&missing));
+        assert_eq!(plan.detach, [id(1)]);
+        missing.recent = true;
+        let (plan, lines, _) = run(&message(&[2]), std::slice::from_ref(&missing));
+        assert_eq!(plan, Plan::default());
+        assert_eq!(lines, ["i-0001 leave alone: it is not found in EC2"]);
+    }
+}
+
+/// After a stop and a start, the group still reports an instance as unhealthy.
+#[test]
+fn running_member_is_marked_as_healthy_and_never_detached() {
+    let mut unhealthy = member(1);
+    unhealthy.healthy = false;
+    let active = |status| {
+        let mut response = message(&[1]);
+        response.hosts = vec![container(1, "ACTIVE"), container(1, status)];
+        response
+    };
+    for protected in [true, false] {
+        unhealthy.protected = protected;
+        // Second, the message of a large cluster, which does not list active containers.
+        for response in [active("ACTIVE"), message(&[1])] {
+            let (plan, lines, errors) = run(&response, std::slice::from_ref(&unhealthy));
+            let expected = Plan {
+                mark_healthy: vec![id(1)],
+                ..Plan::default()
+            };
+            assert_eq!((plan, errors), (expected, vec![]));
+            assert_eq!(
+                lines,
+                [
+                    "i-0001 mark healthy: unhealthy in the group, but running and an active member of the cluster"
+                ]
+            );
+        }
+    }
+    let mut others_are_listed = message(&[1]);
+    others_are_listed.hosts = vec![container(2, "ACTIVE")];
+    let mut invalid_address = message(&[1]);
+    invalid_address
+        .members
+        .as_mut()
+        .unwrap()
+        .push("weka-7".to_owned());
+    unhealthy.protected = true;
+    for response in [
+        active("DEACTIVATING"),
+        active("INACTIVE"),
+        others_are_listed,
+        invalid_address,
+    ] {
+        assert_eq!(
+            run(&response, std::slice::from_ref(&unhealthy)).0,
+            Plan::default()
+        );
+    }
+    for change in [
+        (|member| member.lifecycle = Lifecycle::Standby) as fn(&mut Member),
+        |member| member.ec2.as_mut().unwrap().state = State::Pending,
+        |member| member.ec2.as_mut().unwrap().private_ip = None,
+        |member| member.ec2 = None,
+    ] {
+        let mut member = unhealthy.clone();
+        change(&mut member);
+        let (plan, _, _) = run(&active("ACTIVE"), &[member]);
+        assert_eq!(plan.mark_healthy, []);
+    }
 }
 
 #[test]
@@ -332,8 +411,8 @@ fn checker_names_the_violation() {
     };
     let violation = |response: &ScaleResponse, group: &[Member], terminate: Vec<Termination>| {
         let plan = Plan {
-            detach: vec![],
             terminate,
+            ..Plan::default()
         };
         check(&plan, response, group, now()).unwrap_err().to_string()
     };
@@ -385,8 +464,14 @@ fn checker_names_the_violation() {
     assert!(text.contains("this reason does not hold"), "{text}");
     let detach = Plan {
         detach: vec![id(1)],
-        terminate: vec![],
+        ..Plan::default()
     };
     let violation = check(&detach, &message(&[2]), &one, now()).unwrap_err();
     assert_eq!(violation, Violation::Detached(id(1)));
+    let mark_healthy = Plan {
+        mark_healthy: vec![id(1)],
+        ..Plan::default()
+    };
+    let violation = check(&mark_healthy, &message(&[1]), &one, now()).unwrap_err();
+    assert_eq!(violation, Violation::MarkedHealthy(id(1)));
 }

@@ -12,6 +12,7 @@ pub(crate) struct Expected {
     /// In order of urgency.
     pub(crate) terminate: Vec<(InstanceId, Reason)>,
     pub(crate) detach: BTreeSet<InstanceId>,
+    pub(crate) mark_healthy: BTreeSet<InstanceId>,
     pub(crate) too_many: bool,
 }
 
@@ -81,6 +82,36 @@ pub(crate) fn qualifies(scene: &Scene, member: &Member, reason: Reason) -> bool 
     in_group && exists && holds && is_free(scene, member) && all_addresses_valid(scene)
 }
 
+/// Whether an instance in service runs and is a member whose containers are all active, and whose termination is not requested. A
+/// message without any active container lists only the others.
+pub(crate) fn is_active_member(scene: &Scene, member: &Member) -> bool {
+    let Some(address) = member.ec2.as_ref().and_then(|ec2| ec2.private_ip) else {
+        return false;
+    };
+    let response = &scene.response;
+    let is_listed = response
+        .members
+        .iter()
+        .flatten()
+        .any(|text| is_same(text, address));
+    let containers: Vec<_> = response
+        .hosts
+        .iter()
+        .filter(|host| host.instance_id.as_ref() == Some(&member.id) || is_same(&host.private_ip, address))
+        .collect();
+    let lists_active = response.hosts.iter().any(|host| host.status == "ACTIVE");
+    member.lifecycle == Lifecycle::InService
+        && member.ec2.as_ref().is_some_and(|ec2| ec2.state == State::Running)
+        && is_listed
+        && containers.iter().all(|host| host.status == "ACTIVE")
+        && (!containers.is_empty() || !lists_active)
+        && response
+            .to_terminate
+            .iter()
+            .all(|requested| requested.id != member.id.0)
+        && all_addresses_valid(scene)
+}
+
 pub(crate) fn expected(scene: &Scene) -> Option<Expected> {
     let members = scene.response.members.as_ref()?;
     members.iter().find(|text| text.parse::<IpAddr>().is_ok())?;
@@ -115,17 +146,22 @@ pub(crate) fn expected(scene: &Scene) -> Option<Expected> {
             member.lifecycle,
             Lifecycle::Pending | Lifecycle::InService | Lifecycle::Standby
         );
-        let is_gone = member
-            .ec2
-            .as_ref()
-            .is_none_or(|ec2| ec2.state == State::Terminated);
+        let is_gone = match &member.ec2 {
+            None => !member.recent,
+            Some(ec2) => ec2.state == State::Terminated,
+        };
+        let is_unprotected = member.ec2.is_some() && !member.protected;
         let is_stopped = terminate.contains(&(member.id.clone(), Reason::Stopped));
         in_group
             && !member.healthy
-            && (is_gone || !member.protected || is_stopped)
+            && !is_active_member(scene, member)
+            && (is_gone || is_unprotected || is_stopped)
             && !next_run.contains(&member.id)
     });
+    let unhealthy = scene.group.iter().filter(|member| !member.healthy);
+    let mark_healthy = unhealthy.filter(|member| is_active_member(scene, member));
     Some(Expected {
+        mark_healthy: mark_healthy.map(|member| member.id.clone()).collect(),
         detach: detach.map(|member| member.id.clone()).collect(),
         terminate,
         too_many,

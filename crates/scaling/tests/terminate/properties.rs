@@ -1,4 +1,4 @@
-use crate::oracle::{expected, is_free, qualifies};
+use crate::oracle::{expected, is_active_member, is_free, qualifies};
 use crate::strategies::{Scene, any_scene, now};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -38,6 +38,9 @@ fn after(scene: &Scene, plan: &Plan) -> Scene {
         member.protected = false;
         member.ec2.as_mut().unwrap().state = State::ShuttingDown;
     }
+    for member in &mut after.group {
+        member.healthy |= plan.mark_healthy.contains(&member.id);
+    }
     after.group.retain(|member| !plan.detach.contains(&member.id));
     after.response.to_terminate.retain(|requested| {
         !plan
@@ -60,6 +63,7 @@ proptest! {
         let terminated: Vec<_> = plan.terminate.iter().map(|termination| (termination.id.clone(), termination.reason)).collect();
         prop_assert_eq!(terminated, expected.terminate);
         prop_assert_eq!(plan.detach.iter().cloned().collect::<BTreeSet<_>>(), expected.detach);
+        prop_assert_eq!(plan.mark_healthy.iter().cloned().collect::<BTreeSet<_>>(), expected.mark_healthy);
         let too_many = report.decisions.iter().any(|decision| decision.action.is_error());
         prop_assert_eq!(too_many, expected.too_many);
         prop_assert_eq!(report.errors().iter().any(|error| error.contains("there must be another cause")), too_many);
@@ -150,6 +154,7 @@ proptest! {
         for member in &scene.group {
             let plan = Plan {
                 detach: vec![],
+                mark_healthy: vec![],
                 terminate: vec![Termination {
                     id: member.id.clone(),
                     launch_time: member.ec2.as_ref().and_then(|ec2| ec2.launch_time),
@@ -173,6 +178,17 @@ proptest! {
     }
 
     #[test]
+    fn checker_accepts_only_active_members_as_healthy(scene in any_scene()) {
+        for member in &scene.group {
+            let plan = Plan { mark_healthy: vec![member.id.clone()], ..Plan::default() };
+            let is_accepted = check(&plan, &scene.response, &scene.group, now()).is_ok();
+            let is_running = member.ec2.as_ref().is_some_and(|ec2| ec2.state == State::Running);
+            prop_assert!(!is_accepted || (is_running && !member.healthy), "{:?}", member);
+            prop_assert!(is_accepted || member.healthy || !is_active_member(&scene, member), "{:?}", member);
+        }
+    }
+
+    #[test]
     fn checker_refuses_additions_to_a_plan(scene in any_scene(), which: prop::sample::Index) {
         let Some((plan, _)) = planned(&scene) else { return Ok(()) };
         if scene.group.is_empty() {
@@ -182,8 +198,11 @@ proptest! {
         let mut more = plan.clone();
         more.detach.push(member.id.clone());
         let is_accepted = check(&more, &scene.response, &scene.group, now()).is_ok();
-        let is_gone = member.ec2.as_ref().is_none_or(|ec2| ec2.state == State::Terminated);
-        let is_allowed = !member.healthy && (is_gone || !member.protected) && !plan.detach.contains(&member.id);
+        let may_be_detached = match &member.ec2 {
+            None => !member.recent,
+            Some(ec2) => ec2.state == State::Terminated || !member.protected,
+        };
+        let is_allowed = !member.healthy && may_be_detached && !plan.detach.contains(&member.id);
         prop_assert!(!is_accepted || is_allowed, "{:?}", member);
         let mut more = plan.clone();
         more.terminate.push(Termination { id: InstanceId::from("i-other"), launch_time: None, reason: Reason::LeftCluster });
@@ -227,6 +246,7 @@ fn strategies_reach_every_action() {
     for action in [
         "MembersMissing",
         "NoMembers",
+        "MarkHealthy",
         "Detach(Unprotected)",
         "Detach(NotInEc2)",
         "Detach(Terminated)",

@@ -42,6 +42,7 @@ struct AnyInstance {
     lifecycle: Lifecycle,
     state: Option<State>,
     has_address: bool,
+    recent: bool,
     launch_time: Option<Timestamp>,
     is_member: bool,
     containers: Vec<&'static str>,
@@ -121,6 +122,7 @@ fn any_instance(condition: Condition) -> impl Strategy<Value = AnyInstance> {
             lifecycle,
             state,
             odds(true, rare),
+            any::<bool>(),
             launch_time,
         ),
         (
@@ -133,7 +135,7 @@ fn any_instance(condition: Condition) -> impl Strategy<Value = AnyInstance> {
     )
         .prop_map(
             |(
-                (healthy, protected, lifecycle, state, has_address, launch_time),
+                (healthy, protected, lifecycle, state, has_address, recent, launch_time),
                 (is_member, containers, has_own_address, requested, is_mapped),
             )| AnyInstance {
                 healthy,
@@ -141,6 +143,7 @@ fn any_instance(condition: Condition) -> impl Strategy<Value = AnyInstance> {
                 lifecycle,
                 state,
                 has_address,
+                recent,
                 launch_time,
                 is_member,
                 containers,
@@ -248,6 +251,7 @@ fn scene(
                 private_ip: any.has_address.then_some(own),
                 launch_time: any.launch_time,
             }),
+            recent: any.recent,
         });
     }
     if let Some(text) = invalid_address {

@@ -1,4 +1,4 @@
-//! A simulated group and its instances, with the four requests of an execution and with faults.
+//! A simulated group and its instances, with the requests of an execution and with faults.
 
 use super::{InstanceId, id};
 use crate::test_support::{RespondWith, xml_response};
@@ -38,6 +38,7 @@ struct State {
     scale_in_protected: BTreeSet<InstanceId>,
     terminated: BTreeSet<InstanceId>,
     detached: BTreeSet<InstanceId>,
+    healthy: BTreeSet<InstanceId>,
     decremented: bool,
     called: Vec<Called>,
 }
@@ -83,6 +84,10 @@ impl Account {
 
     pub(super) fn scale_in_protected(&self) -> BTreeSet<InstanceId> {
         self.state().scale_in_protected.clone()
+    }
+
+    pub(super) fn healthy(&self) -> BTreeSet<InstanceId> {
+        self.state().healthy.clone()
     }
 
     pub(super) fn called(&self) -> Vec<Called> {
@@ -152,6 +157,10 @@ impl State {
                 assert!(ids.len() <= 20);
                 self.decremented |= form["ShouldDecrementDesiredCapacity"] != "false";
                 self.detached.extend(ids.clone());
+            }
+            "SetInstanceHealth" => {
+                assert_eq!(form["HealthStatus"], "Healthy");
+                self.healthy.extend(ids.clone());
             }
             other => panic!("unexpected operation {other}"),
         }

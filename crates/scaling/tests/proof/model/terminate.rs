@@ -63,6 +63,7 @@ fn member(number: usize, ec2: super::state::Ec2) -> Member {
         healthy: !ec2.unhealthy,
         lifecycle: Lifecycle::InService,
         protected: ec2.protected,
+        recent: false,
         ec2: Some(Ec2 {
             state: match ec2.power {
                 Power::Running => Ec2State::Running,

@@ -20,6 +20,7 @@ fn members(world: &Shared) -> Vec<Member> {
             healthy: member.healthy,
             lifecycle: Lifecycle::InService,
             protected: member.protected,
+            recent: false,
             ec2: Some(Ec2 {
                 state: match ec2.state {
                     Ec2State::Running => State::Running,
@@ -124,6 +125,11 @@ async fn run_request(world: &Shared, request: Step, id: &str, last_hosts: &Hosts
         Step::Detach => {
             world.note(|| format!("{id} is detached"));
             world.group.members.remove(id);
+        }
+        Step::MarkHealthy => {
+            if let Some(member) = world.group.members.get_mut(id) {
+                member.healthy = true;
+            }
         }
     }
     fault
