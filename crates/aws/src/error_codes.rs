@@ -180,6 +180,31 @@ pub(crate) fn is_group_busy(error: &Error) -> bool {
         || (is_validation_error(error) && error.message().contains("is not in InService"))
 }
 
+/// Whether AWS refused a change and can accept it later: it did not carry out anything.
+///
+/// Sources: the errors that the API references call temporary, and `retryFunctionOp` in hashicorp/terraform-provider-aws,
+/// `internal/service/lambda/function.go`. Lambda uses `ResourceConflictException` also for a function or a statement that already
+/// exists, so its message counts.
+pub(crate) fn is_retryable_change(error: &Error) -> bool {
+    let message = error.message();
+    is_rate_limited(error)
+        || error.is(&[
+            // EC2 Auto Scaling.
+            "ResourceContention",
+            "ScalingActivityInProgress",
+            // IAM, EventBridge, CloudWatch Logs.
+            "ConcurrentModification",
+            "ConcurrentModificationException",
+            "OperationAbortedException",
+            // API Gateway.
+            "TooManyRequests",
+        ])
+        || (error.is(&["ResourceConflictException"])
+            && (message.contains("in progress") || message.contains("cannot be performed at this time")))
+        // Lambda calls EC2 for a function in a VPC.
+        || (error.is(&["InvalidParameterValueException"]) && message.contains("throttled by EC2"))
+}
+
 /// Whether a resource cannot be deleted yet, because its dependents are still being deleted or it is being changed.
 pub(crate) fn is_retryable_delete(error: &Error) -> bool {
     is_throttled(error)
@@ -298,6 +323,45 @@ mod tests {
         }
     }
 
+    #[test]
+    fn change_is_retried_only_if_aws_did_not_carry_it_out() {
+        for (code, message, retried) in [
+            ("RequestLimitExceeded", "Request limit exceeded.", true),
+            ("ConcurrentModification", "", true),
+            (
+                "ResourceConflictException",
+                "An update is in progress for resource: arn",
+                true,
+            ),
+            (
+                "ResourceConflictException",
+                "The operation cannot be performed at this time. The function is currently in the following state: Pending",
+                true,
+            ),
+            ("ResourceConflictException", "Function already exist: f", false),
+            (
+                "ResourceConflictException",
+                "The statement id (s) provided already exists. Please provide a new statement id, or remove the existing statement.",
+                false,
+            ),
+            (
+                "InvalidParameterValueException",
+                "Lambda was throttled by EC2 while configuring the function",
+                true,
+            ),
+            (
+                "InvalidParameterValueException",
+                "Unzipped size must be smaller",
+                false,
+            ),
+            ("LimitExceededException", "quota", false),
+            ("InternalFailure", "in progress", false),
+        ] {
+            let error = service_error(Some(code), message);
+            assert_eq!(is_retryable_change(&error), retried, "{error}");
+        }
+    }
+
     fn service_error(code: Option<&str>, message: &str) -> Error {
         Error::Service {
             operation: "service Operation",
@@ -391,6 +455,7 @@ mod tests {
             ("is_not_ready", is_not_ready),
             ("is_role_propagation_error", is_role_propagation_error),
             ("is_group_busy", is_group_busy),
+            ("is_retryable_change", is_retryable_change),
             ("is_retryable_delete", is_retryable_delete),
         ] {
             assert!(!predicate(&error), "{name}");

@@ -1,7 +1,30 @@
 //! How long a wait lasts until AWS has created, changed or deleted something, and how its delays grow.
 
-use backon::ExponentialBuilder;
+use crate::error::{Error, Result};
+use crate::error_codes::is_retryable_change;
+use backon::{ExponentialBuilder, Retryable};
 use std::time::Duration;
+
+/// Sends a request that changes something until AWS accepts it or refuses it for good. The SDK's own retries end after some
+/// seconds; the request limits of EC2, for example, need longer for a large cluster. A request without a response is not repeated.
+///
+/// The request must be safe to repeat after AWS refused it.
+pub(crate) async fn until_accepted<T, F: Future<Output = Result<T>>>(
+    request: impl FnMut() -> F,
+) -> Result<T> {
+    until_accepted_or(|_| false, request).await
+}
+
+/// The same; errors that `is_transient` are retried too.
+pub(crate) async fn until_accepted_or<T, F: Future<Output = Result<T>>>(
+    is_transient: impl Fn(&Error) -> bool,
+    request: impl FnMut() -> F,
+) -> Result<T> {
+    request
+        .retry(removal())
+        .when(|error| is_retryable_change(error) || is_transient(error))
+        .await
+}
 
 /// A new role may take up to two minutes to propagate; the call that needs it is retried for that long.
 pub(crate) fn role_propagation() -> ExponentialBuilder {
@@ -23,7 +46,7 @@ pub(crate) fn minutes() -> ExponentialBuilder {
         .with_total_delay(Some(Duration::from_secs(300)))
 }
 
-/// A delete waits for other deletes to finish and for request limits: API Gateway accepts one DeleteRestApi per 30 seconds.
+/// A change waits for other changes to finish and for request limits: API Gateway accepts one DeleteRestApi per 30 seconds.
 pub(crate) fn removal() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(100))
@@ -31,6 +54,14 @@ pub(crate) fn removal() -> ExponentialBuilder {
         .with_jitter()
         .with_max_times(usize::MAX)
         .with_total_delay(Some(Duration::from_secs(300)))
+}
+
+/// Detaching an instance ends when its target group has deregistered it. The delay is five minutes by default, also in the target
+/// group that import creates; one minute is added.
+///
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html#deregistration-delay>
+pub(crate) fn detaching() -> ExponentialBuilder {
+    removal().with_total_delay(Some(Duration::from_secs(360)))
 }
 
 /// AWS's lists are eventually consistent: a change takes seconds to show.
@@ -45,10 +76,9 @@ pub(crate) fn seconds() -> ExponentialBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::{Context, Error, Result};
+    use crate::error::Context;
     use crate::error_codes::is_not_ready;
     use crate::test_support::{config, unreachable};
-    use backon::Retryable;
     use std::cell::Cell;
     use std::future::ready;
     use std::rc::Rc;

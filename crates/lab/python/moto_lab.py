@@ -35,6 +35,7 @@ from moto.moto_server.werkzeug_app import (  # noqa: E402
 )
 from werkzeug.serving import ThreadedWSGIServer  # noqa: E402
 
+import behaviours  # noqa: E402
 import control  # noqa: E402
 import faults  # noqa: E402
 import iam_requests  # noqa: E402
@@ -175,6 +176,9 @@ class Lab:
                 if violations := self.violations(parsed):
                     status, headers = "400 Bad Request", [("Content-Type", "application/xml")]
                     response = error_body(environ, "; ".join(violations), "ValidationException").encode()
+                elif refusal := self.refusal(environ, body):
+                    status, headers = refusal[0], [("Content-Type", "application/xml")]
+                    response = error_body(environ, refusal[2], refusal[1]).encode()
                 elif (fault := faults.FAULT and faults.next_fault(self.is_mutating(environ, body))) == faults.REFUSED:
                     status, headers = "400 Bad Request", [("Content-Type", "application/xml")]
                     response = error_body(environ, "injected fault").encode()
@@ -208,6 +212,13 @@ class Lab:
     @staticmethod
     def is_mutating(environ, body):
         return not call_of(environ, body)[1].startswith(READS)
+
+    @staticmethod
+    def refusal(environ, body):
+        if not behaviours.ENABLED or not app_of(environ).startswith("wekactl"):
+            return None
+        service, operation = call_of(environ, body)
+        return behaviours.refusal(service, operation, not operation.startswith(READS), environ, body)
 
     def parse(self, environ, body):
         """The request, if something will be done with it."""
@@ -349,11 +360,13 @@ def main():
     parser.add_argument("--iam-delay-ms", type=float, default=0, help="how long a new role cannot be assumed")
     parser.add_argument("--function-pending-ms", type=float, default=0, help="how long functions stay Pending")
     parser.add_argument("--attach-pending-ms", type=float, default=0, help="how long attached instances stay Pending")
+    parser.add_argument("--behaviour", action="append", default=[], choices=behaviours.NAMES, help="see docs/lab.md")
     parser.add_argument("--functions", help="URL that runs functions; without it, functions and state machines do not run")
     args = parser.parse_args()
     # Reap exited forks automatically.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     moto_performance.install()
+    behaviours.ENABLED.update(args.behaviour)
     delays = (args.iam_delay_ms, args.function_pending_ms, args.attach_pending_ms)
     moto_patches.configure(*(delay / 1000 for delay in delays), args.functions)
     lab = Lab(args.latency_ms / 1000, args.record, args.invalid_requests)

@@ -30,7 +30,7 @@ pub use error::Error;
 pub use functions::Functions;
 pub use go_import::{GO_IMPORT, GoImportOptions, go_import};
 pub use identity::{IdentityAuthority, IdentityDocument};
-pub use moto::{Call, Moto, MotoOptions};
+pub use moto::{Behaviour, Call, Moto, MotoOptions};
 pub use policies::{IamRequest, Judgement, PolicyRequest, ensure as ensure_policy_tools};
 pub use python::ensure as ensure_python;
 pub use scaling_loop::{Hardware, ScalingLoop, ScalingLoopOptions};

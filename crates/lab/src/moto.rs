@@ -17,6 +17,27 @@ use tempfile::NamedTempFile;
 /// The default region.
 const REGION: &str = "eu-west-1";
 
+/// A behaviour of AWS that slows down every test, and that only requests of wekactl and its functions meet. `docs/lab.md` has the
+/// sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behaviour {
+    /// A new function is not found by the first requests that read it, and by the first that change it.
+    LambdaLag,
+    /// Each mutating operation of EC2 has a bucket of 50 tokens and regains five per second.
+    Ec2TokenBucket,
+}
+
+impl Behaviour {
+    pub const ALL: [Self; 2] = [Self::LambdaLag, Self::Ec2TokenBucket];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::LambdaLag => "lambda-lag",
+            Self::Ec2TokenBucket => "ec2-token-bucket",
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct MotoOptions {
     /// The additional time of each response, which simulates a network. Concurrent calls wait concurrently.
@@ -32,6 +53,8 @@ pub struct MotoOptions {
     pub function_pending: Duration,
     /// How long an instance that is attached to a group is `Pending`.
     pub attach_pending: Duration,
+    /// Behaviours of AWS that are off by default.
+    pub behaviours: Vec<Behaviour>,
     /// The region in [`Moto::env`].
     pub region: String,
     /// [`Functions::url`](crate::Functions::url), which runs the functions. Without it, invocations fail and executions of
@@ -48,6 +71,7 @@ impl Default for MotoOptions {
             iam_delay: Duration::ZERO,
             function_pending: Duration::ZERO,
             attach_pending: Duration::ZERO,
+            behaviours: Vec::new(),
             region: REGION.to_owned(),
             functions: None,
         }
@@ -117,6 +141,9 @@ impl Moto {
             ("--attach-pending-ms", options.attach_pending),
         ] {
             command.arg(name).arg((value.as_secs_f64() * 1000.0).to_string());
+        }
+        for behaviour in &options.behaviours {
+            command.arg("--behaviour").arg(behaviour.name());
         }
         if let Some(url) = &options.functions {
             command.arg("--functions").arg(url);

@@ -4,7 +4,7 @@ use super::{
 };
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result};
-use crate::error_codes::{is_not_ready, is_role_propagation_error};
+use crate::error_codes::{is_not_found, is_not_ready, is_retryable_change, is_role_propagation_error};
 use crate::inventory::Inventory;
 use crate::retry;
 use aws_sdk_lambda::primitives::Blob;
@@ -117,7 +117,7 @@ impl Resource for Function {
         };
         let created = request
             .retry(retry::role_propagation())
-            .when(is_role_propagation_error)
+            .when(|error| is_role_propagation_error(error) || is_retryable_change(error))
             .await?;
         if created.state != Some(State::Active) {
             wait(cloud, target.name).await?;
@@ -151,7 +151,8 @@ impl Resource for Function {
             let request = lambda.update_function_code().function_name(target.name);
             let request = request.architectures(Architecture::from(self.architecture.as_str()));
             let request = request.zip_file(Blob::new(&*cloud.package));
-            request.send().await.context("lambda UpdateFunctionCode")?;
+            let change = || async { request.clone().send().await.context("lambda UpdateFunctionCode") };
+            retry::until_accepted(change).await?;
             wait(cloud, target.name).await?;
         }
         let new = target.new_tags(current);
@@ -247,7 +248,7 @@ impl Parts for Function {
         };
         request
             .retry(retry::role_propagation())
-            .when(is_role_propagation_error)
+            .when(|error| is_role_propagation_error(error) || is_retryable_change(error))
             .await
             .map(drop)
     }
@@ -288,7 +289,11 @@ async fn wait(cloud: &Cloud, name: &str) -> Result<()> {
             _ => Ok(Ok(())),
         }
     };
-    request.retry(retry::minutes()).when(is_not_ready).await?
+    // Lambda does not find a new function for some seconds.
+    request
+        .retry(retry::minutes())
+        .when(|error| is_not_ready(error) || is_not_found(error))
+        .await?
 }
 
 fn tags<'a>(tags: impl Iterator<Item = (&'a str, &'a str)>) -> HashMap<String, String> {

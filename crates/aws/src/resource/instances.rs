@@ -10,7 +10,6 @@ use crate::requests::MAX_IN_FLIGHT;
 use crate::retry;
 use crate::termination::PROTECTION_BATCH;
 use aws_sdk_ec2::types::{AttributeBooleanValue, Tag};
-use backon::Retryable;
 use deployment::HostGroup;
 use deployment::actual::Actual;
 use deployment::plan::{Teardown, TeardownAction};
@@ -57,7 +56,10 @@ impl Resource for PreparedInstances {
                 .create_tags()
                 .set_resources(Some(ids.to_vec()))
                 .set_tags(Some(tags.clone()));
-            async { request.send().await.context("ec2 CreateTags") }
+            retry::until_accepted(move || {
+                let request = request.clone();
+                async move { request.send().await.context("ec2 CreateTags") }
+            })
         });
         // The tags come first: destroy uses them to find the instances whose protection it removes.
         try_join_all(tagged).await?;
@@ -71,11 +73,14 @@ impl Resource for PreparedInstances {
                 .modify_instance_attribute()
                 .instance_id(id)
                 .disable_api_termination(on);
-            request
-                .send()
-                .await
-                .context("ec2 ModifyInstanceAttribute")
-                .map(drop)
+            let protect = || async {
+                request
+                    .clone()
+                    .send()
+                    .await
+                    .context("ec2 ModifyInstanceAttribute")
+            };
+            retry::until_accepted(protect).await.map(drop)
         }));
         protected
             .buffer_unordered(MAX_CONCURRENT_PROTECTIONS)
@@ -121,7 +126,7 @@ impl Resource for AttachedInstances {
                 let request = request.set_instance_ids(Some(batch.to_vec()));
                 request.send().await.context("autoscaling AttachInstances")
             };
-            attach.retry(retry::minutes()).when(is_group_busy).await?;
+            retry::until_accepted_or(is_group_busy, attach).await?;
         }
         // The group protects the instances that it launches. Others must be protected explicitly.
         let to_protect = missing(
@@ -138,7 +143,7 @@ impl Resource for AttachedInstances {
                     .protected_from_scale_in(true);
                 request.send().await.context("autoscaling SetInstanceProtection")
             };
-            protect.retry(retry::minutes()).when(is_group_busy)
+            retry::until_accepted_or(is_group_busy, protect)
         });
         try_join_all(protected).await?;
         Ok(Vec::new())

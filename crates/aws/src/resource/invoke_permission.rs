@@ -1,8 +1,9 @@
 use super::{Observe, Outputs, Resource, Target, resolved};
 use crate::cloud::Cloud;
 use crate::error::{Context, Result};
-use crate::error_codes::ignore_not_found;
+use crate::error_codes::{ignore_not_found, is_not_found};
 use crate::inventory::Inventory;
+use crate::retry;
 use deployment::actual::Actual;
 use deployment::resource::InvokePermission;
 use deployment::{FunctionType, HostGroup, Value};
@@ -69,7 +70,9 @@ impl Resource for InvokePermission {
             .action("lambda:InvokeFunction")
             .principal(SERVICE);
         let request = request.source_arn(resolved(&self.source_arn, "lambda AddPermission")?);
-        request.send().await.context("lambda AddPermission")?;
+        let add = || async { request.clone().send().await.context("lambda AddPermission") };
+        // The function was created some seconds ago: AWS may not find it yet.
+        retry::until_accepted_or(is_not_found, add).await?;
         Ok(Vec::new())
     }
 

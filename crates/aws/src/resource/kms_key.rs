@@ -228,7 +228,12 @@ impl Delete for KmsKey {
                 || "on the date that is already set".to_owned(),
                 |date| format!("on {}", date.strftime("%Y-%m-%d")),
             );
-            deferred.push(format!("KMS key {}: AWS deletes it {when}", key.handle));
+            // A cancelled key is disabled.
+            let (id, region) = (&key.handle, &cloud.account.region);
+            deferred.push(format!(
+                "KMS key {id}: AWS deletes it {when}; to keep it: aws kms cancel-key-deletion --region {region} --key-id {id}, \
+                 then aws kms enable-key --region {region} --key-id {id}"
+            ));
         }
         Ok((!deferred.is_empty()).then(|| deferred.join("; ")))
     }

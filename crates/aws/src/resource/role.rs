@@ -4,7 +4,9 @@ mod removal;
 use super::{DeferredCleanup, Delete, Find, Observe, Outputs, Resource, Target, delete_each};
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result, required_field};
+use crate::error_codes::is_not_found;
 use crate::inventory::Inventory;
+use crate::retry;
 use crate::tags::tags_from;
 use aws_sdk_iam::types::Tag;
 use deployment::actual::Actual;
@@ -138,7 +140,9 @@ async fn put_policy(cloud: &Cloud, target: &Target<'_, (HostGroup, RoleUse)>, po
     let request = request
         .policy_name(cloud.names.policy(group, role_use))
         .policy_document(policy.document());
-    request.send().await.context("iam PutRolePolicy").map(drop)
+    let put = || async { request.clone().send().await.context("iam PutRolePolicy") };
+    // The role may have been created a moment ago: IAM may not find it yet.
+    retry::until_accepted_or(is_not_found, put).await.map(drop)
 }
 
 /// A document as IAM returns it, percent-encoded. An unreadable document becomes an empty one: it differs and is replaced.

@@ -3,7 +3,7 @@ use super::{
 };
 use crate::cloud::Cloud;
 use crate::error::{Context, Result};
-use crate::error_codes::{ignore_not_found, is_role_propagation_error};
+use crate::error_codes::{ignore_not_found, is_retryable_change, is_role_propagation_error};
 use crate::inventory::Inventory;
 use crate::pages::all;
 use crate::retry;
@@ -76,7 +76,7 @@ impl Resource for StateMachine {
         };
         let created = request
             .retry(retry::role_propagation())
-            .when(is_role_propagation_error)
+            .when(|error| is_role_propagation_error(error) || is_retryable_change(error))
             .await?;
         Ok(vec![(Output::Arn, created.state_machine_arn)])
     }
@@ -100,7 +100,7 @@ impl Resource for StateMachine {
             };
             request
                 .retry(retry::role_propagation())
-                .when(is_role_propagation_error)
+                .when(|error| is_role_propagation_error(error) || is_retryable_change(error))
                 .await?;
         }
         let new: Vec<_> = target.new_tags(current).into_iter().map(tag).collect();

@@ -1,6 +1,6 @@
 //! Import, migration and destroy, interrupted at each of their steps, can be resumed or destroyed.
 //!
-//! So can an import that lost a response, although AWS had executed the request.
+//! So can a command that lost a response, although AWS had executed the request.
 //!
 //! The interruption is a refusal of every mutating call from the n-th on. Each n starts with a copy of the same AWS.
 
@@ -208,11 +208,14 @@ async fn migration_interrupted_at_any_step_resumes_or_can_be_destroyed() {
     assert!(times > 50, "{times}");
 }
 
-/// A repeated request must not create a second resource that nothing refers to.
-async fn import_without_a_response_resumes_to_the_same_account(steps: impl Iterator<Item = u32>) {
-    let (lab, _) = lab();
-    let before = inventory(&lab).await;
-    let whole = account_after(&lab, |copy| copy.import(&[])).await;
+/// Runs a command in copies of `lab`, which lose the response of the change after these numbers of changes, until there is none to
+/// lose. Passes each copy to `then`, and returns the number of changes.
+async fn losing_every_response(
+    lab: &Lab,
+    steps: impl Iterator<Item = u32>,
+    run: impl Fn(&Lab, u32) -> RunOutput,
+    mut then: impl AsyncFnMut(&Lab, u32, &str),
+) -> u32 {
     for changes in steps {
         let copy = lab.fork().await;
         let control = Control::new(&copy.moto);
@@ -222,24 +225,32 @@ async fn import_without_a_response_resumes_to_the_same_account(steps: impl Itera
             Lost::InternalError
         };
         control.lose_response_after(changes, lost).await.unwrap();
-        let ran = copy.import(&[]);
+        let ran = run(&copy, changes);
         if control.fault_pending().await.unwrap() {
             ran.ok();
-            assert!(changes > 50, "{changes}");
-            return;
+            return changes;
         }
-        let context = format!("response {changes} was lost: {lost:?}");
+        let context = format!("response {changes} was lost: {lost:?}\n{}", ran.stderr);
         assert!(matches!(ran.status, 0 | 1), "{context}: {ran:?}");
+        then(&copy, changes, &context).await;
+    }
+    unreachable!()
+}
+
+/// A repeated request must not create a second resource that nothing refers to.
+async fn import_without_a_response_resumes_to_the_same_account(steps: impl Iterator<Item = u32>) {
+    let (lab, _) = lab();
+    let before = inventory(&lab).await;
+    let whole = account_after(&lab, |copy| copy.import(&[])).await;
+    let import = |lab: &Lab, _| lab.import(&[]);
+    let times = losing_every_response(&lab, steps, import, async |copy, changes, context| {
         let again = copy.import(&[]);
         assert_eq!(again.status, 0, "{context}:\n{}", again.stderr);
-        assert_eq!(
-            without_role_names(inventory(&copy).await),
-            whole,
-            "{context}:\n{}",
-            ran.stderr
-        );
-        destroys_completely(&copy, destroy_flags(changes), &before, &context).await;
-    }
+        assert_eq!(without_role_names(inventory(copy).await), whole, "{context}");
+        destroys_completely(copy, destroy_flags(changes), &before, context).await;
+    })
+    .await;
+    assert!(times > 50, "{times}");
 }
 
 #[tokio::test]
@@ -255,4 +266,52 @@ async fn import_that_loses_any_response_resumes_to_the_same_account_in_part_2() 
 #[tokio::test]
 async fn import_that_loses_any_response_resumes_to_the_same_account_in_part_3() {
     import_without_a_response_resumes_to_the_same_account(part(2)).await;
+}
+
+async fn update_without_a_response_resumes_to_the_same_account(steps: impl Iterator<Item = u32>) {
+    let (lab, stack) = lab();
+    let before = inventory(&lab).await;
+    // A migration changes or creates a resource of every kind.
+    lab::go_import(&lab.moto, &stack, &GoImportOptions::default()).unwrap();
+    let whole = account_after(&lab, |copy| copy.update(&["-y"])).await;
+    let update = |lab: &Lab, _| lab.update(&["-y"]);
+    let times = losing_every_response(&lab, steps, update, async |copy, changes, context| {
+        let again = copy.update(&["-y"]);
+        assert_eq!(again.status, 0, "{context}:\n{}", again.stderr);
+        assert_eq!(without_role_names(inventory(copy).await), whole, "{context}");
+        // The account is the same: one destroy in five is enough.
+        if changes.is_multiple_of(5) {
+            destroys_completely(copy, &[], &before, context).await;
+        }
+    })
+    .await;
+    assert!(times > 50, "{times}");
+}
+
+#[tokio::test]
+async fn update_that_loses_any_response_resumes_to_the_same_account_in_part_1() {
+    update_without_a_response_resumes_to_the_same_account(part(0)).await;
+}
+
+#[tokio::test]
+async fn update_that_loses_any_response_resumes_to_the_same_account_in_part_2() {
+    update_without_a_response_resumes_to_the_same_account(part(1)).await;
+}
+
+#[tokio::test]
+async fn update_that_loses_any_response_resumes_to_the_same_account_in_part_3() {
+    update_without_a_response_resumes_to_the_same_account(part(2)).await;
+}
+
+#[tokio::test]
+async fn destroy_that_loses_any_response_leaves_nothing() {
+    let (lab, _) = lab();
+    let before = inventory(&lab).await;
+    lab.import(&[]).ok();
+    let destroy = |lab: &Lab, changes| lab.destroy(destroy_flags(changes));
+    let times = losing_every_response(&lab, 0.., destroy, async |copy, changes, context| {
+        destroys_completely(copy, destroy_flags(changes), &before, context).await;
+    })
+    .await;
+    assert!(times > 40, "{times}");
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails if its lab cannot be set up")]
 
+mod aws_behaviours;
 mod common;
 mod concurrency;
 mod credentials;

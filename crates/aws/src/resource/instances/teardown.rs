@@ -146,7 +146,7 @@ pub(super) async fn detach(cloud: &Cloud, group: HostGroup, disposition: Instanc
         let waits = format!("group {name} still has {}", list(&to_detach));
         Err(Error::not_ready(OPERATION, waits))
     };
-    detach.retry(retry::removal()).when(is_not_ready).await?;
+    detach.retry(retry::detaching()).when(is_not_ready).await?;
     let (ids, load_balancers) = detached.into_inner().unwrap_or_else(PoisonError::into_inner);
     if disposition == InstanceDisposition::Keep && !ids.is_empty() {
         for load_balancer in load_balancers {

@@ -210,7 +210,11 @@ async fn alias_is_kept_until_key_deletion_is_scheduled() {
         ("DeleteAlias", 200, String::new()),
     ];
     let (done, _) = executed(&key, &responses).await;
-    assert_eq!(done.unwrap().unwrap(), "KMS key k: AWS deletes it on 2026-11-30");
+    assert_eq!(
+        done.unwrap().unwrap(),
+        "KMS key k: AWS deletes it on 2026-11-30; to keep it: aws kms cancel-key-deletion --region eu-west-1 --key-id k, then aws kms \
+         enable-key --region eu-west-1 --key-id k"
+    );
 }
 
 #[tokio::test]
