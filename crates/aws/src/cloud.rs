@@ -4,6 +4,7 @@ use crate::requests::{LogRequests, MAX_IN_FLIGHT, limited};
 use aws_config::SdkConfig;
 use deployment::{Account, Names};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 macro_rules! clients {
@@ -101,6 +102,8 @@ pub struct Cloud {
     pub names: Names,
     /// The code of the functions, as a zip archive.
     pub package: Arc<[u8]>,
+    /// How long a deletion waits for what AWS itself deletes later: see [`Error::Postponed`](crate::Error::Postponed).
+    pub wait_for_interfaces: Duration,
 }
 
 impl Cloud {
@@ -119,7 +122,6 @@ mod tests {
     use crate::test_support::{config, json_response, replay};
     use aws_config::retry::RetryConfig;
     use serde_json::json;
-    use std::time::Duration;
 
     #[tokio::test]
     async fn throttled_api_gateway_requests_are_retried_longer() {

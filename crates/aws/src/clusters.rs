@@ -2,13 +2,16 @@
 
 use crate::cloud::Clients;
 use crate::error::{Context, Result};
+use crate::error_codes::ignore_not_found;
 use crate::pages::all;
+use crate::table::{DESTROY_STARTED, item};
 use aws_sdk_autoscaling::types::Filter;
 use aws_sdk_cloudformation::types::StackStatus;
+use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 use deployment::tags;
 use jiff::Timestamp;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An imported cluster, or a Weka stack that can be imported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -16,7 +19,7 @@ pub struct ClusterSummary {
     pub name: String,
     /// `stack`, or `instances` if the cluster was imported by instance ids.
     pub source: &'static str,
-    /// `imported`, or else the stack's status.
+    /// `imported`, `destroying` after an incomplete destroy, or else the stack's status.
     pub state: String,
     /// The size of the backends' group.
     pub backends: Option<Size>,
@@ -38,9 +41,10 @@ pub struct Size {
 /// # Errors
 /// A request failed.
 pub async fn list(clients: &Clients) -> Result<Vec<ClusterSummary>> {
-    let (stacks, groups) = tokio::try_join!(stacks(clients), imported(clients))?;
+    let (stacks, groups, tables) =
+        tokio::try_join!(stacks(clients), imported(clients), clusters_with_table(clients))?;
     let mut clusters = stacks;
-    for (name, (size, version)) in groups {
+    let mut of = |name: String, state: &str, backends, version| {
         let cluster = clusters.entry(name.clone()).or_insert_with(|| ClusterSummary {
             name,
             source: "instances",
@@ -49,11 +53,39 @@ pub async fn list(clients: &Clients) -> Result<Vec<ClusterSummary>> {
             version: None,
             created: None,
         });
-        "imported".clone_into(&mut cluster.state);
-        cluster.backends = Some(size);
+        state.clone_into(&mut cluster.state);
+        cluster.backends = backends;
         cluster.version = version;
+    };
+    for name in tables.into_iter().filter(|name| !groups.contains_key(name)) {
+        if let Settings::Destroying = stored_settings(clients, &name).await? {
+            of(name, "destroying", None, None);
+        }
+    }
+    for (name, size) in groups {
+        let version = match stored_settings(clients, &name).await? {
+            Settings::Of(version) => version,
+            Settings::None | Settings::Destroying => None,
+        };
+        of(name, "imported", Some(size), version);
     }
     Ok(clusters.into_values().collect())
+}
+
+/// The clusters whose table exists, by the table's tag. AWS may still list a table that was just deleted.
+async fn clusters_with_table(clients: &Clients) -> Result<BTreeSet<String>> {
+    let filter = TagFilter::builder().key(tags::CLUSTER_NAME).build();
+    let request = clients.tagging.get_resources();
+    let request = request
+        .resource_type_filters("dynamodb:table")
+        .tag_filters(filter);
+    let tables = all(request.into_paginator().items().send(), "tagging GetResources").await?;
+    let cluster = |table: &ResourceTagMapping| {
+        let mut tags = table.tags().iter();
+        let tag = tags.find(|tag| tag.key() == tags::CLUSTER_NAME)?;
+        Some(tag.value().to_owned())
+    };
+    Ok(tables.iter().filter_map(cluster).collect())
 }
 
 async fn stacks(clients: &Clients) -> Result<BTreeMap<String, ClusterSummary>> {
@@ -95,7 +127,7 @@ async fn stacks(clients: &Clients) -> Result<BTreeMap<String, ClusterSummary>> {
 }
 
 /// The backends' Auto Scaling groups, by the cluster's name in their tag.
-async fn imported(clients: &Clients) -> Result<BTreeMap<String, (Size, Option<String>)>> {
+async fn imported(clients: &Clients) -> Result<BTreeMap<String, Size>> {
     let filter = Filter::builder()
         .name(format!("tag:{}", tags::HOSTGROUP_TYPE))
         .values("backend")
@@ -122,21 +154,35 @@ async fn imported(clients: &Clients) -> Result<BTreeMap<String, (Size, Option<St
                 in_group: group.instances().len(),
                 desired: group.desired_capacity().unwrap_or_default(),
             };
-            clusters.insert(cluster.clone(), (size, build_version(clients, &cluster).await?));
+            clusters.insert(cluster, size);
         }
     }
     Ok(clusters)
 }
 
-/// The version of wekactl that wrote the cluster's settings; `None` if the settings do not exist.
-async fn build_version(clients: &Clients, cluster: &str) -> Result<Option<String>> {
+/// What the list shows of a cluster's settings.
+enum Settings {
+    /// They do not exist.
+    None,
+    /// A destroy has started.
+    Destroying,
+    /// The version of wekactl that wrote them.
+    Of(Option<String>),
+}
+
+async fn stored_settings(clients: &Clients, cluster: &str) -> Result<Settings> {
     let key = deployment::settings::SETTINGS_KEY;
-    let item = crate::table::item(&clients.dynamodb, &format!("wekactl-{cluster}"), key).await;
-    let item = crate::error_codes::ignore_not_found(item)?.flatten();
+    let item = item(&clients.dynamodb, &format!("wekactl-{cluster}"), key).await;
+    let Some(item) = ignore_not_found(item)?.flatten() else {
+        return Ok(Settings::None);
+    };
+    if item.contains_key(DESTROY_STARTED) {
+        return Ok(Settings::Destroying);
+    }
     let version = item
-        .as_ref()
-        .and_then(|item| item.get("BuildVersion")?.get("S")?.as_str());
-    Ok(version.map(str::to_owned))
+        .get("BuildVersion")
+        .and_then(|value| value.get("S")?.as_str());
+    Ok(Settings::Of(version.map(str::to_owned)))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -31,6 +31,10 @@ pub enum Error {
     #[error("{operation}: {what}")]
     NotReady { operation: &'static str, what: String },
 
+    /// AWS deletes something later that must be gone first: a later destroy completes the deletion.
+    #[error("{what}")]
+    Postponed { operation: &'static str, what: String },
+
     /// The resource exists in a state that wekactl cannot use, or does not exist although it must.
     #[error("{operation}: {message}")]
     InvalidState {
@@ -89,6 +93,7 @@ impl Error {
             Self::Service { message: text, .. }
             | Self::NoResponse { cause: text, .. }
             | Self::NotReady { what: text, .. }
+            | Self::Postponed { what: text, .. }
             | Self::InvalidState { message: text, .. }
             | Self::Bug { message: text, .. } => *text = format!("{subject}: {text}"),
             Self::MissingField { field, .. } => *field = format!("{field} ({subject})"),
@@ -103,6 +108,7 @@ impl Error {
             | Self::NoResponse { operation, .. }
             | Self::MissingField { operation, .. }
             | Self::NotReady { operation, .. }
+            | Self::Postponed { operation, .. }
             | Self::InvalidState { operation, .. }
             | Self::Bug { operation, .. } => operation,
         }
@@ -123,6 +129,7 @@ impl Error {
             | Self::NoResponse { cause: text, .. }
             | Self::MissingField { field: text, .. }
             | Self::NotReady { what: text, .. }
+            | Self::Postponed { what: text, .. }
             | Self::InvalidState { message: text, .. }
             | Self::Bug { message: text, .. } => text,
         }

@@ -113,9 +113,16 @@ async fn execute_step(
         Action::Teardown(teardown) => {
             // Deleting is idempotent: it is retried as a whole until AWS accepts it.
             let delete = || async { resource::delete(cloud, id, teardown).await };
-            let deferred = delete
-                .retry(retry::removal())
-                .when(is_retryable_delete)
+            let accepted = || async {
+                delete
+                    .retry(retry::removal())
+                    .when(is_retryable_delete)
+                    .notify(|error, _| waiting(step.id, error))
+                    .await
+            };
+            let deferred = accepted
+                .retry(retry::polling(cloud.wait_for_interfaces))
+                .when(|error| matches!(error, Error::Postponed { .. }))
                 .notify(|error, _| waiting(step.id, error))
                 .await?;
             lock(executed).deferred.extend(deferred);

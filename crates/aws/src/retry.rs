@@ -64,6 +64,17 @@ pub(crate) fn detaching() -> ExponentialBuilder {
     removal().with_total_delay(Some(Duration::from_secs(360)))
 }
 
+/// Waits up to `total` for what AWS deletes by itself; zero does not wait.
+pub(crate) fn polling(total: Duration) -> ExponentialBuilder {
+    let polling = removal();
+    if total.is_zero() {
+        return polling.with_max_times(0);
+    }
+    polling
+        .with_max_delay(Duration::from_secs(15))
+        .with_total_delay(Some(total))
+}
+
 /// AWS's lists are eventually consistent: a change takes seconds to show.
 pub(crate) fn seconds() -> ExponentialBuilder {
     ExponentialBuilder::default()

@@ -1,12 +1,14 @@
 //! The cluster's DynamoDB table: items as DynamoDB JSON, settings and credentials.
 
 use crate::error::{Context, Error, Result};
+use crate::error_codes::is_not_found;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use deployment::Settings;
 use deployment::settings::{CREDENTIALS_KEY, SETTINGS_KEY};
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_dynamo::Item;
 use serde_json::{Map, Value as Json};
@@ -14,6 +16,9 @@ use std::collections::HashMap;
 use weka_types::Credentials;
 
 const GET_ITEM: &str = "dynamodb GetItem";
+
+/// The field of the settings that [`mark_destroying`] writes. An import that runs later replaces the settings.
+pub(crate) const DESTROY_STARTED: &str = "DestroyStarted";
 
 /// An item as DynamoDB JSON, or `None` if the table has no item with this key.
 ///
@@ -89,6 +94,26 @@ pub async fn change_credentials(client: &Client, table: &str, username: &str, pa
         .expression_attribute_values(":username", text(username))
         .expression_attribute_values(":password", text(password));
     request.send().await.context("dynamodb UpdateItem").map(drop)
+}
+
+/// Records in the settings that a destroy has started: until it is complete, `cluster list` shows the cluster as `destroying`.
+///
+/// # Errors
+/// The settings exist and cannot be written.
+pub async fn mark_destroying(client: &Client, table: &str, now: Timestamp) -> Result<()> {
+    let request = client
+        .update_item()
+        .table_name(table)
+        .key("Key", AttributeValue::S(SETTINGS_KEY.to_owned()))
+        .update_expression("SET #started = :now")
+        .condition_expression("attribute_exists(#key)")
+        .expression_attribute_names("#key", "Key")
+        .expression_attribute_names("#started", DESTROY_STARTED)
+        .expression_attribute_values(":now", AttributeValue::S(format!("{now:.0}")));
+    match request.send().await.context("dynamodb UpdateItem") {
+        Err(error) if is_not_found(&error) || error.is(&["ConditionalCheckFailedException"]) => Ok(()),
+        result => result.map(drop),
+    }
 }
 
 /// Reads the cluster's settings.

@@ -85,13 +85,14 @@ impl ExecutionResult {
     /// Whether every step succeeded.
     pub(crate) fn is_complete(&self) -> bool {
         let summary = &self.summary;
-        summary.failed + summary.skipped + summary.interrupted == 0
+        summary.failed + summary.postponed + summary.skipped + summary.interrupted == 0
     }
 
     pub(crate) fn exit_code(&self) -> u8 {
         match &self.summary {
             summary if summary.failed > 0 => FAILED,
             summary if summary.interrupted > 0 => failure::INTERRUPTED,
+            summary if summary.postponed > 0 => failure::POSTPONED,
             _ => 0,
         }
     }

@@ -9,6 +9,8 @@ pub(crate) const USAGE: u8 = 64;
 pub(crate) const FAILED: u8 = 1;
 /// Exit status of a dry run that found changes.
 pub(crate) const CHANGES: u8 = 2;
+/// Exit status of a destroy that a later one completes, because AWS deletes something later.
+pub(crate) const POSTPONED: u8 = 3;
 /// Exit status of an interrupted run.
 pub(crate) const INTERRUPTED: u8 = 130;
 

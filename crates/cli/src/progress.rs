@@ -6,7 +6,7 @@ use aws::execute::Event;
 use deployment::plan::StepId;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -42,8 +42,16 @@ pub(crate) struct Summary {
     #[serde(flatten)]
     done: BTreeMap<&'static str, usize>,
     pub(crate) failed: usize,
+    /// AWS must delete something first, which takes it long; a later destroy completes them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) postponed: usize,
     pub(crate) skipped: usize,
     pub(crate) interrupted: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Prints events and keeps the result of each step.
@@ -54,6 +62,7 @@ pub(crate) struct Progress<'a> {
     bars: Option<MultiProgress>,
     running: BTreeMap<StepId, (Instant, Option<ProgressBar>)>,
     waiting: BTreeMap<StepId, String>,
+    postponed: BTreeSet<StepId>,
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) summary: Summary,
 }
@@ -74,6 +83,7 @@ impl<'a> Progress<'a> {
                 .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr())),
             running: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            postponed: BTreeSet::new(),
             outcomes: Vec::new(),
             summary: Summary {
                 done: counted.iter().map(|&what| (what, 0)).collect(),
@@ -134,6 +144,21 @@ impl<'a> Progress<'a> {
                 ));
                 self.outcome(id, result, Some(took), None, None);
             }
+            Event::Failed(id, error @ aws::Error::Postponed { .. }) => {
+                let took = self.finish(id);
+                self.postpone(id);
+                self.print(&format!("{dim}… postponed  {}: {error}{dim:#}", self.label(id)));
+                self.outcome(id, "postponed", Some(took), Some(&error), None);
+            }
+            Event::Skipped(id, because) if self.postponed.contains(&because) => {
+                self.postpone(id);
+                self.print(&format!(
+                    "{dim}… postponed  {}: it is deleted after {}{dim:#}",
+                    self.label(id),
+                    self.label(because)
+                ));
+                self.outcome(id, "postponed", None, None, Some(because));
+            }
             Event::Failed(id, error) => {
                 let took = self.finish(id);
                 self.summary.failed += 1;
@@ -157,6 +182,11 @@ impl<'a> Progress<'a> {
                 self.outcome(id, "interrupted", None, None, None);
             }
         }
+    }
+
+    fn postpone(&mut self, id: StepId) {
+        self.summary.postponed += 1;
+        self.postponed.insert(id);
     }
 
     fn finish(&mut self, id: StepId) -> Duration {
@@ -206,6 +236,7 @@ impl<'a> Progress<'a> {
         );
         for (number, result) in [
             (summary.failed, "failed"),
+            (summary.postponed, "postponed"),
             (summary.skipped, "skipped because of a failure"),
             (summary.interrupted, "not started"),
         ] {

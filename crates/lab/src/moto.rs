@@ -25,15 +25,18 @@ pub enum Behaviour {
     LambdaLag,
     /// Each mutating operation of EC2 has a bucket of 50 tokens and regains five per second.
     Ec2TokenBucket,
+    /// The network interface of a function in a VPC outlives the function.
+    EniOutlivesFunction,
 }
 
 impl Behaviour {
-    pub const ALL: [Self; 2] = [Self::LambdaLag, Self::Ec2TokenBucket];
+    pub const ALL: [Self; 3] = [Self::LambdaLag, Self::Ec2TokenBucket, Self::EniOutlivesFunction];
 
     fn name(self) -> &'static str {
         match self {
             Self::LambdaLag => "lambda-lag",
             Self::Ec2TokenBucket => "ec2-token-bucket",
+            Self::EniOutlivesFunction => "eni-outlives-function",
         }
     }
 }

@@ -4,7 +4,9 @@ use super::{
 };
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result};
-use crate::error_codes::{is_not_found, is_not_ready, is_retryable_change, is_role_propagation_error};
+use crate::error_codes::{
+    is_not_found, is_not_ready, is_retryable_change, is_retryable_delete, is_role_propagation_error,
+};
 use crate::inventory::Inventory;
 use crate::retry;
 use aws_sdk_lambda::primitives::Blob;
@@ -176,21 +178,38 @@ impl Find for Function {
 
 impl Delete for Function {
     async fn delete(cloud: &Cloud, key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
+        // Only scale is attached to a VPC.
+        if key.1 == FunctionType::Scale {
+            for function in &teardown.found {
+                detach(cloud, &function.name).await?;
+            }
+        }
         delete_with("lambda DeleteFunction", &teardown.found, |found| {
             let request = cloud.clients.lambda.delete_function();
             request.function_name(&found.name).send()
         })
-        .await?;
-        // Only scale is attached to a VPC.
-        let attached = (key.1 == FunctionType::Scale)
-            .then(|| teardown.found.first())
-            .flatten();
-        Ok(attached.map(|function| {
-            format!(
-                "network interfaces of the function {}: AWS releases them within 20 to 45 minutes, and their security groups and subnets with them",
-                function.name
-            )
-        }))
+        .await
+    }
+}
+
+/// Detaches a function from its VPC, so that Lambda starts to delete its network interfaces.
+///
+/// The function may be broken, for example without a role: it is deleted in any case. Only errors that are worth a retry are returned.
+async fn detach(cloud: &Cloud, function: &str) -> Result<()> {
+    const OPERATION: &str = "lambda UpdateFunctionConfiguration";
+    let request = cloud.clients.lambda.update_function_configuration();
+    let request = request.function_name(function).vpc_config(no_vpc());
+    let detached = match request.send().await.context(OPERATION) {
+        Ok(_) => wait(cloud, function).await,
+        Err(error) => Err(error),
+    };
+    match detached {
+        Err(error) if is_retryable_delete(&error) => Err(error),
+        Err(error) => {
+            tracing::warn!(function, %error, "function is deleted without being detached from its VPC");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
     }
 }
 
@@ -218,12 +237,6 @@ impl Parts for Function {
             resolved(&self.kms_key, OPERATION)?,
         );
         let environment = self.variables(OPERATION)?;
-        let detached = || {
-            VpcConfig::builder()
-                .set_subnet_ids(Some(vec![]))
-                .set_security_group_ids(Some(vec![]))
-                .build()
-        };
         let request = || async {
             let request = cloud
                 .clients
@@ -241,7 +254,7 @@ impl Parts for Function {
                 .role(&role)
                 .kms_key_arn(&key)
                 .environment(environment.clone());
-            let request = request.vpc_config(self.vpc.as_ref().map_or_else(detached, vpc_config));
+            let request = request.vpc_config(self.vpc.as_ref().map_or_else(no_vpc, vpc_config));
             let mode = TracingMode::from(self.tracing.as_str());
             let request = request.tracing_config(TracingConfig::builder().mode(mode).build());
             request.send().await.context(OPERATION)
@@ -252,6 +265,13 @@ impl Parts for Function {
             .await
             .map(drop)
     }
+}
+
+fn no_vpc() -> VpcConfig {
+    VpcConfig::builder()
+        .set_subnet_ids(Some(vec![]))
+        .set_security_group_ids(Some(vec![]))
+        .build()
 }
 
 fn vpc_config(vpc: &Vpc) -> VpcConfig {

@@ -1,3 +1,4 @@
+mod interfaces;
 mod policies;
 mod removal;
 
@@ -14,7 +15,7 @@ use deployment::found::{FoundResource, role_key};
 use deployment::plan::Teardown;
 use deployment::policy::Policy;
 use deployment::resource::Role;
-use deployment::{HostGroup, Output, RoleUse, Tags};
+use deployment::{FunctionType, HostGroup, Output, RoleUse, Tags};
 use percent_encoding::percent_decode_str;
 use policies::Policies;
 
@@ -126,6 +127,11 @@ impl Find for Role {
 impl Delete for Role {
     async fn delete(cloud: &Cloud, key: Self::Key, teardown: &Teardown) -> Result<Option<DeferredCleanup>> {
         let (group, role_use) = key;
+        // Only scale is attached to a VPC.
+        if role_use == RoleUse::Function(FunctionType::Scale) {
+            let function = cloud.names.function(group, FunctionType::Scale);
+            interfaces::check_deleted(&cloud.clients.ec2, &function).await?;
+        }
         let policy = cloud.names.policy(group, role_use);
         delete_each(&teardown.found, |role| {
             removal::delete(&cloud.clients.iam, &role.handle, &policy)

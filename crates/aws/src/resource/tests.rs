@@ -115,6 +115,7 @@ fn cloud(clients: Clients) -> Cloud {
         },
         names: Names::new("wk".parse().unwrap()),
         package: Arc::default(),
+        wait_for_interfaces: std::time::Duration::ZERO,
     }
 }
 

@@ -87,6 +87,7 @@ pub(super) async fn run_part(
         account: observation.account,
         names,
         package: package.archive.into(),
+        wait_for_interfaces: std::time::Duration::ZERO,
     };
     let flags = (&arguments.dry_run, &arguments.yes);
     Ok(match apply(&cloud, &plan, &question, flags, printer).await? {

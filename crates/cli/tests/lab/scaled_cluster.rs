@@ -27,25 +27,29 @@ pub(crate) struct ScaledCluster {
 impl ScaledCluster {
     /// An imported cluster in its own network, 127.<network>.0.0/16: other tests run concurrently.
     pub(crate) async fn start(network: u8) -> Self {
-        let (functions, lab, stack) = Self::stack(network).await;
+        Self::start_with(network, MotoOptions::default()).await
+    }
+
+    pub(crate) async fn start_with(network: u8, options: MotoOptions) -> Self {
+        let (functions, lab, stack) = Self::stack(network, options).await;
         lab.import(&["--identity-cert", &identity_cert()]).ok();
         Self::run(functions, lab, stack, PASSWORD).await
     }
 
     /// A cluster that wekactl 1.x (Go) imported and `update` migrated.
     pub(crate) async fn start_migrated(network: u8, options: &GoImportOptions, password: &str) -> Self {
-        let (functions, lab, stack) = Self::stack(network).await;
+        let (functions, lab, stack) = Self::stack(network, MotoOptions::default()).await;
         lab::go_import(&lab.moto, &stack, options).unwrap();
         lab.update(&["-y", "--identity-cert", &identity_cert()]).ok();
         Self::run(functions, lab, stack, password).await
     }
 
-    async fn stack(network: u8) -> (Functions, Lab, Stack) {
+    async fn stack(network: u8, options: MotoOptions) -> (Functions, Lab, Stack) {
         let bootstrap = cargo_bin("wekactl").with_file_name("bootstrap");
         let functions = Functions::serve(Path::new(&bootstrap)).await.unwrap();
         let options = MotoOptions {
             functions: Some(functions.url().to_owned()),
-            ..MotoOptions::default()
+            ..options
         };
         let stack = StackOptions {
             network,

@@ -7,7 +7,7 @@ use lab::weka_cluster::{Fault, FaultKind, Mode, RpcError};
 use std::time::Duration;
 
 /// For how long the containers of a removed instance stay in the cluster.
-const CONTAINER_RETENTION: Duration = Duration::from_secs(3 * 3600);
+pub(crate) const CONTAINER_RETENTION: Duration = Duration::from_secs(3 * 3600);
 
 #[tokio::test]
 async fn cluster_scales_out_and_in() {

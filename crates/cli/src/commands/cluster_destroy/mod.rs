@@ -3,7 +3,7 @@
 mod report;
 
 use crate::execute::execute;
-use crate::failure::Failure;
+use crate::failure::{Failure, POSTPONED};
 use crate::flags::{ClusterFlag, DryRunFlags, YesFlag};
 use crate::printer::Printer;
 use crate::session::Connect;
@@ -13,10 +13,12 @@ use aws::inventory::Inventory;
 use aws::observe::{owned_resources, remaining_teardown};
 use clap::Args;
 use deployment::ownership::{InstanceDisposition, instances};
-use deployment::plan::Plan;
-use deployment::{HostGroup, Names};
+use deployment::plan::{Plan, StepId};
+use deployment::{HostGroup, Names, ResourceId};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Delete the resources that wekactl created for a cluster and terminate its instances
 ///
@@ -29,10 +31,25 @@ pub(crate) struct Destroy {
     /// Detach the instances and keep them running; their wekactl tags and termination protection are removed
     #[arg(short, long)]
     keep_instances: bool,
+    /// How long to wait until Lambda has deleted the network interfaces of the functions, for example `45m`
+    ///
+    /// Until then, the security groups and subnets of the stack cannot be deleted. Without a wait, destroy keeps what Lambda needs
+    /// for that (a role, the table and the key), and exits with status 3; rerun it later to delete the rest.
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0s")]
+    wait_for_interfaces: Duration,
     #[command(flatten)]
     dry_run: DryRunFlags,
     #[command(flatten)]
     yes: YesFlag,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration: SignedDuration = text
+        .parse()
+        .map_err(|_| "a duration is written as 45m or 1h30m".to_owned())?;
+    duration
+        .try_into()
+        .map_err(|_| "a duration is not negative".to_owned())
 }
 
 pub(crate) async fn run(arguments: Destroy, connect: Connect, printer: &Printer) -> Result<u8, Failure> {
@@ -79,6 +96,7 @@ pub(crate) async fn run(arguments: Destroy, connect: Connect, printer: &Printer)
         account,
         names: names.clone(),
         package: Arc::default(),
+        wait_for_interfaces: arguments.wait_for_interfaces,
     };
     teardown(&cloud, &plan, disposition, printer).await
 }
@@ -99,13 +117,28 @@ fn question(names: &Names, disposition: InstanceDisposition, instances: usize) -
     }
 }
 
+/// A destroy may end before it is complete. This is only for `cluster list`: a failure changes nothing else.
+async fn mark_destroying(cloud: &Cloud, plan: &Plan) {
+    let table = plan
+        .steps
+        .iter()
+        .find(|step| step.id == StepId::Delete(ResourceId::Table));
+    if let Some(table) = table
+        && let Err(error) =
+            aws::table::mark_destroying(&cloud.clients.dynamodb, &table.name, Timestamp::now()).await
+    {
+        tracing::warn!(%error, "the settings do not show that the destroy has started");
+    }
+}
+
 async fn teardown(
     cloud: &Cloud,
     plan: &Plan,
     disposition: InstanceDisposition,
     printer: &Printer,
 ) -> Result<u8, Failure> {
-    let result = execute(cloud, plan, printer).await?;
+    let (result, ()) = tokio::join!(execute(cloud, plan, printer), mark_destroying(cloud, plan));
+    let result = result?;
     for line in &result.deferred {
         printer.line(&format!("Deferred to AWS: {line}"));
     }
@@ -122,6 +155,13 @@ async fn teardown(
             "left": rows.unwrap_or(Json::Null),
         });
         printer.json(&result.json(cloud, plan, [left, plan_view::remarks(plan)]));
+    }
+    if result.exit_code() == POSTPONED {
+        let cluster = cloud.names.cluster();
+        printer.line(&format!(
+            "Cluster {cluster} is not yet destroyed. Rerun `wekactl cluster destroy --name {cluster}` in 20 to 45 minutes, or with \
+             `--wait-for-interfaces 1h` to wait."
+        ));
     }
     Ok(if result.is_complete() {
         code

@@ -70,6 +70,7 @@ pub(crate) async fn run(arguments: Import, connect: Connect, printer: &Printer) 
         account: observation.account,
         names,
         package: package.archive.into(),
+        wait_for_interfaces: std::time::Duration::ZERO,
     };
     let flags = (&arguments.dry_run, &arguments.yes);
     Ok(match apply(&cloud, &plan, &question, flags, printer).await? {
