@@ -17,9 +17,10 @@ EC2_TOKEN_BUCKET = "ec2-token-bucket"
 ENI_OUTLIVES_FUNCTION = "eni-outlives-function"
 NAMES = (LAMBDA_LAG, EC2_TOKEN_BUCKET, ENI_OUTLIVES_FUNCTION)
 
-# How many requests about a new function are refused, of those that read it and of those that change it. Counted, not timed: a slow
-# machine must not skip the behaviour.
+# How many requests about a new function are refused, of those that read it and of those that change it. Counted, so that a slow machine
+# does not skip the behaviour; after this many seconds, every request finds the function.
 LAG = 2
+LAG_SECONDS = 10
 LAGGING = {}
 
 # The capacity of the bucket of each mutating operation of EC2, and the tokens that it regains per second.
@@ -48,11 +49,13 @@ def refusal(service, operation, mutating, environ, body):
 
 def function_not_found(operation, mutating, environ, body):
     if operation == "CreateFunction":
-        LAGGING[json.loads(body)["FunctionName"]] = {True: LAG, False: LAG}
+        LAGGING[json.loads(body)["FunctionName"]] = {True: LAG, False: LAG, "created": time.monotonic()}
         return None
     path = FUNCTION.match(environ["PATH_INFO"])
     remaining = LAGGING.get(path.group(1)) if path else None
     if remaining is None or operation == "DeleteFunction" or not remaining[mutating]:
+        return None
+    if time.monotonic() - remaining["created"] > LAG_SECONDS:
         return None
     remaining[mutating] -= 1
     return "404 Not Found", "ResourceNotFoundException", f"Function not found: {path.group(1)}"

@@ -3,7 +3,7 @@
 
 use crate::machine::{AMAZON_LINUX_2023, Boot, BootOptions, Outcome, boot};
 use crate::tick::{BackendCounts, Tick, count_backends};
-use crate::weka_cluster::{NewBackend, NewClient, WekaCluster};
+use crate::weka_cluster::{Model, NewBackend, NewClient, WekaCluster};
 use crate::{Control, Error, IdentityAuthority, IdentityDocument, Instance, InstanceState};
 use deployment::names::InvalidClusterName;
 use deployment::{ClusterName, HostGroup, Names};
@@ -215,6 +215,7 @@ impl ScalingLoop {
             healthy,
             unhealthy,
             draining,
+            moved: self.weka.read(Model::moved_percent),
             terminated,
             booted,
             executions,

@@ -16,6 +16,8 @@ pub struct Tick {
     /// The number of backends that are neither healthy nor draining.
     pub unhealthy: usize,
     pub draining: usize,
+    /// How much of the data on the draining drives has been moved to others, in percent; `None` if no drive is draining.
+    pub moved: Option<f64>,
     /// Instance ids.
     pub terminated: Vec<String>,
     /// The instances that booted, by id.

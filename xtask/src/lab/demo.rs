@@ -1,8 +1,10 @@
-//! The demo: a cluster follows its desired capacity out and in, an instance is lost, a drive fails, and a capacity that is too small
-//! is refused. It prints one line per run of the loop.
+//! The demo: a cluster follows its desired capacity out and in, an instance is lost, a drive fails, addresses are used again, backends
+//! serve NFS, and a capacity that is too small is refused. It prints one line per run of the loop.
 
 use crate::process::{Error, log, print};
+use lab::weka_cluster::{Model, NewBackend, NewClient};
 use lab::{InstanceState, ScalingLoop, Tick};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// The longest step, in ticks. A tick is one minute of the cluster's time.
@@ -44,6 +46,8 @@ pub(super) async fn run(scaling_loop: &mut ScalingLoop, backends: u32) -> Result
     fail_drive(scaling_loop, &broken).await?;
     settle(scaling_loop, backends).await?;
 
+    leftovers(scaling_loop, backends).await?;
+
     step("too few backends: desired capacity 2 is refused");
     scaling_loop.set_desired(2).await.map_err(Error::Lab)?;
     let refused = tick(scaling_loop).await?;
@@ -52,6 +56,67 @@ pub(super) async fn run(scaling_loop: &mut ScalingLoop, backends: u32) -> Result
     }
     scaling_loop.set_desired(backends).await.map_err(Error::Lab)?;
     settle(scaling_loop, backends).await
+}
+
+/// Scales out to two addresses of which Weka still lists earlier machines, and in while all backends serve NFS.
+async fn leftovers(scaling_loop: &mut ScalingLoop, backends: u32) -> Result<(), Error> {
+    step(&format!(
+        "scale out to addresses of a dead backend and a dead client, which Weka still lists: desired capacity {}",
+        backends + 2
+    ));
+    let known = members(scaling_loop).await?;
+    scaling_loop.set_desired(backends + 2).await.map_err(Error::Lab)?;
+    let mut new = members(scaling_loop)
+        .await?
+        .into_iter()
+        .filter(|(id, _)| known.iter().all(|(other, _)| other != id));
+    let (Some((_, of_backend)), Some((_, of_client))) = (new.next(), new.next()) else {
+        return Err(Error::Other("the group did not launch two instances".to_owned()));
+    };
+    update(scaling_loop, |model| {
+        model.join_backend(&NewBackend::new(of_backend, "i-0000000000000dead"));
+        model.machine_down(of_backend);
+        model.join_client(&NewClient {
+            address: of_client,
+            instance_id: "i-0000000000000c1e0".to_owned(),
+            auto_remove: Some(CLEANUP_DELAY * 8),
+        });
+        model.machine_down(of_client);
+    })
+    .await?;
+    tick(scaling_loop).await?;
+    log(
+        "three hours later, the containers of the dead backend are removed; the client, which Weka removes itself, is in nobody's way:",
+    );
+    scaling_loop
+        .advance_time(CLEANUP_DELAY)
+        .await
+        .map_err(Error::Lab)?;
+    settle(scaling_loop, backends + 2).await?;
+
+    update(scaling_loop, |model| {
+        let frontends: Vec<_> = model
+            .containers()
+            .filter(|container| container.name == "frontend0")
+            .map(|container| container.id)
+            .collect();
+        for id in frontends {
+            model.add_nfs_port("nfs", id, "eth1");
+        }
+    })
+    .await?;
+    let ports = |scaling_loop: &ScalingLoop| scaling_loop.weka().read(|model| model.nfs_ports().count());
+    step(&format!(
+        "scale in while {} containers serve NFS: desired capacity {backends}",
+        ports(scaling_loop)
+    ));
+    scaling_loop.set_desired(backends).await.map_err(Error::Lab)?;
+    settle(scaling_loop, backends).await?;
+    log(&format!(
+        "{} containers serve NFS: the others left their interface group before they were drained",
+        ports(scaling_loop)
+    ));
+    Ok(())
 }
 
 /// Runs the loop until this process is stopped.
@@ -120,8 +185,11 @@ fn line(tick: &Tick) -> String {
         // An error may have several lines; a tick has one.
         errors.join("; ").replace('\n', " | ")
     };
+    let moved = tick
+        .moved
+        .map_or_else(|| "   -".to_owned(), |percent| format!("{percent:2.0} %"));
     format!(
-        "minute {:3}  desired {:2}  in group {:2}  healthy {:2}  unhealthy {:2}  draining {:2}  terminated {:2}  errors {errors}\n",
+        "minute {:3}  desired {:2}  in group {:2}  healthy {:2}  unhealthy {:2}  draining {:2}  moved {moved}  terminated {:2}  errors {errors}\n",
         tick.number,
         tick.desired,
         tick.in_group,
@@ -132,29 +200,40 @@ fn line(tick: &Tick) -> String {
     )
 }
 
-/// Returns a running member of the group, the first by id.
-async fn running_member(scaling_loop: &ScalingLoop) -> Result<String, Error> {
+/// The running members of the group with their addresses, ordered by id.
+async fn members(scaling_loop: &ScalingLoop) -> Result<Vec<(String, IpAddr)>, Error> {
     let instances = scaling_loop.control().instances().await.map_err(Error::Lab)?;
     let members = instances.into_iter().filter(|instance| {
         instance.group.as_deref() == Some(scaling_loop.group()) && instance.state == "running"
     });
-    members
-        .map(|instance| instance.id)
-        .min()
+    let mut members: Vec<_> = members
+        .filter_map(|instance| Some((instance.id, instance.address?)))
+        .collect();
+    members.sort();
+    Ok(members)
+}
+
+/// Returns a running member of the group, the first by id.
+async fn running_member(scaling_loop: &ScalingLoop) -> Result<String, Error> {
+    let first = members(scaling_loop).await?.into_iter().next();
+    first
+        .map(|(id, _)| id)
         .ok_or_else(|| Error::Other("the group has no running instance".to_owned()))
+}
+
+async fn update<T>(scaling_loop: &ScalingLoop, change: impl FnOnce(&mut Model) -> T) -> Result<T, Error> {
+    let changed = scaling_loop.weka().update(change).await;
+    changed.map_err(|source| Error::Lab(lab::Error::WekaCluster { source }))
 }
 
 async fn fail_drive(scaling_loop: &ScalingLoop, instance: &str) -> Result<(), Error> {
     let address = scaling_loop.address_of(instance);
-    let failed = scaling_loop.weka().update(|model| {
+    let failed = update(scaling_loop, |model| {
         let drive =
             address.and_then(|address| model.drives_of(address).next().map(|drive| drive.uuid.clone()));
         drive.is_some_and(|drive| model.fail_drive(&drive).is_ok())
     });
-    let failed = failed
-        .await
-        .map_err(|source| Error::Lab(lab::Error::WekaCluster { source }))?;
-    if failed {
+    if failed.await? {
         Ok(())
     } else {
         Err(Error::Other(format!("instance {instance} has no drive")))

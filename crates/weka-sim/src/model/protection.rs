@@ -80,11 +80,7 @@ impl Model {
             .collect::<BTreeSet<_>>()
             .len();
         let required = self.settings.stripe_data_drives as usize;
-        let moving: Vec<_> = self
-            .drives
-            .values()
-            .filter(|drive| drive.status == DriveStatus::PhasingOut)
-            .collect();
+        let moving = self.moving();
         let mut fields = json!({
             "enoughActiveFDs": active >= required,
             "numActiveFDs": active,
@@ -102,6 +98,20 @@ impl Model {
             fields["potentialResilience"] = protection.saturating_sub(failures).into();
         }
         fields
+    }
+
+    /// The drives whose data is being moved to others.
+    fn moving(&self) -> Vec<&Drive> {
+        let drives = self.drives.values();
+        drives
+            .filter(|drive| drive.status == DriveStatus::PhasingOut)
+            .collect()
+    }
+
+    /// How much of the data that is being moved to other drives has been moved, in percent; `None` if none is being moved.
+    pub fn moved_percent(&self) -> Option<f64> {
+        let moving = self.moving();
+        (!moving.is_empty()).then(|| self.progress(&moving))
     }
 
     /// How much of the data on these drives has been moved, in percent.
