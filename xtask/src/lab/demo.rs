@@ -46,7 +46,7 @@ pub(super) async fn run(scaling_loop: &mut ScalingLoop, backends: u32) -> Result
     fail_drive(scaling_loop, &broken).await?;
     settle(scaling_loop, backends).await?;
 
-    leftovers(scaling_loop, backends).await?;
+    reused_addresses_and_nfs(scaling_loop, backends).await?;
 
     step("too few backends: desired capacity 2 is refused");
     scaling_loop.set_desired(2).await.map_err(Error::Lab)?;
@@ -59,7 +59,7 @@ pub(super) async fn run(scaling_loop: &mut ScalingLoop, backends: u32) -> Result
 }
 
 /// Scales out to two addresses of which Weka still lists earlier machines, and in while all backends serve NFS.
-async fn leftovers(scaling_loop: &mut ScalingLoop, backends: u32) -> Result<(), Error> {
+async fn reused_addresses_and_nfs(scaling_loop: &mut ScalingLoop, backends: u32) -> Result<(), Error> {
     step(&format!(
         "scale out to addresses of a dead backend and a dead client, which Weka still lists: desired capacity {}",
         backends + 2

@@ -23,12 +23,37 @@ fn is_sampled(changes: u32) -> bool {
     changes.is_multiple_of(5)
 }
 
-/// The longest tests are divided into this many. It is odd, so that each part has both ways to destroy.
-const PARTS: usize = 3;
+/// Divides each test into three, which run concurrently and stay below the time limit of a test. The number is odd, so that each part
+/// has both ways to destroy.
+macro_rules! in_three_parts {
+    ($($test:ident,)*) => {
+        $(mod $test {
+            #[tokio::test]
+            async fn part_1() {
+                super::$test((0..).step_by(3)).await;
+            }
 
-/// Every third number from this one on.
-fn part(first: u32) -> impl Iterator<Item = u32> {
-    (first..).step_by(PARTS)
+            #[tokio::test]
+            async fn part_2() {
+                super::$test((1..).step_by(3)).await;
+            }
+
+            #[tokio::test]
+            async fn part_3() {
+                super::$test((2..).step_by(3)).await;
+            }
+        })*
+    };
+}
+
+in_three_parts! {
+    import_interrupted_at_any_step_can_be_destroyed,
+    import_interrupted_at_any_step_resumes_to_the_same_account,
+    import_that_loses_any_response_resumes_to_the_same_account,
+    migration_interrupted_at_any_step_resumes_or_can_be_destroyed,
+    update_that_loses_any_response_resumes_to_the_same_account,
+    destroy_interrupted_at_any_step_resumes,
+    destroy_that_loses_any_response_leaves_nothing,
 }
 
 /// Runs a command in copies of `lab` and interrupts it after these numbers of changes, which increase, until it completes. Passes
@@ -97,12 +122,11 @@ fn lab() -> (Lab, Stack) {
     Lab::with(&stack)
 }
 
-#[tokio::test]
-async fn import_interrupted_at_any_step_can_be_destroyed() {
+async fn import_interrupted_at_any_step_can_be_destroyed(steps: impl Iterator<Item = u32>) {
     let (lab, _) = lab();
     let before = inventory(&lab).await;
     let import = |lab: &Lab, _| lab.import(&[]);
-    let times = interrupted_at_every_step(&lab, 0.., import, async |copy, changes, _| {
+    let times = interrupted_at_every_step(&lab, steps, import, async |copy, changes, _| {
         destroys_completely(
             copy,
             destroy_flags(changes),
@@ -115,13 +139,12 @@ async fn import_interrupted_at_any_step_can_be_destroyed() {
     assert!(times > 50, "{times}");
 }
 
-#[tokio::test]
-async fn destroy_interrupted_at_any_step_resumes() {
+async fn destroy_interrupted_at_any_step_resumes(steps: impl Iterator<Item = u32>) {
     let (lab, _) = lab();
     let before = inventory(&lab).await;
     lab.import(&[]).ok();
     let destroy = |lab: &Lab, changes| lab.destroy(destroy_flags(changes));
-    let times = interrupted_at_every_step(&lab, 0.., destroy, async |copy, changes, _| {
+    let times = interrupted_at_every_step(&lab, steps, destroy, async |copy, changes, _| {
         let flags = destroy_flags(changes);
         destroys_completely(
             copy,
@@ -153,7 +176,7 @@ async fn account_after(lab: &Lab, run: impl Fn(&Lab) -> RunOutput) -> Vec<String
     without_role_names(inventory(&copy).await)
 }
 
-async fn import_resumes_to_the_same_account(steps: impl Iterator<Item = u32>) {
+async fn import_interrupted_at_any_step_resumes_to_the_same_account(steps: impl Iterator<Item = u32>) {
     let (lab, _) = lab();
     let before = inventory(&lab).await;
     let whole = account_after(&lab, |copy| copy.import(&[])).await;
@@ -174,23 +197,7 @@ async fn import_resumes_to_the_same_account(steps: impl Iterator<Item = u32>) {
     assert!(times > 50, "{times}");
 }
 
-#[tokio::test]
-async fn import_interrupted_at_any_step_resumes_to_the_same_account_in_part_1() {
-    import_resumes_to_the_same_account(part(0)).await;
-}
-
-#[tokio::test]
-async fn import_interrupted_at_any_step_resumes_to_the_same_account_in_part_2() {
-    import_resumes_to_the_same_account(part(1)).await;
-}
-
-#[tokio::test]
-async fn import_interrupted_at_any_step_resumes_to_the_same_account_in_part_3() {
-    import_resumes_to_the_same_account(part(2)).await;
-}
-
-#[tokio::test]
-async fn migration_interrupted_at_any_step_resumes_or_can_be_destroyed() {
+async fn migration_interrupted_at_any_step_resumes_or_can_be_destroyed(steps: impl Iterator<Item = u32>) {
     let (lab, stack) = lab();
     let before = inventory(&lab).await;
     let options = GoImportOptions {
@@ -200,7 +207,7 @@ async fn migration_interrupted_at_any_step_resumes_or_can_be_destroyed() {
     lab::go_import(&lab.moto, &stack, &options).unwrap();
     let whole = account_after(&lab, |copy| copy.update(&["-y"])).await;
     let update = |lab: &Lab, _| lab.update(&["-y"]);
-    let times = interrupted_at_every_step(&lab, 0.., update, async |copy, changes, _| {
+    let times = interrupted_at_every_step(&lab, steps, update, async |copy, changes, _| {
         let context = format!("migration interrupted after {changes} changes");
         if !changes.is_multiple_of(2) {
             return destroys_completely(copy, &[], &before, &context).await;
@@ -245,7 +252,7 @@ async fn losing_every_response(
 }
 
 /// A repeated request must not create a second resource that nothing refers to.
-async fn import_without_a_response_resumes_to_the_same_account(steps: impl Iterator<Item = u32>) {
+async fn import_that_loses_any_response_resumes_to_the_same_account(steps: impl Iterator<Item = u32>) {
     let (lab, _) = lab();
     let before = inventory(&lab).await;
     let whole = account_after(&lab, |copy| copy.import(&[])).await;
@@ -262,22 +269,7 @@ async fn import_without_a_response_resumes_to_the_same_account(steps: impl Itera
     assert!(times > 50, "{times}");
 }
 
-#[tokio::test]
-async fn import_that_loses_any_response_resumes_to_the_same_account_in_part_1() {
-    import_without_a_response_resumes_to_the_same_account(part(0)).await;
-}
-
-#[tokio::test]
-async fn import_that_loses_any_response_resumes_to_the_same_account_in_part_2() {
-    import_without_a_response_resumes_to_the_same_account(part(1)).await;
-}
-
-#[tokio::test]
-async fn import_that_loses_any_response_resumes_to_the_same_account_in_part_3() {
-    import_without_a_response_resumes_to_the_same_account(part(2)).await;
-}
-
-async fn update_without_a_response_resumes_to_the_same_account(steps: impl Iterator<Item = u32>) {
+async fn update_that_loses_any_response_resumes_to_the_same_account(steps: impl Iterator<Item = u32>) {
     let (lab, stack) = lab();
     let before = inventory(&lab).await;
     // A migration changes or creates a resource of every kind.
@@ -296,28 +288,12 @@ async fn update_without_a_response_resumes_to_the_same_account(steps: impl Itera
     assert!(times > 50, "{times}");
 }
 
-#[tokio::test]
-async fn update_that_loses_any_response_resumes_to_the_same_account_in_part_1() {
-    update_without_a_response_resumes_to_the_same_account(part(0)).await;
-}
-
-#[tokio::test]
-async fn update_that_loses_any_response_resumes_to_the_same_account_in_part_2() {
-    update_without_a_response_resumes_to_the_same_account(part(1)).await;
-}
-
-#[tokio::test]
-async fn update_that_loses_any_response_resumes_to_the_same_account_in_part_3() {
-    update_without_a_response_resumes_to_the_same_account(part(2)).await;
-}
-
-#[tokio::test]
-async fn destroy_that_loses_any_response_leaves_nothing() {
+async fn destroy_that_loses_any_response_leaves_nothing(steps: impl Iterator<Item = u32>) {
     let (lab, _) = lab();
     let before = inventory(&lab).await;
     lab.import(&[]).ok();
     let destroy = |lab: &Lab, changes| lab.destroy(destroy_flags(changes));
-    let times = losing_every_response(&lab, 0.., destroy, async |copy, changes, context| {
+    let times = losing_every_response(&lab, steps, destroy, async |copy, changes, context| {
         destroys_completely(copy, destroy_flags(changes), &before, context).await;
     })
     .await;
