@@ -5,10 +5,12 @@ use crate::plan_view;
 use crate::printer::Printer;
 use crate::progress::{Outcome, Progress, Row, Summary};
 use aws::cloud::Cloud;
-use deployment::Outputs;
+use aws::execute::Event;
 use deployment::plan::{Action, Plan, StepId};
+use deployment::{HostGroup, Outputs, ResourceId};
 use serde_json::{Value as Json, json};
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -57,7 +59,13 @@ pub(crate) async fn execute(
     let progress = RefCell::new(progress);
     let started = Instant::now();
     let (interrupt, interrupted) = watch::channel(false);
-    let report = |event| progress.borrow_mut().event(event);
+    let done = RefCell::new(BTreeSet::new());
+    let report = |event| {
+        if let Event::Done(id) = event {
+            done.borrow_mut().insert(id);
+        }
+        progress.borrow_mut().event(event);
+    };
     let waiting = |id: StepId, error: &aws::Error| progress.borrow_mut().waits(id, &error.to_string());
     let executed = tokio::select! {
         executed = aws::execute::execute(cloud, plan, interrupted, report, waiting) => executed,
@@ -77,8 +85,27 @@ pub(crate) async fn execute(
     };
     if !result.is_complete() {
         printer.line("Completed steps are kept. Rerun the command to resume.");
+        for group in paused(plan, &done.borrow()) {
+            printer.warn(&format!(
+                "the schedule of host group {group} is disabled, so its group is not scaled: rerun the command to enable it again"
+            ));
+        }
     }
     Ok(result)
+}
+
+/// The host groups whose schedule an update has disabled and not enabled again.
+fn paused<'a>(plan: &'a Plan, done: &'a BTreeSet<StepId>) -> impl Iterator<Item = HostGroup> + 'a {
+    plan.steps.iter().filter_map(|step| match step.id {
+        StepId::Disable(rule @ ResourceId::Rule(group))
+            if done.contains(&step.id)
+                && matches!(step.action, Action::Update { .. })
+                && !done.contains(&StepId::Apply(rule)) =>
+        {
+            Some(group)
+        }
+        _ => None,
+    })
 }
 
 impl ExecutionResult {

@@ -112,6 +112,11 @@ impl FunctionType {
     /// The functions that the state machine calls, in this order.
     pub const OF_STATE_MACHINE: [Self; 4] = [Self::Fetch, Self::Scale, Self::Terminate, Self::Transient];
 
+    /// Whether it signs the messages that it writes, or checks those that it gets.
+    pub fn has_seal_key(self) -> bool {
+        matches!(self, Self::Fetch | Self::Scale | Self::Terminate)
+    }
+
     /// The type in names and in the environment variable `LAMBDA`.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,6 +1,7 @@
 //! The plan: the steps from the actual state to the desired one, which for a teardown is empty.
 
 mod order;
+mod pause;
 mod teardown;
 
 use crate::actual::{ActualResource, Observed};
@@ -40,12 +41,13 @@ pub struct Change {
     pub to: Json,
 }
 
-/// A step of a plan. A teardown has two for some resources.
+/// A step of a plan. Some resources have two: in a teardown, and a rule in an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StepId {
     /// Creates or updates the resource.
     Apply(ResourceId),
-    /// Stops the resource from acting by itself: a rule starts nothing, a group neither launches nor terminates.
+    /// Stops the resource from acting by itself: a rule starts nothing, a group neither launches nor terminates. An update does this
+    /// to a rule while functions change.
     Disable(ResourceId),
     Delete(ResourceId),
 }
@@ -171,8 +173,11 @@ impl Plan {
         desired.sort_by_key(|resource| resource.id);
         for mut desired in desired {
             let (id, depends_on) = (desired.id, &desired.depends_on);
-            let depends_on = depends_on.iter().copied().map(StepId::Apply).collect();
-            let actual = observed.remove(&id);
+            let mut depends_on: BTreeSet<_> = depends_on.iter().copied().map(StepId::Apply).collect();
+            let mut actual = observed.remove(&id);
+            if let (ResourceId::Rule(group), Some(actual)) = (id, &mut actual) {
+                depends_on.extend(pause::insert(&mut plan.steps, group, actual));
+            }
             if let Some(actual) = &actual {
                 desired.name.clone_from(&actual.name);
             }
@@ -222,10 +227,11 @@ impl Plan {
     /// # Errors
     /// Kind and name of each missing dependency.
     pub fn only(mut self, chosen: impl Fn(ResourceId) -> bool) -> Result<Self, BTreeSet<(Kind, String)>> {
-        let (kept, others): (Vec<_>, Vec<_>) = self
+        let (mut kept, others): (Vec<_>, Vec<_>) = self
             .steps
             .into_iter()
             .partition(|step| chosen(step.id.resource()));
+        pause::remove_unneeded(&mut kept);
         let depends_on: BTreeSet<_> = kept.iter().flat_map(|step| &step.depends_on).collect();
         let missing: BTreeSet<_> = others
             .iter()
@@ -248,7 +254,7 @@ impl Plan {
     }
 }
 
-/// Both functions of a host group must have the same seal key: keep the actual one if both have it.
+/// The functions of a host group must have the same seal key: keep the actual one if *fetch* and *scale* have it.
 fn keep_seal_keys(desired: &mut [Desired], observed: &Observed) {
     let actual = |group, function| match &observed.get(&ResourceId::Function(group, function))?.body {
         Body::Function(Function { seal_key, .. }) => seal_key.as_ref(),

@@ -39,6 +39,8 @@ pub enum Error {
         operation: &'static str,
         message: String,
     },
+    #[error("cannot sign an event: {0}")]
+    Event(String),
     #[error("cannot serve the functions")]
     Functions { source: io::Error },
     #[error("cannot serve the simulated cluster")]

@@ -9,6 +9,7 @@
 mod control;
 mod dump;
 mod error;
+mod events;
 mod functions;
 mod go_import;
 pub mod http;
@@ -27,6 +28,7 @@ pub mod weka_cluster;
 pub use control::{Control, Execution, Group, Instance, InstanceState, Lost};
 pub use dump::dump;
 pub use error::Error;
+pub use events::{EXECUTION, RUN, event, signed_event};
 pub use functions::Functions;
 pub use go_import::{GO_IMPORT, GoImportOptions, go_import};
 pub use identity::{IdentityAuthority, IdentityDocument};

@@ -1,7 +1,10 @@
+use crate::failure::Failure;
 use deployment::{FunctionType, HostGroup};
 use identity::{Certificate, certificate_of_region};
 use jiff::Timestamp;
+use scaling::authentication::MessageKey;
 use scaling::seal::SealKey;
+use std::sync::Arc;
 
 /// A function's environment variables, which import sets (see "Function environment" under "AWS resources" in the specification).
 #[derive(Debug, Clone)]
@@ -18,11 +21,21 @@ pub struct Environment {
     pub table: String,
     /// `ROLE`: the role of the host group's instances
     pub host_group: HostGroup,
-    /// `SEAL_KEY`: the key that seals credentials in messages. Present only in *fetch* and *scale*, and only if
-    /// `USE_DYNAMODB_ENDPOINT` is false; otherwise messages contain no credentials.
-    pub seal_key: Option<SealKey>,
+    /// `USE_DYNAMODB_ENDPOINT`: *scale* reads the credentials from the table, so that messages contain none.
+    pub scale_reads_table: bool,
+    /// `SEAL_KEY`: only *fetch*, *scale* and *terminate* have keys.
+    pub keys: Option<Keys>,
     /// Present only in *join*.
     pub requirements: Option<Requirements>,
+}
+
+/// The keys of the functions that exchange messages.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    /// Seals the credentials.
+    pub seal: SealKey,
+    /// Signs the messages.
+    pub message: Arc<MessageKey>,
 }
 
 /// What a request to join must prove.
@@ -51,6 +64,12 @@ pub enum InvalidEnvironment {
 }
 
 impl Environment {
+    /// # Errors
+    /// The function has no keys: it exchanges no messages.
+    pub(crate) fn keys(&self) -> Result<&Keys, Failure> {
+        self.keys.as_ref().ok_or(Failure::NoKeys)
+    }
+
     /// Reads the environment. `variable` returns the value of one variable.
     ///
     /// # Errors
@@ -78,13 +97,14 @@ impl Environment {
             })?;
         const USE_ENDPOINT: &str = "USE_DYNAMODB_ENDPOINT";
         let scale_reads_table = boolean(USE_ENDPOINT, &required(USE_ENDPOINT)?)?;
-        let uses_seal = matches!(function, FunctionType::Fetch | FunctionType::Scale);
-        let seal_key = if uses_seal && !scale_reads_table {
+        let keys = if function.has_seal_key() {
             let key = SealKey::from_base64(&required("SEAL_KEY")?);
-            Some(key.map_err(|error| InvalidEnvironment::Invalid {
+            let seal = key.map_err(|error| InvalidEnvironment::Invalid {
                 name: "SEAL_KEY",
                 reason: error.to_string(),
-            })?)
+            })?;
+            let message = Arc::new(MessageKey::from(&seal));
+            Some(Keys { seal, message })
         } else {
             None
         };
@@ -99,7 +119,8 @@ impl Environment {
             group_name: required("ASG_NAME")?,
             table: required("TABLE_NAME")?,
             host_group,
-            seal_key,
+            scale_reads_table,
+            keys,
             requirements,
         })
     }
@@ -175,7 +196,7 @@ mod tests {
         assert_eq!(environment.function, FunctionType::Fetch);
         assert_eq!(environment.host_group, HostGroup::Backends);
         assert_eq!(environment.group_name, "wekactl-wk-Backends");
-        assert!(environment.seal_key.is_some());
+        assert!(environment.keys.is_some() && !environment.scale_reads_table);
     }
 
     #[test]
@@ -211,16 +232,21 @@ mod tests {
     }
 
     #[test]
-    fn seal_key_is_needed_only_to_pass_credentials_on() {
-        for (name, value) in [
-            ("USE_DYNAMODB_ENDPOINT", "true"),
-            ("LAMBDA", "join"),
-            ("LAMBDA", "transient"),
+    fn seal_key_is_needed_only_by_functions_that_exchange_messages() {
+        for (function, needed) in [
+            ("join", false),
+            ("fetch", true),
+            ("scale", true),
+            ("terminate", true),
+            ("transient", false),
         ] {
             let mut variables = variables_of_join();
+            variables.insert("LAMBDA", function);
+            // The messages are signed also if they contain no credentials.
+            variables.insert("USE_DYNAMODB_ENDPOINT", "true");
+            assert_eq!(read(&variables).unwrap().keys.is_some(), needed, "{function}");
             variables.remove("SEAL_KEY");
-            variables.insert(name, value);
-            assert!(read(&variables).unwrap().seal_key.is_none());
+            assert_eq!(read(&variables).is_err(), needed, "{function}");
         }
     }
 

@@ -1,5 +1,6 @@
 use lambda_runtime::Diagnostic;
-use scaling::messages::InvalidMessage;
+use scaling::authentication;
+use scaling::messages::{InvalidMessage, ScaleRefusal, VERSION};
 use scaling::seal::InvalidSeal;
 use scaling::{drain, terminate};
 use std::error::Error;
@@ -14,9 +15,14 @@ pub enum Failure {
         doing: &'static str,
         source: aws::Error,
     },
-    /// The previous function's message is invalid.
+    /// The event is not one of the state machine, or the message to *transient* is invalid.
     #[error(transparent)]
     Message { source: InvalidMessage },
+    /// The previous function's message is not authentic, or is not valid any more.
+    #[error(transparent)]
+    MessageRefused { source: authentication::Refusal },
+    #[error("this function has no keys for messages")]
+    NoKeys,
     #[error("the message belongs to another host group than this function")]
     OtherRole,
     #[error("the certificates of --weka-ca cannot be parsed")]
@@ -36,9 +42,13 @@ pub enum Failure {
     /// The plan of *terminate* violates an invariant: a bug in wekactl.
     #[error("the plan was not executed, because it violates an invariant: {violation}")]
     TerminationViolation { violation: terminate::Violation },
-    /// Errors that did not stop the run.
+    /// What *transient* reports: the errors of the functions before it.
     #[error("{}", .errors.join("\n"))]
-    TransientErrors { errors: Vec<String> },
+    Reported {
+        /// `TransientErrors`, the name of *scale*'s refusal, or that of the error that stopped the run.
+        name: String,
+        errors: Vec<String>,
+    },
     /// The message has no credentials, and this function is not configured to read them from the table.
     #[error(
         "the message has no credentials: update the cluster, so that fetch and scale have the same version"
@@ -56,22 +66,43 @@ pub enum Failure {
 
 impl Failure {
     /// The error's stable name, by which a state machine can distinguish failures.
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::Aws { .. } => "AwsRequestFailed",
-            Self::Message { .. } => "InvalidMessage",
+            Self::Message { .. }
+            | Self::MessageRefused {
+                source: authentication::Refusal::Invalid(_),
+            } => "InvalidMessage",
+            Self::MessageRefused { .. } => "MessageRefused",
+            Self::NoKeys => "NoKeys",
             Self::OtherRole => "OtherHostGroup",
             Self::InvalidCa { .. } => "InvalidCa",
             Self::Weka { source } => source.name(),
             Self::Refused { refusal } => refusal.name(),
             Self::Violation { .. } | Self::TerminationViolation { .. } => "InvariantBroken",
             Self::NoMembers { .. } => "NoMembers",
-            Self::TransientErrors { .. } => "TransientErrors",
+            Self::Reported { name, .. } => name,
             Self::NoCredentials => "NoCredentials",
             Self::Unseal { .. } => "UnsealFailed",
             Self::Seal { .. } => "SealFailed",
             Self::Random { .. } => "NoRandomBytes",
             Self::Response { .. } => "BadAnswer",
+        }
+    }
+
+    /// The answer of *scale* to *terminate*, if this is a refusal and not a crash: the cluster must not be scaled now, or does not
+    /// answer.
+    ///
+    /// # Errors
+    /// The failure itself.
+    pub(crate) fn into_refusal(self) -> Result<ScaleRefusal, Self> {
+        match self {
+            Self::Refused { .. } | Self::Weka { .. } => Ok(ScaleRefusal {
+                outcome: self.name().to_owned(),
+                reason: self.message(),
+                version: VERSION,
+            }),
+            failure => Err(failure),
         }
     }
 

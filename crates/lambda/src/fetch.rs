@@ -1,4 +1,7 @@
 //! *fetch*: reads the host group from AWS for *scale*.
+//!
+//! The function trusts nothing in its event: it only copies the id of the execution to its message, which is valid in that
+//! execution. Whoever invokes it gets what the schedule gets, and no credentials without the key.
 
 use crate::failure::Failure;
 use crate::{Clients, Environment, random};
@@ -6,16 +9,21 @@ use aws::backends::RunningInstance;
 use aws::group::Group;
 use deployment::HostGroup;
 use deployment::settings::Settings;
+use scaling::authentication::Run;
 use scaling::messages::{HostGroupInfo, Instance, Role, VERSION};
 use scaling::seal::{Binding, seal};
-use weka_types::WekaApi;
+use weka_types::{Credentials, WekaApi};
 
 /// Reads the group, its instances, the running backends, the protocol settings and, unless *scale* reads them itself, the
 /// credentials.
 ///
 /// # Errors
 /// A read failed. *scale* gets complete data or none.
-pub async fn fetch(environment: &Environment, clients: &Clients) -> Result<HostGroupInfo, Failure> {
+pub async fn fetch(
+    environment: &Environment,
+    clients: &Clients,
+    run: Run<'_>,
+) -> Result<HostGroupInfo, Failure> {
     let group = async {
         let group = aws::group::group(clients.autoscaling(), &environment.group_name)
             .await
@@ -47,16 +55,13 @@ pub async fn fetch(environment: &Environment, clients: &Clients) -> Result<HostG
                 source,
             })
     };
-    let ((group, instances), backends, settings, sealed) = tokio::try_join!(
-        group,
-        backends,
-        settings,
-        sealed_credentials(environment, clients)
-    )?;
-    let info = HostGroupInfo {
+    let ((group, instances), backends, settings, credentials) =
+        tokio::try_join!(group, backends, settings, credentials(environment, clients))?;
+    let mut info = HostGroupInfo {
         weka: weka_api(settings),
-        ..info(environment.host_group, &group, instances, backends, sealed)
+        ..info(environment.host_group, &group, instances, backends)
     };
+    info.sealed = sealed(environment, run, &info, credentials)?;
     tracing::info!(
         desired_capacity = info.desired_capacity,
         instances = info.instances.len(),
@@ -67,25 +72,37 @@ pub async fn fetch(environment: &Environment, clients: &Clients) -> Result<HostG
     Ok(info)
 }
 
-/// The sealed credentials; `None` without a seal key.
-async fn sealed_credentials(environment: &Environment, clients: &Clients) -> Result<Option<String>, Failure> {
-    let Some(key) = &environment.seal_key else {
+/// The credentials; `None` if *scale* reads them.
+async fn credentials(environment: &Environment, clients: &Clients) -> Result<Option<Credentials>, Failure> {
+    if environment.scale_reads_table {
+        return Ok(None);
+    }
+    let credentials = aws::table::credentials(clients.dynamodb(), &environment.table).await;
+    credentials.map(Some).map_err(|source| Failure::Aws {
+        doing: "reading the credentials",
+        source,
+    })
+}
+
+/// The credentials, sealed for this message.
+fn sealed(
+    environment: &Environment,
+    run: Run<'_>,
+    info: &HostGroupInfo,
+    credentials: Option<Credentials>,
+) -> Result<Option<String>, Failure> {
+    let Some(credentials) = credentials else {
         return Ok(None);
     };
-    let credentials = aws::table::credentials(clients.dynamodb(), &environment.table)
-        .await
-        .map_err(|source| Failure::Aws {
-            doing: "reading the credentials",
-            source,
-        })?;
-    let binding = Binding {
-        cluster: &environment.cluster,
-        host_group: environment.host_group.name(),
-    };
     let nonce = random::bytes().map_err(|source| Failure::Random { source })?;
-    seal(&credentials, key, binding, nonce)
-        .map(Some)
-        .map_err(|source| Failure::Seal { source })
+    seal(
+        &credentials,
+        &environment.keys()?.seal,
+        Binding::new(run, info),
+        nonce,
+    )
+    .map(Some)
+    .map_err(|source| Failure::Seal { source })
 }
 
 /// How to connect to the backends; `None` for the default.
@@ -97,22 +114,19 @@ fn weka_api(settings: Settings) -> Option<WekaApi> {
     (weka != WekaApi::default()).then_some(weka)
 }
 
-/// The message for *scale*, without the protocol settings.
+/// The message for *scale*, without the protocol settings and the credentials.
 pub fn info(
     host_group: HostGroup,
     group: &Group,
     instances: Vec<RunningInstance>,
     backends: Vec<RunningInstance>,
-    sealed: Option<String>,
 ) -> HostGroupInfo {
     let instance = |member: RunningInstance| Instance {
         id: member.id,
         private_ip: member.private_ip,
     };
     HostGroupInfo {
-        username: String::new(),
-        password: String::new(),
-        sealed,
+        sealed: None,
         desired_capacity: group.desired_capacity,
         instances: instances.into_iter().map(instance).collect(),
         backend_ips: backends.into_iter().map(|backend| backend.private_ip).collect(),
@@ -145,18 +159,15 @@ mod tests {
             &group,
             vec![member(1)],
             vec![member(2), member(3)],
-            None,
         );
         assert_eq!(
             serde_json::to_value(info).unwrap(),
             json!({
-                "username": "",
-                "password": "",
                 "desired_capacity": 3,
                 "instances": [{ "Id": "i-1", "PrivateIp": "10.0.0.1" }],
                 "backend_ips": ["10.0.0.2", "10.0.0.3"],
                 "role": "client",
-                "version": 1,
+                "version": 2,
             })
         );
     }

@@ -13,6 +13,7 @@
 
 mod clients;
 mod environment;
+mod exchange;
 mod failure;
 pub mod fetch;
 mod identification;
@@ -25,12 +26,14 @@ pub mod terminate;
 pub mod transient;
 
 pub use clients::Clients;
-pub use environment::{Environment, InvalidEnvironment, Requirements};
+pub use environment::{Environment, InvalidEnvironment, Keys, Requirements};
 pub use failure::Failure;
 pub use proxy::Response;
 
 use deployment::FunctionType;
+use exchange::Exchange;
 use jiff::Timestamp;
+use scaling::messages::{HostGroupInfo, ScaleAnswer};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -46,7 +49,8 @@ pub struct InvocationTime {
 /// Handles an invocation.
 ///
 /// # Errors
-/// Why the invocation failed. `join` never fails, so that API Gateway returns the reason.
+/// Why the invocation failed. `join` never fails, so that API Gateway returns the reason. *scale* returns why it refused a run,
+/// so that only *transient* fails.
 pub async fn invoke(
     environment: &Environment,
     clients: &Clients,
@@ -55,9 +59,24 @@ pub async fn invoke(
 ) -> Result<Value, Failure> {
     match environment.function {
         FunctionType::Join => json(&join::join(environment, clients, event, time.now).await),
-        FunctionType::Fetch => json(&fetch::fetch(environment, clients).await?),
-        FunctionType::Scale => json(&scale::scale(environment, clients, event, time).await?),
-        FunctionType::Terminate => json(&terminate::terminate(environment, clients, event, time).await?),
+        FunctionType::Fetch => {
+            let exchange = Exchange::new(environment, event, time.now)?;
+            let info = fetch::fetch(environment, clients, exchange.run()).await?;
+            exchange.signed::<HostGroupInfo>(&info)
+        }
+        FunctionType::Scale => {
+            let exchange = Exchange::new(environment, event, time.now)?;
+            let (run, info) = (exchange.run(), exchange.received()?);
+            let answer = match scale::scale(environment, clients, run, info, time).await {
+                Ok(response) => ScaleAnswer::Done(response),
+                Err(failure) => ScaleAnswer::Refused(failure.into_refusal()?),
+            };
+            exchange.signed::<ScaleAnswer>(&answer)
+        }
+        FunctionType::Terminate => {
+            let answer = Exchange::new(environment, event, time.now)?.received()?;
+            json(&terminate::terminate(environment, clients, answer, time).await?)
+        }
         FunctionType::Transient => transient::transient(event),
     }
 }

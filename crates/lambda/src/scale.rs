@@ -3,11 +3,11 @@
 use crate::failure::{Failure, chain};
 use crate::{Clients, Environment, InvocationTime, metrics, random};
 use deployment::HostGroup;
+use scaling::authentication::Run;
 use scaling::drain::{Action, CallFailure, Report, check, execute, finish, plan};
-use scaling::messages::{HostGroupInfo, Role, ScaleResponse, read};
+use scaling::messages::{HostGroupInfo, Role, ScaleResponse};
 use scaling::policy::Group;
 use scaling::seal::{Binding, open};
-use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
 use weka::{Client, Options, Protocol};
@@ -25,15 +25,15 @@ const RETRY_DELAY: Duration = Duration::from_millis(500);
 /// Reads the cluster, decides, executes the plan, and reads the hosts again.
 ///
 /// # Errors
-/// If the message, the credentials or a list cannot be read, or if the run is refused, nothing was changed. If the final read of
+/// If the credentials or a list cannot be read, or if the run is refused, nothing was changed. If the final read of
 /// the hosts fails, the response with the instances to terminate is lost; a later run or *terminate* finds them again.
 pub async fn scale(
     environment: &Environment,
     clients: &Clients,
-    event: &Value,
+    run: Run<'_>,
+    info: HostGroupInfo,
     time: InvocationTime,
 ) -> Result<ScaleResponse, Failure> {
-    let info: HostGroupInfo = read(event.clone()).map_err(|source| Failure::Message { source })?;
     let role = match environment.host_group {
         HostGroup::Backends => Role::Backend,
         HostGroup::Clients => Role::Client,
@@ -42,7 +42,7 @@ pub async fn scale(
         return Err(Failure::OtherRole);
     }
     let group = Group::from(&info);
-    let credentials = credentials(environment, clients, &info).await?;
+    let credentials = credentials(environment, clients, run, &info).await?;
     let backends = random::shuffled(info.backend_ips).map_err(|source| Failure::Random { source })?;
     let last_response = time
         .deadline
@@ -121,25 +121,23 @@ async fn read_hosts_again(
     }
 }
 
-/// The credentials from the message, or from the table if there is no seal key.
+/// The credentials, from the table or from the message.
 async fn credentials(
     environment: &Environment,
     clients: &Clients,
+    run: Run<'_>,
     info: &HostGroupInfo,
 ) -> Result<Credentials, Failure> {
-    let Some(key) = &environment.seal_key else {
+    if environment.scale_reads_table {
         let credentials = aws::table::credentials(clients.dynamodb(), &environment.table).await;
         return credentials.map_err(|source| Failure::Aws {
             doing: "reading the credentials",
             source,
         });
-    };
-    let binding = Binding {
-        cluster: &environment.cluster,
-        host_group: environment.host_group.name(),
-    };
+    }
     let sealed = info.sealed.as_deref().ok_or(Failure::NoCredentials)?;
-    open(sealed, key, binding).map_err(|source| Failure::Unseal { source })
+    open(sealed, &environment.keys()?.seal, Binding::new(run, info))
+        .map_err(|source| Failure::Unseal { source })
 }
 
 /// Logs one line per machine: the action and its reason.

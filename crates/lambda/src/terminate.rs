@@ -6,10 +6,9 @@ use crate::{Clients, Environment, InvocationTime};
 use aws::Error;
 use aws::termination::{ExecutionResult, Target, execute, members};
 use scaling::messages::{
-    ScaleResponse, TerminateResponse, TerminatedInstance, VERSION, read, transient_errors,
+    ScaleAnswer, ScaleResponse, TerminateResponse, TerminatedInstance, VERSION, transient_errors,
 };
 use scaling::terminate::{Action, Report, check, plan};
-use serde_json::Value;
 use std::time::Duration;
 
 /// Time that is reserved at the end of the invocation to return the response.
@@ -18,17 +17,33 @@ const RESPONSE_MARGIN: Duration = Duration::from_millis(500);
 /// passes on at most 256 KiB.
 const MAX_ERROR_LENGTH: usize = 500;
 
-/// Reads the group, decides, and executes the plan.
+/// Reads the group, decides, and executes the plan. If *scale* refused the run, nothing is read or changed: its reason is the
+/// response.
 ///
 /// # Errors
-/// The message or the group cannot be read, or the message lacks facts that the decision needs. Nothing was changed.
+/// The group cannot be read, or the message lacks facts that the decision needs. Nothing was changed.
 pub async fn terminate(
     environment: &Environment,
     clients: &Clients,
-    event: &Value,
+    answer: ScaleAnswer,
     time: InvocationTime,
 ) -> Result<TerminateResponse, Failure> {
-    let response: ScaleResponse = read(event.clone()).map_err(|source| Failure::Message { source })?;
+    let response = match answer {
+        ScaleAnswer::Done(response) => response,
+        ScaleAnswer::Refused(refusal) => {
+            tracing::warn!(
+                outcome = refusal.outcome,
+                reason = refusal.reason,
+                "scale refused the run"
+            );
+            return Ok(TerminateResponse {
+                set_to_terminate_instances: vec![],
+                outcome: Some(refusal.outcome),
+                transient_errors: Some(vec![refusal.reason]),
+                version: VERSION,
+            });
+        }
+    };
     let (autoscaling, ec2) = (clients.autoscaling(), clients.ec2());
     let group = members(autoscaling, ec2, &environment.group_name, time.now).await;
     let (group, activities_error) = group.map_err(|source| Failure::Aws {
@@ -100,6 +115,7 @@ fn terminate_response(
         });
     TerminateResponse {
         set_to_terminate_instances: terminated.collect(),
+        outcome: None,
         transient_errors: transient_errors(errors),
         version: VERSION,
     }

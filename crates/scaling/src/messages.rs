@@ -1,7 +1,10 @@
 //! The JSON messages between the functions of the state machine.
 //!
-//! Fields may be added within a version. A message of another version is refused before anything else in it is read: while
-//! the functions are updated one after the other, two versions of wekactl may exchange messages.
+//! *fetch* and *scale* sign their messages: see [`authentication`](crate::authentication). *transient* has no key and trusts
+//! nothing in its message.
+//!
+//! Fields may be added within a version. A message of another version is refused before anything else in it is read: an
+//! execution that runs while the functions are updated may call two versions of wekactl.
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -11,16 +14,11 @@ use weka_types::WekaApi;
 use weka_types::ids::{HostId, InstanceId};
 
 /// The version of the messages that this build writes, and the only one that it reads.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 
 /// From *fetch* to *scale*: the host group as AWS reports it, and how to log in to Weka.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostGroupInfo {
-    /// Always empty: the credentials are in [`sealed`](Self::sealed), or *scale* reads them from the table. The field
-    /// exists because version 1 requires it.
-    pub username: String,
-    /// Always empty, like `username`.
-    pub password: String,
     /// The encrypted credentials ([`seal::seal`](crate::seal::seal)); `None` if *scale* reads them from the table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sealed: Option<String>,
@@ -56,6 +54,38 @@ pub struct ScaleResponse {
     pub version: u64,
 }
 
+/// From *scale* to *terminate*: the run was refused. It has no members, so nothing can be terminated because of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScaleRefusal {
+    /// The stable name of the refusal, such as `ScalingSkipped`.
+    pub outcome: String,
+    /// One line for people.
+    pub reason: String,
+    /// [`VERSION`].
+    pub version: u64,
+}
+
+/// What *scale* answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum ScaleAnswer {
+    Done(ScaleResponse),
+    Refused(ScaleRefusal),
+}
+
+impl<'de> Deserialize<'de> for ScaleAnswer {
+    /// A message with an outcome is a refusal, whatever else it has.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let message = Value::deserialize(deserializer)?;
+        let answer = if message.get("outcome").is_some() {
+            serde_json::from_value(message).map(Self::Refused)
+        } else {
+            serde_json::from_value(message).map(Self::Done)
+        };
+        answer.map_err(serde::de::Error::custom)
+    }
+}
+
 /// A container in the list that *scale* read last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {
@@ -75,6 +105,9 @@ pub struct Container {
 pub struct TerminateResponse {
     /// The instances that EC2 is terminating.
     pub set_to_terminate_instances: Vec<TerminatedInstance>,
+    /// The name of *scale*'s refusal: nothing was terminated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
     /// The errors of *scale* and of *terminate*; null if there were none.
     #[serde(rename = "TransientErrors")]
     pub transient_errors: Option<Vec<String>>,
@@ -114,9 +147,35 @@ pub enum Role {
     Client,
 }
 
+/// What the state machine passes to a function (`Parameters` in its definition).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Input<'a> {
+    /// The id of the execution. Whoever may invoke the function can write anything here.
+    pub execution: &'a str,
+    /// The output of the previous function.
+    pub message: &'a Value,
+}
+
+impl<'a> Input<'a> {
+    /// # Errors
+    /// [`InvalidMessage::NoExecution`]
+    pub fn read(event: &'a Value) -> Result<Self, InvalidMessage> {
+        let execution = event.get("execution").and_then(Value::as_str);
+        match (execution, event.get("message")) {
+            (Some(execution), Some(message)) if !execution.is_empty() => Ok(Self { execution, message }),
+            _ => Err(InvalidMessage::NoExecution),
+        }
+    }
+}
+
 /// A message that cannot be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidMessage {
+    /// The state machine of this version did not call the function.
+    #[error(
+        "the event has no execution and message: only the state machine may call this function; if it did, run wekactl cluster update"
+    )]
+    NoExecution,
     /// Another version of wekactl wrote it.
     #[error(
         "the {message} message has version {found}, but this build reads version {VERSION}: run wekactl cluster update"
@@ -145,6 +204,10 @@ impl Message for ScaleResponse {
     const NAME: &'static str = "scale -> terminate";
 }
 
+impl Message for ScaleAnswer {
+    const NAME: &'static str = "scale -> terminate";
+}
+
 impl Message for TerminateResponse {
     const NAME: &'static str = "terminate -> transient";
 }
@@ -155,15 +218,7 @@ impl Message for TerminateResponse {
 /// [`InvalidMessage`].
 pub fn read<T: Message>(message: Value) -> Result<T, InvalidMessage> {
     let name = T::NAME;
-    match message.get("version") {
-        Some(version) if version.as_u64() == Some(VERSION) => {}
-        version => {
-            let found = version
-                .and_then(Value::as_u64)
-                .map_or_else(|| "unknown".to_owned(), |v| v.to_string());
-            return Err(InvalidMessage::Version { message: name, found });
-        }
-    }
+    check_version::<T>(&message)?;
     serde_json::from_value(message).map_err(|error| {
         let text = error.to_string();
         let reason = match text.rsplit_once(", expected ") {
@@ -178,6 +233,19 @@ pub fn read<T: Message>(message: Value) -> Result<T, InvalidMessage> {
     })
 }
 
+/// # Errors
+/// [`InvalidMessage::Version`]
+pub(crate) fn check_version<T: Message>(message: &Value) -> Result<(), InvalidMessage> {
+    let version = message.get("version").and_then(Value::as_u64);
+    if version == Some(VERSION) {
+        return Ok(());
+    }
+    Err(InvalidMessage::Version {
+        message: T::NAME,
+        found: version.map_or_else(|| "unknown".to_owned(), |version| version.to_string()),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,14 +255,12 @@ mod tests {
 
     fn example() -> Value {
         json!({
-            "username": "",
-            "password": "",
             "sealed": "AAAA",
             "desired_capacity": 6,
             "instances": [{ "Id": "i-1", "PrivateIp": "10.0.0.1" }],
             "backend_ips": ["10.0.0.1"],
             "role": "backend",
-            "version": 1,
+            "version": 2,
         })
     }
 
@@ -216,14 +282,14 @@ mod tests {
             "to_terminate": [{ "Id": "i-1", "PrivateIp": "10.0.0.1" }],
             "members": ["10.0.0.2"],
             "TransientErrors": null,
-            "version": 1,
+            "version": 2,
         });
         let read_back: ScaleResponse = read(scale.clone()).unwrap();
         assert_eq!(serde_json::to_value(read_back).unwrap(), scale);
         let terminate = json!({
             "set_to_terminate_instances": [{ "instance_id": "i-1", "creation_date": "2026-01-31T08:00:00Z" }],
             "TransientErrors": ["deactivating drives of 10.0.0.2: no"],
-            "version": 1,
+            "version": 2,
         });
         let read_back: TerminateResponse = read(terminate.clone()).unwrap();
         assert_eq!(serde_json::to_value(read_back).unwrap(), terminate);
@@ -233,7 +299,7 @@ mod tests {
     fn missing_members_differ_from_empty_members() {
         let message = |members: Value| {
             let mut message =
-                json!({ "hosts": [], "to_terminate": [], "TransientErrors": null, "version": 1 });
+                json!({ "hosts": [], "to_terminate": [], "TransientErrors": null, "version": 2 });
             if members != json!("missing") {
                 message["members"] = members;
             }
@@ -242,6 +308,41 @@ mod tests {
         assert_eq!(message(json!("missing")), None);
         assert_eq!(message(json!(null)), None);
         assert_eq!(message(json!([])), Some(vec![]));
+    }
+
+    #[test]
+    fn refusal_of_scale_has_no_members() {
+        let refusal = json!({ "outcome": "ScalingSkipped", "reason": "an override is set", "version": 2 });
+        let mut message = refusal.clone();
+        message["members"] = json!(["10.0.0.1"]);
+        message["to_terminate"] = json!([{ "Id": "i-1", "PrivateIp": "10.0.0.1" }]);
+        for message in [refusal.clone(), message] {
+            let answer: ScaleAnswer = read(message).unwrap();
+            assert!(matches!(answer, ScaleAnswer::Refused(_)), "{answer:?}");
+            assert_eq!(serde_json::to_value(answer).unwrap(), refusal);
+        }
+        let error = read::<ScaleAnswer>(json!({ "version": 2 })).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the scale -> terminate message cannot be read: missing field `hosts`"
+        );
+    }
+
+    #[test]
+    fn event_of_another_caller_has_no_execution() {
+        let event = json!({ "execution": "e", "started": "s", "message": { "version": 2 } });
+        let input = Input::read(&event).unwrap();
+        assert_eq!((input.execution, input.message), ("e", &json!({ "version": 2 })));
+        for event in [
+            json!({}),
+            json!(null),
+            json!({ "version": 1 }),
+            json!({ "execution": "", "message": {} }),
+            json!({ "execution": 1, "message": {} }),
+            json!({ "execution": "e" }),
+        ] {
+            assert_eq!(Input::read(&event), Err(InvalidMessage::NoExecution), "{event}");
+        }
     }
 
     #[test]
@@ -278,7 +379,7 @@ mod tests {
 
     #[test]
     fn other_version_is_refused_before_other_fields_are_read() {
-        let error = read::<HostGroupInfo>(json!({ "version": 2 }))
+        let error = read::<HostGroupInfo>(json!({ "version": 1 }))
             .unwrap_err()
             .to_string();
         assert!(
@@ -290,7 +391,7 @@ mod tests {
                 .unwrap_err()
                 .to_string();
             assert!(
-                error.contains("version unknown") && error.contains("version 1"),
+                error.contains("version unknown") && error.contains("version 2"),
                 "{error}"
             );
         }
@@ -331,8 +432,6 @@ mod tests {
             ca in proptest::option::of(".*"),
         ) {
             let info = HostGroupInfo {
-                username: String::new(),
-                password: String::new(),
                 sealed,
                 desired_capacity,
                 instances: instances.into_iter().map(|(id, private_ip)| Instance { id, private_ip }).collect(),

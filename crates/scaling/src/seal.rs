@@ -1,16 +1,21 @@
 //! Encryption of the credentials that *fetch* passes to *scale*.
 //!
 //! Anyone who may view the executions of a state machine can read its data, so it must never contain credentials in plain
-//! text. Import generates a key and puts it into the environment of the two functions. The credentials are encrypted with
-//! AES-256-GCM and bound to the cluster and the host group, so that they cannot be replayed for another one.
+//! text. Import generates a key and puts it into the environment of the functions. The credentials are encrypted with
+//! AES-256-GCM and bound to the execution and to the backends that get them, so that they cannot be replayed in another
+//! message.
 
+use crate::authentication::Run;
+use crate::messages::HostGroupInfo;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use weka_types::Credentials;
+use sha2::Sha256;
+use weka_types::{Credentials, WekaApi};
 use zeroize::{Zeroize, Zeroizing};
 
 /// The length of the key in bytes.
@@ -18,7 +23,11 @@ pub const KEY_BYTES: usize = 32;
 /// The length of the nonce in bytes: the standard length for GCM.
 pub const NONCE_BYTES: usize = 12;
 
-/// The encryption key: the functions' environment variable `SEAL_KEY`, 32 bytes in base64.
+/// The length of a block of SHA-256 in bytes: HMAC pads a shorter key with zeros to this length.
+const BLOCK_BYTES: usize = 64;
+
+/// The secret that *fetch*, *scale* and *terminate* of a host group share: their environment variable `SEAL_KEY`, 32 bytes in
+/// base64. The key of each purpose is derived from it.
 #[derive(Clone)]
 pub struct SealKey(Zeroizing<[u8; KEY_BYTES]>);
 
@@ -38,8 +47,22 @@ impl SealKey {
     }
 
     fn cipher(&self) -> Aes256Gcm {
-        Aes256Gcm::new((&*self.0).into())
+        Aes256Gcm::new((&*self.derive("wekactl credentials 2")).into())
     }
+
+    /// The key for this purpose. It reveals neither the secret nor the keys for other purposes.
+    pub(crate) fn derive(&self, purpose: &str) -> Zeroizing<[u8; KEY_BYTES]> {
+        Zeroizing::new(hmac(&self.0, purpose.as_bytes()).finalize().into_bytes().into())
+    }
+}
+
+/// The HMAC-SHA-256 of `data`, which can be compared in constant time.
+pub(crate) fn hmac(key: &[u8; KEY_BYTES], data: &[u8]) -> Hmac<Sha256> {
+    let mut block = Zeroizing::new([0; BLOCK_BYTES]);
+    block[..KEY_BYTES].copy_from_slice(key);
+    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new((&*block).into());
+    mac.update(data);
+    mac
 }
 
 impl std::fmt::Debug for SealKey {
@@ -54,14 +77,38 @@ pub struct Binding<'a> {
     pub cluster: &'a str,
     /// The name of the host group, such as `Backends`.
     pub host_group: &'a str,
+    /// The id of the execution.
+    pub execution: &'a str,
+    /// The addresses to which *scale* sends the credentials.
+    pub backends: &'a [String],
+    /// How it connects to them.
+    pub weka: Option<&'a WekaApi>,
 }
 
-impl Binding<'_> {
+impl<'a> Binding<'a> {
+    /// Where the credentials in this message are valid.
+    pub fn new(run: Run<'a>, info: &'a HostGroupInfo) -> Self {
+        Self {
+            cluster: run.cluster,
+            host_group: run.host_group,
+            execution: run.execution,
+            backends: &info.backend_ips,
+            weka: info.weka.as_ref(),
+        }
+    }
+
     /// Encoded as JSON, so that two different bindings never have the same data, whatever the names contain.
     fn associated_data(&self) -> Vec<u8> {
-        serde_json::json!(["wekactl credentials 1", self.cluster, self.host_group])
-            .to_string()
-            .into_bytes()
+        serde_json::json!([
+            "wekactl credentials 2",
+            self.cluster,
+            self.host_group,
+            self.execution,
+            self.backends,
+            self.weka,
+        ])
+        .to_string()
+        .into_bytes()
     }
 }
 
@@ -77,9 +124,9 @@ pub enum InvalidSeal {
     /// The received text is not sealed text.
     #[error("the sealed credentials are truncated or not in base64")]
     Form,
-    /// Sealed with another key, for another cluster or host group, or modified.
+    /// Sealed with another key, for another execution, cluster, host group or other backends, or modified.
     #[error(
-        "the sealed credentials cannot be opened: they were sealed with another key or for another host group, or were modified"
+        "the sealed credentials cannot be opened: they were sealed with another key or for another message, or were modified"
     )]
     Refused,
     /// Opened, but the content does not have the format that this version seals.
@@ -173,10 +220,14 @@ fn decode(text: &str) -> Result<Zeroizing<String>, InvalidSeal> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use weka_types::WekaProtocol;
 
     const BINDING: Binding<'_> = Binding {
         cluster: "wk",
         host_group: "Backends",
+        execution: "execution-1",
+        backends: &[],
+        weka: None,
     };
 
     fn key(byte: u8) -> SealKey {
@@ -214,6 +265,10 @@ mod tests {
             ("admin", "hunter2")
         );
         assert_eq!(open(&sealed, &key(2), BINDING).unwrap_err(), InvalidSeal::Refused);
+        let http = WekaApi {
+            protocol: WekaProtocol::Http,
+            ca: None,
+        };
         for other in [
             Binding {
                 cluster: "wk2",
@@ -225,7 +280,21 @@ mod tests {
             },
             Binding {
                 cluster: "wk\",\"Backends",
-                host_group: "",
+                host_group: "execution-1",
+                execution: "",
+                ..BINDING
+            },
+            Binding {
+                execution: "execution-2",
+                ..BINDING
+            },
+            Binding {
+                backends: &["10.0.0.66".to_owned()],
+                ..BINDING
+            },
+            Binding {
+                weka: Some(&http),
+                ..BINDING
             },
         ] {
             assert_eq!(open(&sealed, &key(1), other).unwrap_err(), InvalidSeal::Refused);
@@ -283,7 +352,7 @@ mod tests {
             key_bytes: [u8; KEY_BYTES], nonce: [u8; NONCE_BYTES],
         ) {
             let key = SealKey::from_base64(&STANDARD.encode(key_bytes)).unwrap();
-            let binding = Binding { cluster: &cluster, host_group: &host_group };
+            let binding = Binding { cluster: &cluster, host_group: &host_group, ..BINDING };
             let credentials = Credentials { username: username.clone(), password: SecretString::from(password.clone()) };
             let opened = open(&seal(&credentials, &key, binding, nonce).unwrap(), &key, binding).unwrap();
             prop_assert_eq!(opened.username, username);

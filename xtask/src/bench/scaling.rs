@@ -4,7 +4,9 @@ use super::{LATENCY, import_command, median, timed};
 use crate::process::{Error, print};
 use lab::lambda_runtime::{Function, Options};
 use lab::weka_cluster::{self, Credentials, Model, NewBackend, Settings, WekaCluster};
-use lab::{Control, Moto, MotoOptions, StackOptions};
+use lab::{Control, Moto, MotoOptions, StackOptions, signed_event};
+use scaling::authentication::Signed;
+use scaling::messages::{HostGroupInfo, ScaleAnswer, VERSION};
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -15,6 +17,8 @@ const MACHINES: u8 = 100;
 /// The instances that *terminate* terminates.
 const TERMINATED: usize = 50;
 const GROUP_SIZE: u32 = 60;
+/// The key of the functions.
+const SEAL_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 /// How often *scale* is measured.
 const REPETITIONS: usize = 10;
 
@@ -44,10 +48,16 @@ fn import(options: MotoOptions, backends: u32, wekactl: &Path, package: &Path) -
 
 async fn start_function(name: &str, bootstrap: &Path, moto: &Moto) -> Result<Function, Error> {
     // Credentials come from the table: sealed ones would need the key that import created.
-    let use_table = ("USE_DYNAMODB_ENDPOINT".to_owned(), "true".to_owned());
-    let environment = moto.env().into_iter().chain([use_table]);
+    let variables = [("USE_DYNAMODB_ENDPOINT", "true"), ("SEAL_KEY", SEAL_KEY)];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let environment = moto.env().into_iter().chain(variables);
     let options = Options::backend_function(bootstrap.to_owned(), name, environment);
     Function::start(options).await.map_err(|error| other(&error))
+}
+
+/// The event of the state machine with this message.
+fn event<T: Signed>(message: Value) -> Result<Value, Error> {
+    signed_event::<T>(message, SEAL_KEY).map_err(Error::Lab)
 }
 
 /// Invokes a function and returns its duration and its response.
@@ -87,14 +97,15 @@ async fn scale(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(), E
         .iter()
         .map(|instance| instance["PrivateIp"].clone())
         .collect();
-    let event = json!({
-        "username": "", "password": "", "desired_capacity": MACHINES, "instances": instances,
-        "backend_ips": addresses, "role": "backend", "version": 1,
+    let message = json!({
+        "desired_capacity": MACHINES, "instances": instances, "backend_ips": addresses, "role": "backend",
+        "version": VERSION,
     });
     let function = start_function("scale", bootstrap, &moto).await?;
     let mut times = Vec::new();
     let mut requests = 0;
     for _ in 0..REPETITIONS {
+        let event = event::<HostGroupInfo>(message.clone())?;
         times.push(invoke(&function, &event).await?.0);
         let run = weka
             .update(Model::take_requests)
@@ -125,13 +136,14 @@ async fn terminate(wekactl: &Path, bootstrap: &Path, package: &Path) -> Result<(
             .iter()
             .map(|instance| json!({ "Id": instance.id, "PrivateIp": instance.address }))
     };
-    let event = json!({
+    let message = json!({
         "hosts": [],
         "to_terminate": all_instances().take(TERMINATED).collect::<Vec<_>>(),
         "members": all_instances().skip(TERMINATED).map(|instance| instance["PrivateIp"].clone()).collect::<Vec<_>>(),
         "TransientErrors": null,
-        "version": 1,
+        "version": VERSION,
     });
+    let event = event::<ScaleAnswer>(message)?;
     let function = start_function("terminate", bootstrap, &moto).await?;
     let before = moto.calls().map_err(Error::Lab)?.len();
     let (duration, response) = invoke(&function, &event).await?;

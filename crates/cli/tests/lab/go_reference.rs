@@ -72,6 +72,10 @@ const INTENDED: &[(&str, &str)] = &[
         "credentials in the data of the state machine are encrypted",
     ),
     (
+        r"^lambda/.*-join-.*/Variables/(ACCOUNT_ID|LAUNCH_TEMPLATE_ID|PRIVATE_API)$",
+        "a new instance proves its identity",
+    ),
+    (
         r"^lambda/.*/KMSKeyArn$",
         "the environment is encrypted with the key of the cluster",
     ),
@@ -118,6 +122,11 @@ const INTENDED: &[(&str, &str)] = &[
     (
         r"/versions\[0\]/VersionDescription$",
         "the version is in the tags",
+    ),
+    (r"^sfn/.*/Parameters/", "messages are valid in one execution only"),
+    (
+        r"^sfn/.*/Catch\[0\]/",
+        "the transient function reports the error that stopped a run",
     ),
     (r"^sfn/.*/Retry\[0\]/", "Lambda service errors are retried"),
     (r"^sfn/.*/ErrorCheck/Choices", "TransientErrors can be missing"),

@@ -3,13 +3,18 @@
 use crate::names::FunctionType;
 use serde_json::{Value as Json, json};
 
-/// Fetch, scale, terminate, and transient if there were transient errors. The output of each function is the input of the
-/// next.
+/// Fetch, scale, terminate, and transient if there were errors. The output of each function is the message to the next. The
+/// execution's id, which the functions cannot know otherwise, makes a message valid in this execution only.
 pub(super) fn definition(function_arn: impl Fn(FunctionType) -> String) -> Json {
     let task = |function, next: Option<&str>| {
         let mut state = json!({
             "Type": "Task",
             "Resource": function_arn(function),
+            "Parameters": {
+                "execution.$": "$$.Execution.Id",
+                "started.$": "$$.Execution.StartTime",
+                "message.$": "$",
+            },
             // Errors of Lambda itself, independent of the cluster. With these retries a run still takes less than a minute.
             "Retry": [{
                 "ErrorEquals": [
@@ -24,7 +29,17 @@ pub(super) fn definition(function_arn: impl Fn(FunctionType) -> String) -> Json 
                 "BackoffRate": 2.0,
             }],
         });
-        state[if next.is_some() { "Next" } else { "End" }] = next.map_or(json!(true), Json::from);
+        if let Some(next) = next {
+            // The input of the failed state, with the error: transient fails the execution with it.
+            state["Catch"] = json!([{
+                "ErrorEquals": ["States.ALL"],
+                "ResultPath": "$.failure",
+                "Next": "Transient",
+            }]);
+            state["Next"] = Json::from(next);
+        } else {
+            state["End"] = Json::from(true);
+        }
         state
     };
     json!({

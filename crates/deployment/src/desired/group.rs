@@ -143,7 +143,6 @@ impl Build<'_> {
         ];
         let joining = function == FunctionType::Join;
         let identity = joining.then(|| self.identity_variables());
-        let sealing = matches!(function, FunctionType::Fetch | FunctionType::Scale);
         // Only scale calls the backends. The others call AWS, which may be unreachable from a private subnet.
         let backends = &self.settings().backends;
         let vpc = (function == FunctionType::Scale).then(|| Vpc {
@@ -166,7 +165,8 @@ impl Build<'_> {
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
             launch_template: joining.then_some(Value::Of(ResourceId::LaunchTemplate(group), Output::Id)),
-            seal_key: sealing
+            seal_key: function
+                .has_seal_key()
                 .then(|| self.request.seal_keys.get(&group).cloned())
                 .flatten(),
             vpc,

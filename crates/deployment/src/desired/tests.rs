@@ -128,13 +128,13 @@ fn secrets_are_never_shown() {
 }
 
 #[test]
-fn only_fetch_and_scale_have_the_seal_key_of_their_host_group() {
+fn only_functions_that_exchange_messages_have_the_seal_key_of_their_host_group() {
     for resource in resources(&settings()) {
         let (ResourceId::Function(group, function), Body::Function(body)) = (resource.id, resource.body)
         else {
             continue;
         };
-        let sealing = matches!(function, FunctionType::Fetch | FunctionType::Scale);
+        let sealing = [FunctionType::Fetch, FunctionType::Scale, FunctionType::Terminate].contains(&function);
         assert_eq!(
             body.seal_key,
             sealing.then(|| seal_key(group)),
@@ -320,6 +320,13 @@ fn state_machine_runs_fetch_scale_and_terminate() {
         ("Terminate", "ErrorCheck"),
     ] {
         assert_eq!(states[state]["Next"], next, "{state}");
+        assert_eq!(states[state]["Catch"][0]["Next"], "Transient", "{state}");
+    }
+    assert_eq!(states["Transient"].get("Catch"), None);
+    for state in ["HostGroupInfo", "Scale", "Terminate", "Transient"] {
+        let parameters = &states[state]["Parameters"];
+        assert_eq!(parameters["execution.$"], "$$.Execution.Id", "{state}");
+        assert_eq!(parameters["message.$"], "$", "{state}");
     }
     assert_eq!(states["Transient"]["End"], true);
     assert_eq!(states["ErrorCheck"]["Default"], "Success");

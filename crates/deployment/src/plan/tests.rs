@@ -62,6 +62,8 @@ fn users_may_add_elements_to_some_lists_of_a_group() {
 const JOIN: ResourceId = ResourceId::Function(HostGroup::Backends, FunctionType::Join);
 const FETCH: ResourceId = ResourceId::Function(HostGroup::Backends, FunctionType::Fetch);
 const SCALE: ResourceId = ResourceId::Function(HostGroup::Backends, FunctionType::Scale);
+const TERMINATE: ResourceId = ResourceId::Function(HostGroup::Backends, FunctionType::Terminate);
+const RULE: ResourceId = ResourceId::Rule(HostGroup::Backends);
 
 fn full() -> Settings {
     Settings {
@@ -295,9 +297,125 @@ fn differing_immutable_field_is_a_conflict() {
     );
 }
 
+/// The state of the rule before and after each of its steps.
+fn rule_states(plan: &Plan) -> Vec<(StepId, &str, &str)> {
+    let rules = plan.steps.iter().filter(|step| step.id.resource() == RULE);
+    let states = rules.filter_map(|step| match &step.action {
+        Action::Update { desired, actual, .. } => match (&actual.body, &desired.body) {
+            (Body::Rule(from), Body::Rule(to)) => Some((step.id, from.state.as_str(), to.state.as_str())),
+            _ => panic!("{step:?}"),
+        },
+        _ => None,
+    });
+    states.collect()
+}
+
 #[test]
-fn seal_key_of_both_functions_is_kept() {
+fn schedule_is_paused_while_functions_that_exchange_messages_change() {
+    let desired = resources(&full());
+    let (disable, enable) = (StepId::Disable(RULE), StepId::Apply(RULE));
+    let transient = ResourceId::Function(HostGroup::Backends, FunctionType::Transient);
+    for id in [FETCH, SCALE, TERMINATE, transient] {
+        let mut observed = created(&desired);
+        function(&mut observed, id).code_sha256 = "of the last version".into();
+        let plan = plan(desired.clone(), observed.clone());
+        assert_eq!(
+            rule_states(&plan),
+            [(disable, "ENABLED", "DISABLED"), (enable, "DISABLED", "ENABLED")]
+        );
+        let step = |id| plan.steps.iter().find(|step| step.id == id).unwrap();
+        assert!(step(StepId::Apply(id)).depends_on.contains(&disable));
+        assert!(step(enable).depends_on.contains(&disable));
+        let machine = StepId::Apply(ResourceId::StateMachine(HostGroup::Backends));
+        assert!(step(enable).depends_on.contains(&machine));
+        assert!(step(machine).depends_on.contains(&StepId::Apply(id)));
+        assert_eq!(updated(&plan).len(), 3, "the other host group is not affected");
+
+        // An interrupted update has paused it.
+        let Body::Rule(rule) = &mut observed.get_mut(&RULE).unwrap().body else {
+            panic!("a rule")
+        };
+        rule.state = "DISABLED".into();
+        let resumed = self::plan(desired.clone(), observed);
+        assert_eq!(rule_states(&resumed), [(enable, "DISABLED", "ENABLED")]);
+    }
+}
+
+#[test]
+fn pause_keeps_the_targets_of_the_rule() {
+    let desired = resources(&full());
+    let mut observed = created(&desired);
+    function(&mut observed, SCALE).code_sha256 = "of wekactl 1.x".into();
+    let Body::Rule(rule) = &mut observed.get_mut(&RULE).unwrap().body else {
+        panic!("a rule")
+    };
+    rule.other_targets = vec!["of wekactl 1.x".into()];
+    rule.target_id.clear();
+    let plan = plan(desired, observed);
+    let steps = plan.steps.iter().filter(|step| step.id.resource() == RULE);
+    let [disable, enable] = steps.collect::<Vec<_>>().try_into().unwrap();
+    let bodies = |step: &Step| match &step.action {
+        Action::Update { desired, actual, .. } => match (&actual.body, &desired.body) {
+            (Body::Rule(from), Body::Rule(to)) => (from.clone(), to.clone()),
+            _ => panic!("{step:?}"),
+        },
+        _ => panic!("{step:?}"),
+    };
+    // The call removes the other targets of its actual state.
+    let (from, to) = bodies(disable);
+    assert_eq!(from.other_targets, [""; 0]);
+    assert_eq!(
+        (&from.target_id, &from.target_arn),
+        (&to.target_id, &to.target_arn)
+    );
+    let (from, _) = bodies(enable);
+    assert_eq!(from.other_targets, ["of wekactl 1.x"]);
+}
+
+#[test]
+fn part_of_a_plan_pauses_the_schedule_only_for_its_own_steps() {
+    let desired = resources(&full());
+    let mut observed = created(&desired);
+    function(&mut observed, SCALE).code_sha256 = "of the last version".into();
+    let part = |chosen: fn(ResourceId) -> bool| plan(desired.clone(), observed.clone()).only(chosen).unwrap();
+    let rule = part(|id| id == RULE);
+    assert!(rule.is_empty(), "{rule:?}");
+    let functions = part(|id| id == SCALE);
+    assert_eq!(updated(&functions).len(), 1);
+    let both = part(|id| id == SCALE || id == RULE);
+    assert_eq!(rule_states(&both).len(), 2);
+}
+
+#[test]
+fn schedule_runs_on_while_messages_stay_the_same() {
+    let desired = resources(&full());
+    let mut observed = created(&desired);
+    function(&mut observed, JOIN).code_sha256 = "of the last version".into();
+    function(&mut observed, SCALE).memory_mib = 128;
+    let plan = plan(desired, observed);
+    assert_eq!(rule_states(&plan), []);
+    assert_eq!(updated(&plan).len(), 2);
+}
+
+#[test]
+fn seal_key_of_the_functions_is_kept_and_added_where_it_is_missing() {
     let mut observed = created(&resources(&full()));
+    for id in [FETCH, SCALE, TERMINATE] {
+        function(&mut observed, id).seal_key = Some(Secret::new("of an earlier import"));
+    }
+    // The last version had none there.
+    let mut older = observed.clone();
+    function(&mut older, TERMINATE).seal_key = None;
+    let added = plan(resources(&full()), older);
+    assert_eq!(
+        changes_of(&added, TERMINATE),
+        [change("seal_key", Json::Null, HIDDEN)]
+    );
+    let Body::Function(terminate) = &action(&added, TERMINATE).desired().unwrap().body else {
+        panic!("a function")
+    };
+    assert_eq!(terminate.seal_key, Some(Secret::new("of an earlier import")));
+    assert!(matches!(action(&added, FETCH), Action::Unchanged(_)));
     for id in [FETCH, SCALE] {
         function(&mut observed, id).seal_key = Some(Secret::new("of an earlier import"));
     }
@@ -316,7 +434,7 @@ fn seal_key_of_both_functions_is_kept() {
 }
 
 #[test]
-fn differing_seal_keys_are_both_replaced_and_never_shown() {
+fn differing_seal_keys_are_replaced_and_never_shown() {
     let mut observed = created(&resources(&full()));
     function(&mut observed, FETCH).seal_key = Some(Secret::new("one"));
     function(&mut observed, SCALE).seal_key = None;
@@ -325,8 +443,9 @@ fn differing_seal_keys_are_both_replaced_and_never_shown() {
         [change("seal_key", HIDDEN, HIDDEN)],
         [change("seal_key", Json::Null, HIDDEN)],
     );
+    let functions: Vec<_> = updated(&plan).into_iter().filter(|(id, _)| *id != RULE).collect();
     assert_eq!(
-        updated(&plan),
+        functions,
         [(FETCH, hidden.as_slice()), (SCALE, absent.as_slice())]
     );
     let keys: BTreeSet<_> = plan
@@ -342,7 +461,7 @@ fn differing_seal_keys_are_both_replaced_and_never_shown() {
     assert_eq!(
         keys.len(),
         2,
-        "a key for each host group, the same in both of its functions"
+        "a key for each host group, the same in its functions"
     );
 }
 

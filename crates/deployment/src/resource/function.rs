@@ -26,7 +26,7 @@ pub struct Function {
     pub environment: BTreeMap<String, String>,
     /// The id of the group's launch template, which join compares with an instance's (`LAUNCH_TEMPLATE_ID`).
     pub launch_template: Option<Value>,
-    /// The key with which fetch seals the credentials for scale (`SEAL_KEY`).
+    /// The key with which fetch seals the credentials for scale, and from which the key that signs messages is derived (`SEAL_KEY`).
     pub seal_key: Option<Secret>,
     /// `None` if it is not attached to a VPC.
     pub vpc: Option<Vpc>,

@@ -13,7 +13,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use lab::lambda_runtime::{Function, FunctionError, Options, StartError};
-use lab::{IdentityAuthority, IdentityDocument};
+use lab::{IdentityAuthority, IdentityDocument, RUN, event, signed_event};
+use scaling::messages::HostGroupInfo;
 use scaling::seal::{Binding, SealKey, seal};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -77,7 +78,7 @@ fn environment(account: &Account, changes: &[(&str, &str)]) -> BTreeMap<String, 
     .collect();
     if environment
         .get("LAMBDA")
-        .is_some_and(|function| function == "fetch" || function == "scale")
+        .is_some_and(|function| ["fetch", "scale", "terminate"].contains(&function.as_str()))
     {
         environment
             .entry("SEAL_KEY".to_owned())
@@ -129,57 +130,64 @@ async fn assert_no_secrets(function: Function) -> String {
     log
 }
 
-/// A message of *fetch*, sealed for this host group.
-fn fetch_message(changes: &[(&str, Value)]) -> Value {
+/// Adds the credentials, sealed for this message.
+fn sealed(info: &HostGroupInfo, password: &str) -> Value {
     let credentials = Credentials {
         username: USER.to_owned(),
-        password: PASSWORD.into(),
-    };
-    let binding = Binding {
-        cluster: "wk",
-        host_group: "Backends",
+        password: password.into(),
     };
     let key = SealKey::from_base64(SEAL_KEY).unwrap();
-    let mut message = json!({
-        "username": "", "password": "", "sealed": seal(&credentials, &key, binding, [7; 12]).unwrap(),
-        "desired_capacity": 6, "instances": [], "backend_ips": [], "role": "backend", "version": 1,
-    });
-    for (name, value) in changes {
-        message[*name] = value.clone();
-    }
+    let sealed = seal(&credentials, &key, Binding::new(RUN, info), [7; 12]).unwrap();
+    let mut message = serde_json::to_value(info).unwrap();
+    message["sealed"] = json!(sealed);
     message
 }
 
+/// A signed message of *fetch*, sealed for this host group.
+fn fetch_event(changes: &[(&str, Value)]) -> Value {
+    let info: HostGroupInfo = serde_json::from_value(json!({
+        "desired_capacity": 6, "instances": [], "backend_ips": [], "role": "backend", "version": 2,
+    }))
+    .unwrap();
+    let mut message = sealed(&info, PASSWORD);
+    for (name, value) in changes {
+        message[*name] = value.clone();
+    }
+    signed_event::<HostGroupInfo>(message, SEAL_KEY).unwrap()
+}
+
 #[tokio::test]
-async fn scale_fails_with_a_named_error_before_any_change() {
+async fn scale_fails_with_a_named_error_before_it_calls_weka() {
     let account = Account::with_cluster().await;
     let function = started(&account, &[("LAMBDA", "scale")]).await;
     for (event, name, part) in [
-        (json!({}), "InvalidMessage", "version unknown"),
+        (json!({}), "InvalidMessage", "only the state machine may call"),
+        (event(&json!({})), "InvalidMessage", "version unknown"),
         (
-            fetch_message(&[("version", json!(2))]),
+            fetch_event(&[("version", json!(1))]),
             "InvalidMessage",
-            "version 2",
+            "version 1",
         ),
         (
-            fetch_message(&[("role", json!("client"))]),
+            fetch_event(&[("role", json!("client"))]),
             "OtherHostGroup",
             "another host group",
         ),
         (
-            fetch_message(&[("sealed", json!(null))]),
+            fetch_event(&[("sealed", json!(null))]),
             "NoCredentials",
             "update the cluster",
         ),
         (
-            fetch_message(&[("sealed", json!("AAAA"))]),
+            fetch_event(&[("sealed", json!("AAAA"))]),
             "UnsealFailed",
             "cannot be opened",
         ),
+        // The credentials were sealed for other backends.
         (
-            fetch_message(&[]),
-            "WekaNoBackends",
-            "the Weka cluster cannot be read",
+            fetch_event(&[("backend_ips", json!(["10.0.0.66"]))]),
+            "UnsealFailed",
+            "cannot be opened",
         ),
     ] {
         let error = function.invoke(&event).await.unwrap_err();

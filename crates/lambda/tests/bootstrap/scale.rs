@@ -1,12 +1,17 @@
 //! *scale* as Lambda runs it. Each test has its own simulated Weka cluster.
 
-use super::{Account, PASSWORD, SEAL_KEY, USER, assert_no_secrets, started};
+use super::{Account, PASSWORD, SEAL_KEY, USER, assert_no_secrets, sealed, started};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use jiff::{SignedDuration, Timestamp};
 use lab::lambda_runtime::{Function, FunctionError};
 use lab::weka_cluster::{
     Credentials, Fault, FaultKind, Model, NewBackend, Options, RpcError, Settings, WekaCluster,
 };
-use scaling::messages::{HostGroupInfo, Instance, Role, ScaleResponse, VERSION, read};
-use scaling::seal::{Binding, SealKey, seal};
+use lab::{EXECUTION, RUN, event, signed_event};
+use scaling::authentication::{MessageKey, Run, sign, verify};
+use scaling::messages::{HostGroupInfo, Instance, Role, ScaleAnswer, ScaleRefusal, ScaleResponse, VERSION};
+use scaling::seal::SealKey;
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -78,20 +83,9 @@ impl Scene {
             .unwrap();
     }
 
-    fn fetch_message(&self, desired_capacity: u32) -> Value {
-        let credentials = weka_types::Credentials {
-            username: USER.to_owned(),
-            password: PASSWORD.into(),
-        };
-        let binding = Binding {
-            cluster: "wk",
-            host_group: "Backends",
-        };
-        let key = SealKey::from_base64(SEAL_KEY).unwrap();
-        let info = HostGroupInfo {
-            username: String::new(),
-            password: String::new(),
-            sealed: Some(seal(&credentials, &key, binding, [7; 12]).unwrap()),
+    fn info(&self, desired_capacity: u32) -> HostGroupInfo {
+        HostGroupInfo {
+            sealed: None,
             desired_capacity,
             instances: (1..=self.backends).map(|number| self.instance(number)).collect(),
             backend_ips: (1..=self.backends)
@@ -100,15 +94,29 @@ impl Scene {
             role: Role::Backend,
             weka: None,
             version: VERSION,
-        };
-        serde_json::to_value(info).unwrap()
+        }
     }
 
-    async fn run(&self, desired: u32) -> Result<ScaleResponse, FunctionError> {
-        self.function
-            .invoke(&self.fetch_message(desired))
-            .await
-            .map(|response| read(response).unwrap())
+    /// Passes a signed message of *fetch* with this password.
+    async fn invoke(&self, info: &HostGroupInfo, password: &str) -> Result<ScaleAnswer, FunctionError> {
+        let event = signed_event::<HostGroupInfo>(sealed(info, password), SEAL_KEY).unwrap();
+        let response = self.function.invoke(&event).await?;
+        Ok(verify(&response, RUN, Timestamp::now(), &key()).unwrap())
+    }
+
+    /// A run that is not refused.
+    async fn run(&self, desired: u32) -> ScaleResponse {
+        match self.invoke(&self.info(desired), PASSWORD).await.unwrap() {
+            ScaleAnswer::Done(response) => response,
+            ScaleAnswer::Refused(refusal) => panic!("{refusal:?}"),
+        }
+    }
+
+    async fn refused(&self, info: &HostGroupInfo, password: &str) -> ScaleRefusal {
+        match self.invoke(info, password).await.unwrap() {
+            ScaleAnswer::Refused(refusal) => refusal,
+            ScaleAnswer::Done(response) => panic!("{response:?}"),
+        }
     }
 
     /// The methods called since the last call of this function, in order.
@@ -127,6 +135,10 @@ impl Scene {
     }
 }
 
+fn key() -> MessageKey {
+    MessageKey::from(&SealKey::from_base64(SEAL_KEY).unwrap())
+}
+
 /// The methods that change the cluster.
 fn changing(methods: &[String]) -> Vec<&str> {
     let is_change = |method: &&str| method.starts_with("cluster_") || *method == "events_trigger_custom";
@@ -136,7 +148,7 @@ fn changing(methods: &[String]) -> Vec<&str> {
 #[tokio::test]
 async fn run_without_changes_sends_ten_requests() {
     let scene = Scene::new(1, 6).await;
-    let response = scene.run(6).await.unwrap();
+    let response = scene.run(6).await;
     assert_eq!(response.to_terminate, []);
     assert_eq!(response.transient_errors, None);
     let members: Vec<_> = (1..=6).map(|number| scene.address(number).to_string()).collect();
@@ -190,7 +202,7 @@ async fn run_without_changes_sends_ten_requests() {
 #[tokio::test]
 async fn surplus_backends_are_drained_and_then_can_be_terminated() {
     let scene = Scene::new(2, 8).await;
-    let response = scene.run(6).await.unwrap();
+    let response = scene.run(6).await;
     assert_eq!(
         (response.to_terminate.len(), response.transient_errors),
         (0, None)
@@ -208,10 +220,10 @@ async fn surplus_backends_are_drained_and_then_can_be_terminated() {
         "the hosts must be read again"
     );
     // There is nothing to do until the data is migrated.
-    scene.run(6).await.unwrap();
+    scene.run(6).await;
     assert_eq!(changing(&scene.called().await), [""; 0]);
     scene.pass(30).await;
-    let response = scene.run(6).await.unwrap();
+    let response = scene.run(6).await;
     assert_eq!(response.to_terminate, [scene.instance(1), scene.instance(2)]);
     // Weka lists a container for a while after it was removed.
     let members: Vec<_> = (1..=8).map(|number| scene.address(number).to_string()).collect();
@@ -237,8 +249,8 @@ async fn unreadable_list_stops_the_run_before_any_change() {
         "manual_override_list",
     ] {
         scene.fault(&Fault::new(FaultKind::Garbage).on(method)).await;
-        let error = scene.run(6).await.unwrap_err();
-        assert!(error.error_message.contains(method), "{error}");
+        let refusal = scene.refused(&scene.info(6), PASSWORD).await;
+        assert!(refusal.reason.contains(method), "{refusal:?}");
         assert_eq!(changing(&scene.called().await), [""; 0], "{method}");
         for number in 1..=8 {
             scene
@@ -252,14 +264,16 @@ async fn unreadable_list_stops_the_run_before_any_change() {
 }
 
 #[tokio::test]
-async fn refused_run_fails_with_a_named_error() {
+async fn refused_run_has_a_named_outcome() {
     let scene = Scene::new(4, 6).await;
     scene
         .weka
         .update(|model| model.set_override("skip_scale_down"))
         .await
         .unwrap();
-    assert_eq!(scene.run(6).await.unwrap_err().error_type, "ScalingSkipped");
+    let refusal = scene.refused(&scene.info(6), PASSWORD).await;
+    assert_eq!(refusal.outcome, "ScalingSkipped");
+    assert_eq!(refusal.reason, "the manual override skip_scale_down is set");
     assert_eq!(changing(&scene.called().await), [""; 0]);
     assert_no_secrets(scene.function).await;
 }
@@ -267,7 +281,7 @@ async fn refused_run_fails_with_a_named_error() {
 #[tokio::test]
 async fn target_below_the_minimum_is_a_transient_error() {
     let scene = Scene::new(4, 6).await;
-    let response = scene.run(2).await.unwrap();
+    let response = scene.run(2).await;
     assert_eq!(
         response.transient_errors.unwrap(),
         ["desired capacity 2 is below the minimum of 5 backends"]
@@ -283,7 +297,7 @@ async fn machine_that_the_filesystems_need_does_not_start_to_drain() {
         .update(|model| model.used_capacity = model.capacity())
         .await
         .unwrap();
-    let response = scene.run(6).await.unwrap();
+    let response = scene.run(6).await;
     assert_eq!(response.transient_errors, None);
     assert_eq!(changing(&scene.called().await), [""; 0]);
 }
@@ -298,7 +312,7 @@ async fn call_rejected_by_weka_is_a_transient_error() {
     scene
         .fault(&Fault::new(FaultKind::Error(refusal)).on("cluster_deactivate_drives"))
         .await;
-    let response = scene.run(6).await.unwrap();
+    let response = scene.run(6).await;
     let errors = response.transient_errors.unwrap();
     assert_eq!(errors.len(), 1, "{errors:?}");
     assert!(
@@ -316,7 +330,7 @@ async fn change_with_lost_response_is_not_sent_again() {
     scene
         .fault(&Fault::new(FaultKind::Disconnect).on("cluster_deactivate_drives"))
         .await;
-    let response = scene.run(6).await.unwrap();
+    let response = scene.run(6).await;
     let errors = response.transient_errors.unwrap();
     assert!(errors[0].contains("may have been executed"), "{errors:?}");
     assert_eq!(
@@ -328,7 +342,7 @@ async fn change_with_lost_response_is_not_sent_again() {
         ]
     );
     // The next run sees that the change took effect.
-    let response = scene.run(6).await.unwrap();
+    let response = scene.run(6).await;
     assert_eq!(response.transient_errors, None);
     assert_eq!(changing(&scene.called().await), [""; 0]);
     assert_no_secrets(scene.function).await;
@@ -337,12 +351,12 @@ async fn change_with_lost_response_is_not_sent_again() {
 #[tokio::test]
 async fn final_read_of_the_hosts_is_retried() {
     let scene = Scene::new(9, 7).await;
-    scene.run(6).await.unwrap();
+    scene.run(6).await;
     scene.pass(30).await;
     scene
         .fault(&Fault::new(FaultKind::Garbage).on("hosts_list").after(1).times(1))
         .await;
-    let response = scene.run(6).await.unwrap();
+    let response = scene.run(6).await;
     assert_eq!(response.to_terminate, [scene.instance(1)]);
     let log = assert_no_secrets(scene.function).await;
     assert!(
@@ -359,46 +373,79 @@ async fn backends_are_contacted_with_the_protocol_of_the_settings() {
         .unwrap()
         .cert
         .pem();
-    for (weka, error) in [
+    for (weka, outcome) in [
         (json!({ "protocol": "https", "ca": ca }), None),
         (json!({ "protocol": "http" }), None),
         (
             json!({ "protocol": "https", "ca": other }),
             Some("WekaCertificateRefused"),
         ),
-        (
-            json!({ "protocol": "https", "ca": "no certificate" }),
-            Some("InvalidCa"),
-        ),
     ] {
-        let mut message = scene.fetch_message(6);
-        message["weka"] = weka.clone();
-        let actual = scene
-            .function
-            .invoke(&message)
-            .await
-            .err()
-            .map(|error| error.error_type);
-        assert_eq!(actual.as_deref(), error, "{weka}");
+        let info = HostGroupInfo {
+            weka: serde_json::from_value(weka.clone()).unwrap(),
+            ..scene.info(6)
+        };
+        let actual = match scene.invoke(&info, PASSWORD).await.unwrap() {
+            ScaleAnswer::Done(_) => None,
+            ScaleAnswer::Refused(refusal) => Some(refusal.outcome),
+        };
+        assert_eq!(actual.as_deref(), outcome, "{weka}");
     }
+    let invalid = HostGroupInfo {
+        weka: serde_json::from_value(json!({ "protocol": "https", "ca": "no certificate" })).unwrap(),
+        ..scene.info(6)
+    };
+    let error = scene.invoke(&invalid, PASSWORD).await.unwrap_err();
+    assert_eq!(error.error_type, "InvalidCa");
     assert_no_secrets(scene.function).await;
 }
 
 #[tokio::test]
-async fn wrong_credentials_have_their_own_error() {
+async fn wrong_credentials_have_their_own_outcome() {
     let scene = Scene::new(7, 6).await;
-    let mut message = scene.fetch_message(6);
-    let credentials = weka_types::Credentials {
-        username: USER.to_owned(),
-        password: "another".into(),
+    let refusal = scene.refused(&scene.info(6), "another").await;
+    assert_eq!(refusal.outcome, "WekaLoginRefused");
+    assert_no_secrets(scene.function).await;
+}
+
+#[tokio::test]
+async fn forged_scale_event_is_refused_before_weka_is_called() {
+    let scene = Scene::new(10, 8).await;
+    let message = sealed(&scene.info(6), PASSWORD);
+    let now = Timestamp::now();
+    let signed = |run, time| event(&sign::<HostGroupInfo>(message.clone(), run, time, &key()).unwrap());
+    let other_key = BASE64_STANDARD.encode([1; 32]);
+    let other_role = sign::<ScaleAnswer>(message.clone(), RUN, now, &key()).unwrap();
+    let mut changed = signed(RUN, now);
+    changed["message"]["desired_capacity"] = json!(5);
+    let mut other_execution = signed(RUN, now);
+    other_execution["execution"] = json!("another");
+    let group = Run {
+        host_group: "Clients",
+        ..RUN
     };
-    let binding = Binding {
-        cluster: "wk",
-        host_group: "Backends",
-    };
-    let key = SealKey::from_base64(SEAL_KEY).unwrap();
-    message["sealed"] = json!(seal(&credentials, &key, binding, [8; 12]).unwrap());
-    let error = scene.function.invoke(&message).await.unwrap_err();
-    assert_eq!(error.error_type, "WekaLoginRefused");
+    for (event, reason) in [
+        (event(&message), "has no MAC"),
+        (
+            signed_event::<HostGroupInfo>(message.clone(), &other_key).unwrap(),
+            "the MAC of the fetch -> scale message is wrong",
+        ),
+        (changed, "the MAC of the fetch -> scale message is wrong"),
+        (event(&other_role), "was written by scale"),
+        (other_execution, "belongs to another execution"),
+        (signed(group, now), "belongs to host group 'Clients'"),
+        (
+            signed(RUN, now - SignedDuration::from_mins(6)),
+            "s old, the limit is 300 s",
+        ),
+        (signed(RUN, now + SignedDuration::from_mins(6)), "s in the future"),
+    ] {
+        let error = scene.function.invoke(&event).await.unwrap_err();
+        assert_eq!(error.error_type, "MessageRefused", "{reason}: {error}");
+        assert!(error.error_message.contains(reason), "{reason}: {error}");
+    }
+    assert_eq!(scene.called().await, [""; 0]);
+    assert_eq!(signed(RUN, now)["execution"], EXECUTION);
+    scene.function.invoke(&signed(RUN, now)).await.unwrap();
     assert_no_secrets(scene.function).await;
 }

@@ -1,10 +1,15 @@
 //! *terminate* and *transient* as Lambda runs them, with a simulated group and its instances.
 
-use super::{Account, assert_no_secrets, environment, options};
+use super::{Account, SEAL_KEY, assert_no_secrets, environment, options};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use lab::http::{Request, Response, response, serve};
 use lab::lambda_runtime::{Function, FunctionError};
-use scaling::messages::{TerminateResponse, read};
+use lab::{RUN, event, signed_event};
+use scaling::authentication::{MessageKey, Run, sign};
+use scaling::messages::{HostGroupInfo, ScaleAnswer, TerminateResponse, read};
+use scaling::seal::SealKey;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -73,7 +78,8 @@ impl Scene {
     }
 
     async fn run(&self, message: &Value) -> Result<TerminateResponse, FunctionError> {
-        let response = self.function.invoke(message).await?;
+        let event = signed_event::<ScaleAnswer>(message.clone(), SEAL_KEY).unwrap();
+        let response = self.function.invoke(&event).await?;
         Ok(read(response).unwrap())
     }
 
@@ -100,7 +106,7 @@ fn scale_message(members: &[u8], requested: &[u8]) -> Value {
         "to_terminate": requested.collect::<Vec<_>>(),
         "members": members.iter().copied().map(address).collect::<Vec<_>>(),
         "TransientErrors": null,
-        "version": 1,
+        "version": 2,
     })
 }
 
@@ -337,13 +343,13 @@ async fn message_without_required_facts_changes_nothing() {
         message
     };
     let mut newer = scale_message(&[1, 2, 3], &[2]);
-    newer["version"] = json!(2);
+    newer["version"] = json!(3);
     for (message, name, part) in [
         (json!({}), "InvalidMessage", "version unknown"),
         (
             newer,
             "InvalidMessage",
-            "has version 2, but this build reads version 1",
+            "has version 3, but this build reads version 2",
         ),
         (without("hosts"), "InvalidMessage", "missing field `hosts`"),
         (
@@ -362,12 +368,97 @@ async fn message_without_required_facts_changes_nothing() {
 }
 
 #[tokio::test]
+async fn forged_terminate_event_terminates_nothing() {
+    let scene = Scene::of(6, |_| {}).await;
+    // Terminates five of the six instances if it is genuine: they left the cluster.
+    let message = scale_message(&[6], &[1, 2, 3, 4, 5]);
+    let key = MessageKey::from(&SealKey::from_base64(SEAL_KEY).unwrap());
+    let now = Timestamp::now();
+    let signed = |run, time| event(&sign::<ScaleAnswer>(message.clone(), run, time, &key).unwrap());
+    let other_key = BASE64_STANDARD.encode([1; 32]);
+    let other_role = sign::<HostGroupInfo>(message.clone(), RUN, now, &key).unwrap();
+    let mut changed = signed(RUN, now);
+    changed["message"]["to_terminate"][0]["Id"] = json!("i-06");
+    let mut other_execution = signed(RUN, now);
+    other_execution["execution"] = json!("another");
+    let group = Run {
+        host_group: "Clients",
+        ..RUN
+    };
+    for (event, name, reason) in [
+        // As wekactl 1.x and the last version passed it.
+        (
+            message.clone(),
+            "InvalidMessage",
+            "only the state machine may call",
+        ),
+        (event(&message), "MessageRefused", "has no MAC"),
+        (
+            signed_event::<ScaleAnswer>(message.clone(), &other_key).unwrap(),
+            "MessageRefused",
+            "the MAC of the scale -> terminate message is wrong",
+        ),
+        (
+            changed,
+            "MessageRefused",
+            "the MAC of the scale -> terminate message is wrong",
+        ),
+        (event(&other_role), "MessageRefused", "was written by fetch"),
+        (other_execution, "MessageRefused", "belongs to another execution"),
+        (
+            signed(group, now),
+            "MessageRefused",
+            "belongs to host group 'Clients'",
+        ),
+        (
+            signed(RUN, now - SignedDuration::from_mins(6)),
+            "MessageRefused",
+            "s old, the limit is 300 s",
+        ),
+        (
+            signed(RUN, now + SignedDuration::from_mins(6)),
+            "MessageRefused",
+            "s in the future",
+        ),
+    ] {
+        let error = scene.function.invoke(&event).await.unwrap_err();
+        assert_eq!(error.error_type, name, "{reason}: {error}");
+        assert!(error.error_message.contains(reason), "{reason}: {error}");
+    }
+    assert_eq!(scene.changes(), []);
+    let response: TerminateResponse = read(scene.function.invoke(&signed(RUN, now)).await.unwrap()).unwrap();
+    assert_eq!(ids_of(&response), ["i-01", "i-02", "i-03", "i-04", "i-05"]);
+    assert_no_secrets(scene.function).await;
+}
+
+#[tokio::test]
+async fn refusal_of_scale_is_reported_and_terminates_nothing() {
+    let scene = Scene::of(3, |group| {
+        // Without the refusal, they are detached and terminated.
+        group.instances.get_mut("i-01").unwrap().healthy = false;
+        group.instances.get_mut("i-01").unwrap().state = "gone";
+        group.instances.get_mut("i-02").unwrap().healthy = false;
+        group.instances.get_mut("i-02").unwrap().state = "stopped";
+    })
+    .await;
+    let mut message = scale_message(&[3], &[2]);
+    message["outcome"] = json!("WekaLoginRefused");
+    message["reason"] = json!("the password is wrong");
+    let response = scene.run(&message).await.unwrap();
+    assert_eq!(ids_of(&response), [""; 0]);
+    assert_eq!(response.outcome.as_deref(), Some("WekaLoginRefused"));
+    assert_eq!(response.transient_errors.unwrap(), ["the password is wrong"]);
+    assert_eq!(scene.changes(), []);
+}
+
+#[tokio::test]
 async fn transient_fails_with_one_line_per_error() {
     let account = Account::with_cluster().await;
     let environment = environment(&account, &[("LAMBDA", "transient")]);
     let function = Function::start(options(environment)).await.unwrap();
-    let message =
-        |errors: Value| json!({ "set_to_terminate_instances": [], "TransientErrors": errors, "version": 1 });
+    let message = |errors: Value| {
+        event(&json!({ "set_to_terminate_instances": [], "TransientErrors": errors, "version": 2 }))
+    };
     let error = function
         .invoke(&message(json!(["error of scale", "error of terminate: why"])))
         .await
@@ -380,7 +471,7 @@ async fn transient_fails_with_one_line_per_error() {
         }
     );
     assert_eq!(function.invoke(&message(json!(null))).await.unwrap(), json!(null));
-    let error = function.invoke(&json!({ "version": 2 })).await.unwrap_err();
+    let error = function.invoke(&json!({ "version": 1 })).await.unwrap_err();
     assert_eq!(error.error_type, "InvalidMessage");
     assert_eq!(account.requests(), 0, "transient must send no AWS request");
     assert_no_secrets(function).await;

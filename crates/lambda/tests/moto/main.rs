@@ -14,6 +14,9 @@ use lab::lambda_runtime::{Function, Options};
 /// The group of the function's host group.
 const GROUP: &str = "wekactl-wk-Backends";
 
+/// The key of the functions.
+const SEAL_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
 /// A configuration for clients of this AWS.
 fn config(moto: &Moto) -> SdkConfig {
     aws::config::from_lambda_environment("test", "eu-west-1", |name| moto.variable(name)).unwrap()

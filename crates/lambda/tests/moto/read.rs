@@ -1,18 +1,16 @@
 //! *join* and *fetch* against moto: they read the cluster's table, its instances and its group.
 
-use crate::{GROUP, config, function, table};
+use crate::{GROUP, SEAL_KEY, config, function, table};
 use aws_config::SdkConfig;
 use aws_sdk_ec2::types::{InstanceType, ResourceType, Tag, TagSpecification};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use deployment::Settings;
-use lab::{Moto, MotoOptions};
+use lab::{Moto, MotoOptions, RUN, event};
 use scaling::messages::HostGroupInfo;
 use scaling::seal::{Binding, SealKey, open};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-
-const SEAL_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
 /// An instance's id and private address.
 type Instance = (String, String);
@@ -49,19 +47,21 @@ async fn join_and_fetch_read_the_actual_state() {
     );
 
     let fetch = function(&moto, "fetch", seal_key()).await;
-    let response: Value = fetch.invoke(&json!({})).await.unwrap();
+    let response: Value = fetch.invoke(&event(&json!({}))).await.unwrap();
     let info: HostGroupInfo = serde_json::from_value(response).unwrap();
     assert_eq!(info.desired_capacity, 2);
-    let members: Vec<Instance> = info.instances.into_iter().map(|i| (i.id, i.private_ip)).collect();
+    let members: Vec<Instance> = info
+        .instances
+        .iter()
+        .cloned()
+        .map(|i| (i.id, i.private_ip))
+        .collect();
     assert_eq!(members, running);
     let addresses: Vec<_> = running.iter().map(|(_, address)| address.clone()).collect();
     assert_eq!(info.backend_ips, addresses);
-    let binding = Binding {
-        cluster: "wk",
-        host_group: "Backends",
-    };
     let key = SealKey::from_base64(SEAL_KEY).unwrap();
-    let credentials = open(&info.sealed.unwrap(), &key, binding).unwrap();
+    let sealed = info.sealed.as_deref().unwrap();
+    let credentials = open(sealed, &key, Binding::new(RUN, &info)).unwrap();
     assert_eq!(
         (
             credentials.username.as_str(),

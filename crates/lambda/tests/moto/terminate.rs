@@ -1,13 +1,13 @@
 //! *terminate* against moto: moto accepts the requests and their batch sizes, and the group and its instances have the expected
 //! state afterwards.
 
-use crate::{GROUP, config, function};
+use crate::{GROUP, SEAL_KEY, config, function};
 use aws_config::SdkConfig;
 use aws_sdk_autoscaling::types::LaunchTemplateSpecification;
 use aws_sdk_ec2::types::RequestLaunchTemplateData;
 use lab::lambda_runtime::Function;
-use lab::{Moto, MotoOptions};
-use scaling::messages::{TerminateResponse, read};
+use lab::{Moto, MotoOptions, signed_event};
+use scaling::messages::{ScaleAnswer, TerminateResponse, read};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,7 +40,7 @@ impl Scene {
         instances.sort();
         assert_eq!(instances.len(), usize::try_from(number).unwrap());
         Self {
-            function: function(&moto, "terminate", []).await,
+            function: function(&moto, "terminate", [("SEAL_KEY".to_owned(), SEAL_KEY.to_owned())]).await,
             autoscaling: aws_sdk_autoscaling::Client::new(&config),
             moto,
             ec2,
@@ -58,11 +58,12 @@ impl Scene {
             .iter()
             .chain(&self.instances[requested.end..]);
         let members: Vec<_> = others.map(|(_, address)| address).collect();
-        json!({ "hosts": [], "to_terminate": to_terminate, "members": members, "TransientErrors": null, "version": 1 })
+        json!({ "hosts": [], "to_terminate": to_terminate, "members": members, "TransientErrors": null, "version": 2 })
     }
 
     async fn run(&self, message: &Value) -> TerminateResponse {
-        read(self.function.invoke(message).await.unwrap()).unwrap()
+        let event = signed_event::<ScaleAnswer>(message.clone(), SEAL_KEY).unwrap();
+        read(self.function.invoke(&event).await.unwrap()).unwrap()
     }
 
     /// The ids of the instances in a state.
