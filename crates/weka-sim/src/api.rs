@@ -175,7 +175,7 @@ struct Message {
 
 fn execute(model: &mut Model, token: Option<&str>, method: &str, params: Value) -> Result<Value, RpcError> {
     match method {
-        "client_query_backend" => return Ok(json!({ "software_release": model.settings().release })),
+        "client_query_backend" => return Ok(json!({ "software_release": model.settings().release() })),
         "user_login" => {
             let (username, password): (String, String) = read(params)?;
             return model.log_in(&username, &password);

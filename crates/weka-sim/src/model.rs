@@ -259,6 +259,11 @@ impl Model {
         self.drives.values()
     }
 
+    /// The address of the container's machine.
+    pub fn address_of(&self, container: &Container) -> IpAddr {
+        self.machines[container.machine].address
+    }
+
     /// The drives of all containers with this address.
     pub fn drives_of(&self, address: IpAddr) -> impl Iterator<Item = &Drive> {
         self.drives().filter(move |drive| {

@@ -60,7 +60,7 @@ fn stored(lab: &Lab) -> (String, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn cluster_with_an_old_release_is_rejected_before_anything_is_created() {
     let mut options = weka_cluster::Options::default();
-    options.settings.release = "3.14.2".to_owned();
+    options.settings.release = Some("3.14.2".to_owned());
     let (lab, _weka) = responding_with(50, PASSWORD, options).await;
     let calls = lab.calls().len();
     lab.import(&[]).fails(1).shows(

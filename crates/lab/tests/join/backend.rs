@@ -27,8 +27,8 @@ async fn backend_joins() {
         assert_eq!(
             boot.calls_of("weka version"),
             [
-                format!("weka version get --from {}:14000 4.2.9 --set-current", ip(1)),
-                "weka version prepare 4.2.9".to_owned()
+                format!("weka version get --from {}:14000 4.4.2 --set-current", ip(1)),
+                "weka version prepare 4.4.2".to_owned()
             ]
         );
         // The first 16 digits of the address's SHA-256; cores alternating between two NUMA nodes, without core 0; interfaces without
@@ -145,7 +145,7 @@ async fn second_backend_is_used_when_first_does_not_respond() {
         assert_eq!(
             boot.calls_of("weka version get"),
             [format!(
-                "weka version get --from {}:14000 4.2.9 --set-current",
+                "weka version get --from {}:14000 4.4.2 --set-current",
                 ip(1)
             )]
         );

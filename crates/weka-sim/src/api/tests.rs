@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Credentials, Fault, NewBackend, Settings};
+use crate::{ApiVersion, Credentials, Fault, NewBackend, Settings};
 use weka_types::lists::{Drives, Hosts, Lists, Nodes, Optional, Overrides, Status};
 
 const TO: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 10, 0, 1));
@@ -47,10 +47,22 @@ fn code(response: &(u16, Value)) -> (u16, i64) {
 
 #[test]
 fn json_lists_parse_to_the_typed_lists() {
+    for api in [ApiVersion::V4_2, ApiVersion::V4_4] {
+        check_typed_lists(api);
+    }
+}
+
+fn check_typed_lists(api: ApiVersion) {
     let mut model = cluster();
+    model.settings_mut().api = api;
     model.set_override("skip_scale_down");
     model.upgrade = Some("4.3".to_owned());
     model.machine_down("127.10.0.6".parse().unwrap());
+    let moving = model.drives_of("127.10.0.4".parse().unwrap()).next().unwrap();
+    let moving = vec![moving.uuid.clone()];
+    model.deactivate_drives(&moving).unwrap();
+    // Half of its data has been moved.
+    model.settings_mut().phase_out *= 2;
     model.start_maintenance("127.10.0.5".parse().unwrap());
     model.add_nfs_port("group", 2, "eth1");
     model.add_s3_container(5);
@@ -72,6 +84,7 @@ fn json_lists_parse_to_the_typed_lists() {
     };
     assert_eq!(lists, model.lists());
     assert_eq!(lists.status.io_status, "STARTED");
+    assert_eq!(lists.status.release.as_deref(), Some(api.release()));
     assert_eq!(lists.status.upgrade.as_deref(), Some("4.3"));
     assert_eq!(lists.overrides.0, ["skip_scale_down"]);
     assert_eq!(
@@ -114,7 +127,7 @@ fn calls_need_a_valid_access_token() {
     let wrong = call(&mut model, None, "user_login", json!(["admin", "x"]));
     assert_eq!(code(&wrong), (200, RpcError::INVALID_CREDENTIALS));
     let (_, body) = call(&mut model, None, "client_query_backend", json!({}));
-    assert_eq!(body["result"], json!({ "software_release": "4.2.9" }));
+    assert_eq!(body["result"], json!({ "software_release": "4.4.2" }));
 
     let token = log_in(&mut model);
     result(&mut model, &token, "status", json!({}));

@@ -52,7 +52,7 @@ impl Agent {
                 if !get.from.iter().any(|from| caller.is_serving(model, from)) {
                     return Err(rejected(format!("{} does not respond", get.from.join(", "))));
                 }
-                if get.version != model.settings().release {
+                if get.version != model.settings().release() {
                     return Err(rejected(format!("release {} not found", get.version)));
                 }
                 if get.set_current && self.containers.values().any(|container| container.running) {

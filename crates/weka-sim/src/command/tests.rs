@@ -8,8 +8,8 @@ const SET_UP: &str = "weka local setup container --name drives0 --base-port 1400
     --net eth1/127.11.0.1/20/127.10.0.1 --net eth2/127.11.0.2/20/127.10.0.1 --dedicate";
 const COMPUTE: &str = "weka local setup container --name compute0 --base-port 15000 --cores 1 --core-ids 3 --join-ips 127.10.0.1 \
     --net eth3/127.11.0.3/20/127.10.0.1";
-const GET: &str = "weka version get --from 127.10.0.1:14000 4.2.9 --set-current";
-const PREPARE: &str = "weka version prepare 4.2.9";
+const GET: &str = "weka version get --from 127.10.0.1:14000 4.4.2 --set-current";
+const PREPARE: &str = "weka version prepare 4.4.2";
 
 /// A cluster of five backends, and the agents of new machines.
 struct Lab {
@@ -124,8 +124,8 @@ fn command_lines_are_parsed_as_weka_does() {
         ("weka no such command", "unrecognized subcommand"),
         ("weka local no-such-command", "unrecognized subcommand"),
         ("weka version prepare", "required"),
-        ("weka version get 4.2.9 --no-such-option", "unexpected argument"),
-        ("weka version get 4.2.9 --from", "a value is required"),
+        ("weka version get 4.4.2 --no-such-option", "unexpected argument"),
+        ("weka version get 4.4.2 --from", "a value is required"),
         ("weka local setup container --cores 1", "--name"),
         (
             "weka local setup container --name x --cores many",
@@ -222,11 +222,11 @@ fn steps_out_of_order_are_rejected() {
         ("weka cluster container -J", "no container runs"),
         ("weka debug manhole -s 0 operational_status", "no container runs"),
         (
-            "weka version get --from 127.10.0.9:14000 4.2.9 --set-current",
+            "weka version get --from 127.10.0.9:14000 4.4.2 --set-current",
             "does not respond",
         ),
         (
-            "weka version get --from 127.10.0.1:14001 4.2.9 --set-current",
+            "weka version get --from 127.10.0.1:14001 4.4.2 --set-current",
             "does not respond",
         ),
         (

@@ -5,14 +5,13 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use weka_types::ids::{DiskId, DriveUuid, HostId, InstanceId, NodeId};
 use weka_types::lists::{
-    Drive, DriveHost, DriveStatus, Drives, Filesystem, Filesystems, Host, HostStatus, Hosts, Lists, Node,
-    NodeStatus, Nodes, Optional, Overrides, Status,
+    Capacity, Drive, DriveHost, DriveStatus, Drives, Filesystem, Filesystems, Host, HostStatus, Hosts, Lists,
+    Node, NodeStatus, Nodes, Optional, Overrides, Status,
 };
 
 impl Model {
     /// The typed lists of a scaling run. The same as parsing the JSON of all lists, but cheaper.
     pub fn lists(&self) -> Lists {
-        let hosts = self.containers.values().map(|container| self.host(container));
         let drives = self.drives.values().map(|drive| Drive {
             id: DiskId(drive.id),
             host: drive
@@ -38,7 +37,7 @@ impl Model {
         });
         Lists {
             status: self.typed_status(),
-            hosts: Hosts(hosts.collect()),
+            hosts: self.hosts(),
             drives: Drives(drives.collect()),
             nodes: Nodes(nodes.collect()),
             overrides: Overrides(self.overrides.clone()),
@@ -54,9 +53,33 @@ impl Model {
         }
     }
 
+    /// The typed list of containers.
+    pub fn hosts(&self) -> Hosts {
+        Hosts(
+            self.containers
+                .values()
+                .map(|container| self.host(container))
+                .collect(),
+        )
+    }
+
     fn typed_status(&self) -> Status {
-        // There is one parser for the status: it is small.
-        serde_json::from_value(self.status()).unwrap_or_default()
+        let settings = &self.settings;
+        let total = self.capacity();
+        Status {
+            io_status: self.io_status.clone(),
+            upgrade: self.upgrade.clone().filter(|upgrade| !upgrade.is_empty()),
+            is_upgrade_unknown: false,
+            release: Some(settings.release().to_owned()),
+            hot_spare: Some(settings.hot_spare),
+            stripe_data_drives: Some(settings.stripe_data_drives),
+            stripe_protection_drives: Some(settings.stripe_protection_drives),
+            capacity: Capacity {
+                total_bytes: Some(total),
+                unprovisioned_bytes: Some(total.saturating_sub(self.used_capacity)),
+            },
+            rebuild: self.typed_rebuild(),
+        }
     }
 
     fn host(&self, container: &Container) -> Host {
@@ -98,7 +121,7 @@ impl Model {
         let mut fields = json!({
             "io_status": self.io_status,
             "name": "weka",
-            "release": settings.release,
+            "release": settings.release(),
             "status": "OK",
             "is_cluster": true,
             "init_stage": "INITIALIZED",
@@ -180,7 +203,7 @@ impl Model {
             "drives_dedicated_cores": if container.name.starts_with("drives") { cores } else { 0 },
             "frontend_dedicated_cores": if container.name.starts_with("frontend") { cores } else { 0 },
             "memory": 1_491_075_072_u64,
-            "sw_version": self.settings.release,
+            "sw_version": self.settings.release(),
             "ips": [machine.address.to_string()],
             "leadership_role": null,
             "host_ip": machine.address.to_string(),

@@ -3,6 +3,20 @@
 use super::{ApiVersion, Drive, DriveStatus, Model};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use weka_types::lists::{Percent, ProtectionLevel, Rebuild, RebuildStatus};
+
+/// How well the data is protected, and how much of it is moving.
+struct Protection {
+    /// Failure domains whose data is lost until it is rebuilt.
+    failures: usize,
+    /// The lost data in percent.
+    share: f64,
+    /// Failure domains with drives in use.
+    active: usize,
+    is_moving: bool,
+    /// In percent.
+    progress: f64,
+}
 
 impl Model {
     /// The capacity of the drives in use in bytes, without the hot spare. Unlike Weka's, it does not subtract the protection.
@@ -47,55 +61,95 @@ impl Model {
             && (drive.broken || !runs || drive.status == DriveStatus::Failed)
     }
 
-    /// The field `rebuild` of `status`.
-    pub(super) fn rebuild(&self) -> Value {
+    fn protection(&self) -> Protection {
         let lost = || self.drives.values().filter(|drive| self.is_lost(drive));
-        let failures = lost()
-            .filter_map(|drive| self.machine_of(drive))
-            .collect::<BTreeSet<_>>()
-            .len();
-        let all = self.drives.len().max(1);
+        let number_of_machines = |drives: &mut dyn Iterator<Item = &Drive>| {
+            drives
+                .filter_map(|drive| self.machine_of(drive))
+                .collect::<BTreeSet<_>>()
+                .len()
+        };
+        let failures = number_of_machines(&mut lost());
         let share = if failures == 0 {
             0.0
         } else {
-            percent(lost().count(), all)
+            percent(lost().count(), self.drives.len().max(1))
         };
-        let protection = self.settings.stripe_protection_drives as usize;
-        let unavailable = if failures > protection { share } else { 0.0 };
-        let level = |number: usize| {
-            let is_this = number == failures.min(protection);
-            let percent = match number {
-                0 => 100.0 - share,
-                _ if is_this => share,
-                _ => 0.0,
-            };
-            json!({ "MiB": 0, "numFailures": number, "percent": percent })
-        };
-        let in_use = self
+        let mut in_use = self
             .drives
             .values()
             .filter(|drive| drive.is_in_use() && !self.is_lost(drive));
-        let active = in_use
-            .filter_map(|drive| self.machine_of(drive))
-            .collect::<BTreeSet<_>>()
-            .len();
-        let required = self.settings.stripe_data_drives as usize;
         let moving = self.moving();
+        Protection {
+            failures,
+            share,
+            active: number_of_machines(&mut in_use),
+            is_moving: !moving.is_empty(),
+            progress: self.progress(&moving),
+        }
+    }
+
+    /// The shares of the data that have lost no copy, one copy, and so on.
+    fn levels(&self, protection: &Protection) -> Vec<f64> {
+        let drives = self.settings.stripe_protection_drives as usize;
+        let level = |number: usize| match number {
+            0 => 100.0 - protection.share,
+            _ if number == protection.failures.min(drives) => protection.share,
+            _ => 0.0,
+        };
+        (0..=drives).map(level).collect()
+    }
+
+    fn unavailable(&self, protection: &Protection) -> f64 {
+        if protection.failures > self.settings.stripe_protection_drives as usize {
+            protection.share
+        } else {
+            0.0
+        }
+    }
+
+    /// The field `rebuild` of `status`, as the typed lists have it.
+    pub(super) fn typed_rebuild(&self) -> RebuildStatus {
+        let protection = self.protection();
+        let levels = (0..).zip(self.levels(&protection));
+        let levels = levels.filter_map(|(num_failures, percent)| {
+            Some(ProtectionLevel {
+                num_failures,
+                percent: Percent::new(percent)?,
+            })
+        });
+        RebuildStatus::Known(Rebuild {
+            protection: levels.collect(),
+            enough_active_fds: Some(protection.active >= self.settings.stripe_data_drives as usize),
+            unavailable: Percent::new(self.unavailable(&protection)),
+            moving_data: (self.settings.api == ApiVersion::V4_4).then_some(protection.is_moving),
+            progress: Percent::new(protection.progress),
+        })
+    }
+
+    /// The field `rebuild` of `status`.
+    pub(super) fn rebuild(&self) -> Value {
+        let protection = self.protection();
+        let levels = self.levels(&protection).into_iter().enumerate();
+        let levels =
+            levels.map(|(number, percent)| json!({ "MiB": 0, "numFailures": number, "percent": percent }));
+        let required = self.settings.stripe_data_drives;
+        let drives = self.settings.stripe_protection_drives;
         let mut fields = json!({
-            "enoughActiveFDs": active >= required,
-            "numActiveFDs": active,
-            "progressPercent": self.progress(&moving),
-            "protectionState": (0..=protection).map(level).collect::<Vec<_>>(),
+            "enoughActiveFDs": protection.active >= required as usize,
+            "numActiveFDs": protection.active,
+            "progressPercent": protection.progress,
+            "protectionState": levels.collect::<Vec<_>>(),
             "requiredFDsForRebuild": required,
-            "stripeDisks": self.settings.stripe_data_drives + self.settings.stripe_protection_drives,
+            "stripeDisks": required + drives,
             "totalCopiesDoneMiB": 0,
             "totalCopiesMiB": 0,
             "unavailableMiB": 0,
-            "unavailablePercent": unavailable,
+            "unavailablePercent": self.unavailable(&protection),
         });
         if self.settings.api == ApiVersion::V4_4 {
-            fields["movingData"] = (!moving.is_empty()).into();
-            fields["potentialResilience"] = protection.saturating_sub(failures).into();
+            fields["movingData"] = protection.is_moving.into();
+            fields["potentialResilience"] = (drives as usize).saturating_sub(protection.failures).into();
         }
         fields
     }

@@ -18,8 +18,8 @@ pub struct Settings {
     pub start: Timestamp,
     /// The user that can log in.
     pub credentials: Credentials,
-    /// The release that `client_query_backend` and `status` return.
-    pub release: String,
+    /// The release that `client_query_backend` and `status` return; `None`: a release with the format of the responses.
+    pub release: Option<String>,
     /// The format of the responses.
     pub api: ApiVersion,
     /// Data drives of a stripe.
@@ -59,6 +59,23 @@ pub struct Settings {
     pub refresh_token_lifetime: Duration,
 }
 
+impl ApiVersion {
+    /// A release with this format.
+    pub fn release(self) -> &'static str {
+        match self {
+            Self::V4_2 => "4.2.9",
+            Self::V4_4 => "4.4.2",
+        }
+    }
+}
+
+impl Settings {
+    /// The release of the cluster.
+    pub fn release(&self) -> &str {
+        self.release.as_deref().unwrap_or(self.api.release())
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         let minutes = |n: u64| Duration::from_secs(60 * n);
@@ -66,7 +83,7 @@ impl Default for Settings {
             // 2026-01-01. A fixed time makes runs reproducible.
             start: Timestamp::constant(1_767_225_600, 0),
             credentials: Credentials::default(),
-            release: "4.2.9".to_owned(),
+            release: None,
             min_backends: weka_types::MINIMUM_BACKENDS as usize,
             api: ApiVersion::V4_4,
             stripe_data_drives: 3,

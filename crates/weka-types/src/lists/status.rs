@@ -59,8 +59,8 @@ pub struct Percent(pub u32);
 impl Percent {
     pub const ZERO: Self = Self(0);
 
-    fn from_json(value: &Value) -> Option<Self> {
-        let percent = value.as_f64()?;
+    /// `None` if the number is not a percentage.
+    pub fn new(percent: f64) -> Option<Self> {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -69,6 +69,10 @@ impl Percent {
         (0.0..=100.0)
             .contains(&percent)
             .then(|| Self((percent * 1000.0).ceil() as u32))
+    }
+
+    fn from_json(value: &Value) -> Option<Self> {
+        Self::new(value.as_f64()?)
     }
 }
 

@@ -1,8 +1,8 @@
 //! A run of the loop in the simulated world: the real planners and executor, one step at a time.
 
-use super::world::{Fault, Observed, World, draining};
+use super::world::{Fault, Observed, World};
 use scaling::cluster_view::{ClusterView, MachineState};
-use scaling::drain::{CallFailure, check, execute, finish, plan};
+use scaling::drain::{CallFailure, ExecutionResult, check, execute, finish, plan};
 use scaling::messages::{Role, ScaleResponse};
 use scaling::policy::{GracePeriods, Group};
 use std::cell::RefCell;
@@ -90,6 +90,11 @@ async fn scale(world: &Shared) -> Result<(ScaleResponse, Hosts), String> {
             .require(false, || format!("the checker refuses the plan: {violation}"));
         return Err(violation.to_string());
     }
+    // A run without tasks sends nothing. Repeated on the same lists, it decides the same.
+    if plan.tasks.is_empty() {
+        let (response, _) = finish(&group, ExecutionResult::default(), &lists.hosts);
+        return Ok((as_read(&response)?, lists.hosts));
+    }
     let observed = observe(&lists, &group, is_current, &world.borrow());
     let started_at = world.borrow().now;
     let result = execute(
@@ -111,20 +116,17 @@ async fn scale(world: &Shared) -> Result<(ScaleResponse, Hosts), String> {
     if result.errors.is_empty() && !has_deregistered && world.borrow().now == started_at {
         check_idempotent(world, &group, &observed);
     }
-    let hosts = if plan.tasks.is_empty() {
-        lists.hosts
-    } else {
-        read_hosts_again(world)
-            .await
-            .ok_or("the last list cannot be read")?
-    };
+    let hosts = read_hosts_again(world)
+        .await
+        .ok_or("the last list cannot be read")?;
     let (response, _) = finish(&group, result, &hosts);
-    // As terminate parses the message.
-    let text = serde_json::to_value(&response).map_err(|error| error.to_string())?;
-    Ok((
-        scaling::messages::read(text).map_err(|error| error.to_string())?,
-        hosts,
-    ))
+    Ok((as_read(&response)?, hosts))
+}
+
+/// The message as *terminate* reads it.
+fn as_read(response: &ScaleResponse) -> Result<ScaleResponse, String> {
+    let text = serde_json::to_value(response).map_err(|error| error.to_string())?;
+    scaling::messages::read(text).map_err(|error| error.to_string())
 }
 
 /// As the function does: it retries while there is time.
@@ -149,7 +151,7 @@ fn check_idempotent(world: &Shared, group: &Group, observed: &Observed) {
     let Ok((plan, _)) = plan(&lists, group, world.now) else {
         return;
     };
-    let draining = draining(&lists);
+    let draining = world.draining();
     let starts = |task: &&scaling::drain::Task| {
         task.address
             .is_some_and(|ip| !draining.contains(&ip) && !task.calls.is_empty())

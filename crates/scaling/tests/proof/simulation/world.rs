@@ -8,10 +8,9 @@ use scaling::policy::MAX_UNHEALTHY_DRAINING;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
-use weka_sim::{Model, NewBackend, Settings};
+use weka_sim::{Container, Model, NewBackend, Settings};
 use weka_types::calls::Call;
-use weka_types::ids::HostId;
-use weka_types::lists::{DriveHost, DriveStatus, HostState, HostStatus, Hosts, Lists};
+use weka_types::lists::{DriveStatus, HostState, HostStatus, Hosts, Lists};
 
 /// Weka refuses to go below this number of machines. Lower than the real minimum, so that Weka does not prevent what the
 /// checks must find.
@@ -151,7 +150,8 @@ impl World {
     }
 
     fn advance_step(&mut self, minutes: u32) {
-        self.stale_lists = self.random.once_in(3).then(|| self.weka.lists());
+        let keeps_lists = self.faults && self.random.once_in(3);
+        self.stale_lists = keeps_lists.then(|| self.weka.lists());
         self.now += SignedDuration::from_mins(i64::from(minutes));
         self.weka.advance(minutes_long(minutes));
         for id in self.group.advance() {
@@ -273,7 +273,7 @@ impl World {
         if self.faults && self.random.once_in(15) {
             return Err(());
         }
-        Ok(self.weka.lists().hosts)
+        Ok(self.weka.hosts())
     }
 
     /// Handles a call of a run.
@@ -356,9 +356,21 @@ impl World {
         });
     }
 
-    /// Listed machines that are draining or have left.
+    /// Machines with a container that is deactivating or has left.
     pub(super) fn draining(&self) -> BTreeSet<IpAddr> {
-        draining(&self.weka.lists())
+        // A container leaves if all its drives were deactivated.
+        let mut wanted: BTreeMap<u32, bool> = BTreeMap::new();
+        for drive in self.weka.drives() {
+            if let Some(id) = drive.container {
+                *wanted.entry(id).or_default() |= drive.should_be_active;
+            }
+        }
+        let is_leaving = |container: &&Container| {
+            let has_started = container.state == HostState::Deactivating || container.state.is_removed();
+            has_started || wanted.get(&container.id) == Some(&false)
+        };
+        let leaving = self.weka.containers().filter(is_leaving);
+        leaving.map(|container| self.weka.address_of(container)).collect()
     }
 
     /// Checks I1 against the hosts that the run read last.
@@ -408,8 +420,8 @@ impl World {
                 member.healthy, member.protected
             )
         });
-        let lists = self.weka.lists();
-        let hosts = lists.hosts.0.iter().map(|host| {
+        let hosts = self.weka.hosts();
+        let hosts = hosts.0.iter().map(|host| {
             let ip = host.host_ip.map(|ip| ip.to_string()).unwrap_or_default();
             format!("{ip} {} {} {}", host.id, host.state, host.status)
         });
@@ -454,25 +466,4 @@ fn backend(number: u32) -> NewBackend {
 
 fn minutes_long(minutes: u32) -> Duration {
     Duration::from_secs(60 * u64::from(minutes))
-}
-
-/// Machines with a container that is deactivating or has left.
-pub(super) fn draining(lists: &Lists) -> BTreeSet<IpAddr> {
-    let mut wanted: BTreeMap<HostId, bool> = BTreeMap::new();
-    for drive in &lists.drives.0 {
-        if let DriveHost::Host(id) = drive.host {
-            *wanted.entry(id).or_default() |= drive.should_be_active != Some(false);
-        }
-    }
-    let is_leaving = |host: &&weka_types::lists::Host| {
-        let has_started = host.state == HostState::Deactivating || host.state.is_removed();
-        has_started || wanted.get(&host.id) == Some(&false)
-    };
-    lists
-        .hosts
-        .0
-        .iter()
-        .filter(is_leaving)
-        .filter_map(|host| host.host_ip)
-        .collect()
 }
