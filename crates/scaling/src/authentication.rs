@@ -7,7 +7,9 @@
 //! Step Functions parses each message and serializes it again. So the MAC is computed over a canonical form: compact JSON with
 //! sorted keys and without fractions, which a serializer may write in several ways.
 
-use crate::messages::{HostGroupInfo, InvalidMessage, Message, ScaleAnswer, check_version, read};
+use crate::messages::{
+    HostGroupInfo, InvalidMessage, Message, ScaleAnswer, check_version, make_integers, read,
+};
 use crate::seal::{KEY_BYTES, SealKey, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,8 +22,6 @@ use zeroize::Zeroizing;
 const MAX_AGE: SignedDuration = SignedDuration::from_mins(5);
 /// By how much the clocks of two functions may differ.
 const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(1);
-/// The largest integer that every JSON parser represents exactly: 2^53.
-const MAX_INTEGER: f64 = 9_007_199_254_740_992.0;
 
 /// The fields that authenticate a message.
 const SENDER: &str = "sender";
@@ -217,28 +217,6 @@ fn canonical(fields: Map<String, Value>) -> Option<(Map<String, Value>, String)>
     match message {
         Value::Object(fields) => Some((fields, text)),
         _ => None,
-    }
-}
-
-/// A serializer may write the integer 6 as `6.0` or `6e0`.
-fn make_integers(value: &mut Value) -> Option<()> {
-    match value {
-        Value::Number(number) if number.is_f64() => {
-            let float = number.as_f64()?;
-            if float.fract() != 0.0 || float.abs() > MAX_INTEGER {
-                return None;
-            }
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "checked: an integer of at most 53 bits"
-            )]
-            let integer = float as i64;
-            *value = Value::from(integer);
-            Some(())
-        }
-        Value::Array(values) => values.iter_mut().try_for_each(make_integers),
-        Value::Object(fields) => fields.values_mut().try_for_each(make_integers),
-        _ => Some(()),
     }
 }
 

@@ -16,6 +16,10 @@ use weka_types::ids::{HostId, InstanceId};
 /// The version of the messages that this build writes, and the only one that it reads.
 pub const VERSION: u64 = 2;
 
+/// The largest integer that a message may have in the form `6.0`: 2^49. With the additional digit it is below 2^53, and is parsed
+/// exactly. No number in a message is near it.
+const MAX_INTEGER: f64 = 562_949_953_421_312.0;
+
 /// From *fetch* to *scale*: the host group as AWS reports it, and how to log in to Weka.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostGroupInfo {
@@ -236,7 +240,8 @@ pub fn read<T: Message>(message: Value) -> Result<T, InvalidMessage> {
 /// # Errors
 /// [`InvalidMessage::Version`]
 pub(crate) fn check_version<T: Message>(message: &Value) -> Result<(), InvalidMessage> {
-    let version = message.get("version").and_then(Value::as_u64);
+    let mut version = message.get("version").cloned().unwrap_or_default();
+    let version = make_integers(&mut version).and(version.as_u64());
     if version == Some(VERSION) {
         return Ok(());
     }
@@ -244,6 +249,28 @@ pub(crate) fn check_version<T: Message>(message: &Value) -> Result<(), InvalidMe
         message: T::NAME,
         found: version.map_or_else(|| "unknown".to_owned(), |version| version.to_string()),
     })
+}
+
+/// A serializer may write the integer 6 as `6.0` or `6e0`.
+pub(crate) fn make_integers(value: &mut Value) -> Option<()> {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let float = number.as_f64()?;
+            if float.fract() != 0.0 || float.abs() > MAX_INTEGER {
+                return None;
+            }
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "checked: an integer of at most 49 bits"
+            )]
+            let integer = float as i64;
+            *value = Value::from(integer);
+            Some(())
+        }
+        Value::Array(values) => values.iter_mut().try_for_each(make_integers),
+        Value::Object(fields) => fields.values_mut().try_for_each(make_integers),
+        _ => Some(()),
+    }
 }
 
 #[cfg(test)]
