@@ -90,8 +90,8 @@ fn instances_are_listed_by_stack_group_and_tag() {
 fn join_scripts(lab: &Lab) {
     let script = debug(lab, &["get-join-params", "-n", "wk"]).ok().stdout;
     assert!(script.starts_with("#!/bin/bash"), "{script}");
-    assert!(script.contains("export WEKA_PASSWORD='(hidden)'"), "{script}");
-    assert!(script.contains("export WEKA_USERNAME='admin'"), "{script}");
+    assert!(script.contains("\npassword='(hidden)'\n"), "{script}");
+    assert!(script.contains("\nusername='admin'\n"), "{script}");
     // The flags of wekactl 1.x (Go): the name of the group, and the table.
     let arguments = [
         "get-join-params",
