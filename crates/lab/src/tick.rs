@@ -1,6 +1,7 @@
 use crate::Execution;
 use crate::machine::Boot;
 use crate::weka_cluster::{DriveStatus, HostState, HostStatus, Mode, Model};
+use std::collections::BTreeMap;
 
 /// The result of one tick of the scaling loop.
 #[derive(Debug, Clone)]
@@ -59,20 +60,25 @@ pub(crate) struct BackendCounts {
 
 pub(crate) fn count_backends(model: &Model) -> BackendCounts {
     let mut counts = BackendCounts::default();
+    // An address may have been used by several machines, one after the other.
+    let mut running = BTreeMap::new();
     for machine in model.machines() {
+        *running.entry(machine.address).or_insert(false) |= machine.running;
+    }
+    for (address, running) in running {
         let mut containers = model
-            .containers_of(machine.address)
+            .containers_of(address)
             .filter(|container| container.mode == Mode::Backend)
             .peekable();
         if containers.peek().is_none() {
             continue;
         }
-        let (mut draining, mut healthy) = (false, machine.running);
+        let (mut draining, mut healthy) = (false, running);
         for container in containers {
             draining |= container.state != HostState::Active;
             healthy &= container.status() == HostStatus::Up;
         }
-        for drive in model.drives_of(machine.address) {
+        for drive in model.drives_of(address) {
             draining |= !drive.should_be_active;
             healthy &= matches!(drive.status, DriveStatus::Active | DriveStatus::PhasingIn);
         }
