@@ -1,7 +1,7 @@
 //! How long a wait lasts until AWS has created, changed or deleted something, and how its delays grow.
 
 use crate::error::{Error, Result};
-use crate::error_codes::is_retryable_change;
+use crate::error_codes::{is_retryable_change, is_role_propagation_error};
 use backon::{ExponentialBuilder, Retryable};
 use std::time::Duration;
 
@@ -26,8 +26,18 @@ pub(crate) async fn until_accepted_or<T, F: Future<Output = Result<T>>>(
         .await
 }
 
+/// Sends a request that needs a role until the role has propagated, and while AWS refuses the change for now.
+pub(crate) async fn until_role_works<T, F: Future<Output = Result<T>>>(
+    request: impl FnMut() -> F,
+) -> Result<T> {
+    request
+        .retry(role_propagation())
+        .when(|error| is_role_propagation_error(error) || is_retryable_change(error))
+        .await
+}
+
 /// A new role may take up to two minutes to propagate; the call that needs it is retried for that long.
-pub(crate) fn role_propagation() -> ExponentialBuilder {
+fn role_propagation() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(500))
         .with_max_delay(Duration::from_secs(5))

@@ -2,13 +2,13 @@
 
 mod apply;
 mod args;
+mod certificate_file;
 mod commands;
 mod confirm;
 mod execute;
 mod failure;
 mod flags;
 mod generated;
-mod identity_cert;
 mod logging;
 mod package;
 mod password;
@@ -17,7 +17,6 @@ mod printer;
 mod progress;
 mod session;
 mod verify_credentials;
-mod weka_ca;
 
 use args::{Arguments, Cluster, Command, Hostgroup};
 use clap::Parser;

@@ -121,6 +121,14 @@ impl From<Failure> for Diagnostic {
     }
 }
 
+/// Shortens an error to this many characters.
+pub(crate) fn shorten(error: &mut String, characters: usize) {
+    if let Some((end, _)) = error.char_indices().nth(characters) {
+        error.truncate(end);
+        error.push('…');
+    }
+}
+
 /// An error and its causes in one line. The caller sees only this text.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();

@@ -1,7 +1,7 @@
 //! *terminate*: detaches and terminates instances of the group, based on the hosts that *scale* read last and on AWS's current
 //! state.
 
-use crate::failure::{Failure, chain};
+use crate::failure::{Failure, chain, shorten};
 use crate::{Clients, Environment, InvocationTime};
 use aws::Error;
 use aws::termination::{ExecutionResult, Target, execute, members};
@@ -98,10 +98,7 @@ fn terminate_response(
     own_errors.extend(report.errors());
     own_errors.extend(outcome.failed_steps.iter().map(|step| chain(step)));
     for error in &mut own_errors {
-        if let Some((end, _)) = error.char_indices().nth(MAX_ERROR_LENGTH) {
-            error.truncate(end);
-            error.push('…');
-        }
+        shorten(error, MAX_ERROR_LENGTH);
         tracing::warn!(error, "transient error");
     }
     let mut errors = response.transient_errors.unwrap_or_default();

@@ -2,7 +2,7 @@
 //!
 //! Anyone who may invoke the function can write its message. So it only reports, and limits what it repeats.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, shorten};
 use scaling::messages::{Input, TerminateResponse, read};
 use serde_json::Value;
 
@@ -41,10 +41,7 @@ fn reported(name: &str, mut errors: Vec<String>) -> Failure {
     let is_valid = !name.is_empty() && name.len() <= MAX_NAME_LENGTH && name.chars().all(is_name);
     errors.truncate(MAX_ERRORS);
     for error in &mut errors {
-        if let Some((end, _)) = error.char_indices().nth(MAX_ERROR_LENGTH) {
-            error.truncate(end);
-            error.push('…');
-        }
+        shorten(error, MAX_ERROR_LENGTH);
     }
     Failure::Reported {
         name: if is_valid { name } else { TRANSIENT_ERRORS }.to_owned(),

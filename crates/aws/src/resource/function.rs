@@ -4,9 +4,7 @@ use super::{
 };
 use crate::cloud::Cloud;
 use crate::error::{Context, Error, Result};
-use crate::error_codes::{
-    is_not_found, is_not_ready, is_retryable_change, is_retryable_delete, is_role_propagation_error,
-};
+use crate::error_codes::{is_not_found, is_not_ready, is_retryable_delete};
 use crate::inventory::Inventory;
 use crate::retry;
 use aws_sdk_lambda::primitives::Blob;
@@ -117,10 +115,7 @@ impl Resource for Function {
                 .await
                 .context(OPERATION)
         };
-        let created = request
-            .retry(retry::role_propagation())
-            .when(|error| is_role_propagation_error(error) || is_retryable_change(error))
-            .await?;
+        let created = retry::until_role_works(request).await?;
         if created.state != Some(State::Active) {
             wait(cloud, target.name).await?;
         }
@@ -259,11 +254,7 @@ impl Parts for Function {
             let request = request.tracing_config(TracingConfig::builder().mode(mode).build());
             request.send().await.context(OPERATION)
         };
-        request
-            .retry(retry::role_propagation())
-            .when(|error| is_role_propagation_error(error) || is_retryable_change(error))
-            .await
-            .map(drop)
+        retry::until_role_works(request).await.map(drop)
     }
 }
 

@@ -3,7 +3,7 @@ use super::{
 };
 use crate::cloud::Cloud;
 use crate::error::{Context, Result};
-use crate::error_codes::{ignore_not_found, is_retryable_change, is_role_propagation_error};
+use crate::error_codes::ignore_not_found;
 use crate::inventory::Inventory;
 use crate::pages::all;
 use crate::retry;
@@ -12,7 +12,6 @@ use aws_sdk_sfn::types::{
     CloudWatchLogsLogGroup, ExecutionStatus, LogDestination, LogLevel, LoggingConfiguration,
     StateMachineStatus, Tag,
 };
-use backon::Retryable;
 use deployment::actual::Actual;
 use deployment::found::FoundResource;
 use deployment::plan::Teardown;
@@ -74,10 +73,7 @@ impl Resource for StateMachine {
             let request = request.set_tags(Some(target.tags().map(tag).collect()));
             request.send().await.context("states CreateStateMachine")
         };
-        let created = request
-            .retry(retry::role_propagation())
-            .when(|error| is_role_propagation_error(error) || is_retryable_change(error))
-            .await?;
+        let created = retry::until_role_works(request).await?;
         Ok(vec![(Output::Arn, created.state_machine_arn)])
     }
 
@@ -98,10 +94,7 @@ impl Resource for StateMachine {
                     .logging_configuration(self.logging());
                 request.send().await.context("states UpdateStateMachine")
             };
-            request
-                .retry(retry::role_propagation())
-                .when(|error| is_role_propagation_error(error) || is_retryable_change(error))
-                .await?;
+            retry::until_role_works(request).await?;
         }
         let new: Vec<_> = target.new_tags(current).into_iter().map(tag).collect();
         if !new.is_empty() {

@@ -1,10 +1,10 @@
 //! `cluster update`: observe, plan, confirm, execute.
 
 use crate::apply::{Applied, apply};
+use crate::certificate_file;
 use crate::failure::{FAILED, Failure};
 use crate::flags::{ClusterFlag, DryRunFlags, PackageFlag, YesFlag};
 use crate::generated::Generated;
-use crate::identity_cert;
 use crate::package::{self, Package};
 use crate::printer::Printer;
 use crate::session::{Connect, Session};
@@ -52,7 +52,7 @@ pub(super) async fn run_part(
 ) -> Result<u8, Failure> {
     let names = arguments.cluster.names()?;
     let package = package::find(&arguments.package)?;
-    let certificate = arguments.identity_cert.as_deref().map(identity_cert::read);
+    let certificate = arguments.identity_cert.as_deref().map(certificate_file::identity);
     let certificate = certificate.transpose().map_err(Failure::usage)?;
     let session = connect.connect().await?;
     let mut observation = observe(&session, &names).await?;

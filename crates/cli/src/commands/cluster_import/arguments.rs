@@ -1,8 +1,8 @@
 //! The options of `cluster import`, and the request that they make.
 
+use crate::certificate_file;
 use crate::failure::{Failure, USAGE};
 use crate::flags::{ClusterFlag, DryRunFlags, LoginFlags, PackageFlag, YesFlag};
-use crate::{identity_cert, weka_ca};
 use clap::Args;
 use deployment::import::ImportRequest;
 use deployment::policy::is_policy_arn;
@@ -145,11 +145,11 @@ impl Import {
             errors.push("--dns-alias and --dns-zone-id require each other: use both or neither".to_owned());
         }
         let weka_ca = self.weka_ca.as_deref().and_then(|path| {
-            let ca = weka_ca::read("--weka-ca", path).map_err(|error| errors.push(error));
+            let ca = certificate_file::weka_ca("--weka-ca", path).map_err(|error| errors.push(error));
             ca.ok().map(|ca| ca.pem().to_owned())
         });
         let identity_certificate = self.identity_cert.as_deref().and_then(|path| {
-            let pem = identity_cert::read(path).map_err(|error| errors.push(error));
+            let pem = certificate_file::identity(path).map_err(|error| errors.push(error));
             pem.ok()
         });
         if self.login.username.is_empty() {

@@ -3,7 +3,7 @@
 use crate::failure::{Failure, USAGE};
 use crate::flags::LoginFlags;
 use crate::printer::Printer;
-use crate::{password, weka_ca};
+use crate::{certificate_file, password};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -47,7 +47,7 @@ pub(super) async fn run(arguments: Jrpc, printer: &Printer) -> Result<u8, Failur
     let ca = arguments
         .ca
         .as_deref()
-        .map(|path| weka_ca::read("--ca", path))
+        .map(|path| certificate_file::weka_ca("--ca", path))
         .transpose();
     let ca = ca.map_err(|error| errors.push(error));
     let (Ok(params), Ok(ca)) = (params, ca) else {
